@@ -1,0 +1,46 @@
+# Each target makes the virtual environment it needs. PYTHON chooses the interpreter.
+PYTHON ?= python3
+BIN := .venv/bin
+STUDENT ?= build/student
+HOURS ?= 2
+DEVICE ?= cpu
+BATCH ?= 16
+
+.PHONY: run test check bench student clean
+
+run: .venv/base
+	$(BIN)/allaprima serve
+
+test: .venv/dev
+	$(BIN)/python -m pytest
+
+check: .venv/dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: .venv/base
+	$(BIN)/python -m clients.bench
+
+# Make the embedded student again, from nothing. On a GPU: make student DEVICE=cuda BATCH=512
+student: .venv/student
+	BIN=$(BIN) OUT=$(STUDENT) HOURS=$(HOURS) DEVICE=$(DEVICE) BATCH=$(BATCH) sh engines/embedded/make.sh
+
+.venv/base: pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --editable .
+	touch $@
+
+.venv/dev: pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --editable '.[dev]'
+	touch $@ .venv/base
+
+.venv/student: pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --editable '.[student]'
+	touch $@ .venv/base
+
+clean:
+	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -1,0 +1,173 @@
+"""The benchmark's measurements as markdown. Pure."""
+
+import os
+import platform
+import statistics
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+
+def markdown(measured: dict[str, Any]) -> str:
+    """The whole report."""
+    parts = [_heading(measured), _summary(measured), _engine(measured["engine"]), _loads(measured), _stages(measured["loads"])]
+    parts += [_still(measured["still"])]
+    if measured["flat"]:
+        parts.append(_flat(measured["flat"]))
+    return "\n\n".join(parts)
+
+
+def engine_rates(run: dict[str, Any]) -> dict[int, float]:
+    """Images per second by batch size."""
+    return {row["batch"]: row["images_per_s"] for row in run["batches"]}
+
+
+def ratio(load: dict[str, Any], before: dict[str, Any], after: dict[str, Any]) -> tuple[float, int]:
+    """A load's images per second over those of the engine alone, and the batch size of the latter.
+
+    One client is compared with batch 1, since it is alone; more are compared with the batch size that is best on average.
+    """
+    sizes = engine_rates(before).keys() & engine_rates(after).keys()
+    means = {size: (engine_rates(before)[size] + engine_rates(after)[size]) / 2 for size in sizes}
+    size = min(means) if load["clients"] == 1 else max(means, key=means.__getitem__)
+    return load["images_per_s"] / means[size], size
+
+
+def flatness(slices: Sequence[dict[str, float]]) -> float:
+    """The median p99 of the last third of the slices over that of the first third; 1 is flat."""
+    values = [part["p99_ms"] for part in slices if part["p99_ms"] is not None]
+    third = max(1, len(values) // 3)
+    return statistics.median(values[-third:]) / statistics.median(values[:third]) if values else float("nan")
+
+
+def _heading(measured: dict[str, Any]) -> str:
+    engine, memory = measured["engine"][0], measured["memory"]
+    lines = [
+        f"Student {engine['student']}, {engine['engine']} on {engine['device']} in {engine['precision']}; "
+        f"{_processor()}, {os.cpu_count()} cores; Python {platform.python_version()}.",
+        f"The server was ready {measured['ready_after']:.1f} s after its start. "
+        f"Resident memory: {_mebibytes(memory['idle'], 'resident')} when ready, {_mebibytes(memory['after'], 'resident')} "
+        f"after the loads ({_mebibytes(memory['after'], 'peak')} at most).",
+        f"Loads of {measured['seconds']:g} s; every client keeps its window full.",
+    ]
+    return "\n".join(lines)
+
+
+def _engine(runs: Sequence[dict[str, Any]]) -> str:
+    rows = []
+    for size in engine_rates(runs[0]):
+        rates = [engine_rates(run)[size] for run in runs]
+        rows.append([str(size), *(f"{rate:.1f}" for rate in rates), f"**{statistics.mean(rates):.1f}**"])
+        rows[-1].append(f"{statistics.mean(_row(run, size)['cpu_ms_per_image'] for run in runs):.1f}")
+    head = ["batch", *(f"run {i + 1}" for i in range(len(runs))), "mean", "CPU ms per image"]
+    return _table("Engine alone, images/s", head, rows)
+
+
+def _row(run: dict[str, Any], size: int) -> dict[str, Any]:
+    return next(row for row in run["batches"] if row["batch"] == size)
+
+
+def _compared(measured: dict[str, Any]) -> list[tuple[dict[str, Any], float, int]]:
+    """Each load with its ratio to the engine alone, measured just before and just after it."""
+    around = zip(measured["loads"], measured["engine"], measured["engine"][1:], strict=False)
+    return [(load, *ratio(load, before, after)) for load, before, after in around]
+
+
+def _summary(measured: dict[str, Any]) -> str:
+    lines = []
+    for clients in dict.fromkeys(load["clients"] for load in measured["loads"]):
+        mine = [(load, share) for load, share, _ in _compared(measured) if load["clients"] == clients]
+        shares = [share for _, share in mine]
+        each = ", ".join(f"{share:.0%}" for share in shares)
+        lines.append(
+            f"- {clients} client{'s' * (clients > 1)}: **{statistics.median(shares):.0%}** of the engine alone ({each}), "
+            f"fairness {min(load['fairness'] for load, _ in mine):.4f}, "
+            f"unanswered {sum(load['unanswered'] for load, _ in mine)}"
+        )
+    how = "One client is compared with the engine at batch 1, more with the batch size that is best; over 100% is noise."
+    return "\n".join([how, "", *lines])
+
+
+def _loads(measured: dict[str, Any]) -> str:
+    rows = []
+    for load, share, size in _compared(measured):
+        rates = [client["images_per_s"] for client in load["per_client"]]
+        failed = sum(load["errors"].values()) + sum(load["failures"].values())
+        rows.append([
+            str(load["clients"]), f"**{load['images_per_s']:.1f}**", f"{min(rates):.1f} to {max(rates):.1f}",
+            f"**{share:.0%}** of batch {size}", _number(load["fairness"], 4), _number(load["rows_per_tick"]),
+            _percent(load["engine_busy"]), _per_image(load, "server_cpu_s"), _per_image(load, "client_cpu_s"),
+            str(load["repeats"]), str(load["dropped"]), str(failed), f"**{load['unanswered']}**",
+        ])  # fmt: skip
+    head = ["clients", "images/s", "per client", "of the engine alone", "fairness", "rows per tick"]
+    head += ["engine busy", "server CPU ms/image", "client CPU ms/image", "repeats", "dropped", "errors", "unanswered"]
+    return _table("Through WebSocket", head, rows) + _complaints(measured["loads"])
+
+
+def _per_image(load: dict[str, Any], name: str) -> str:
+    return "-" if load[name] is None or not load["painted"] else f"{load[name] / load['painted'] * 1e3:.1f}"
+
+
+def _stages(loads: Sequence[dict[str, Any]]) -> str:
+    names = list(loads[0]["stages_ms"]) if loads else []
+    rows = [[str(load["clients"]), *(_shares(load["stages_ms"][name]) for name in names)] for load in loads]
+    return _table("Milliseconds by stage, p50 / p95 / p99 (total: from sending to answer)", ["clients", *names], rows)
+
+
+def _still(still: dict[str, Any]) -> str:
+    answered = still["images"] + still["repeats"]
+    share = still["repeats"] / answered if answered else None
+    row = [
+        str(still["clients"]), f"{answered / still['seconds']:.1f}", f"**{_percent(share)}**", _percent(still["engine_busy"]),
+        _shares(still["repeat_ms"]), str(still["unanswered"]),
+    ]  # fmt: skip
+    head = ["clients", "answers/s", "answered by the filter", "engine busy", "ms of a repeat, p50 / p95 / p99", "unanswered"]
+    return _table("Still frames, at a camera's pace", head, [row])
+
+
+def _flat(flat: dict[str, Any]) -> str:
+    values = ", ".join(_number(part["p99_ms"], 0) for part in flat["slices"])
+    return (
+        f"### {flat['seconds'] / 60:g} minutes with {flat['clients']} clients\n\n"
+        f"{flat['images_per_s']:.1f} images/s, {flat['unanswered']} unanswered. The p99 of the last third over that of the "
+        f"first: **{flatness(flat['slices']):.2f}**. p99 of the total in ms, by slice: {values}."
+    )
+
+
+def _complaints(loads: Iterable[dict[str, Any]]) -> str:
+    found = [
+        f"- {load['clients']} clients: {what} ({count})"
+        for load in loads
+        for what, count in {**load["errors"], **load["failures"]}.items()
+    ]
+    return "\n\n" + "\n".join(found) if found else ""
+
+
+def _table(title: str, head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [head, ["---:"] * len(head), *rows]
+    return f"### {title}\n\n" + "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def _shares(values: dict[str, float | None]) -> str:
+    return " / ".join(_number(values[name]) for name in ("p50", "p95", "p99"))
+
+
+def _number(value: float | None, digits: int = 1) -> str:
+    return "-" if value is None else f"{value:.{digits}f}"
+
+
+def _percent(value: float | None) -> str:
+    return "-" if value is None else f"{value:.0%}"
+
+
+def _mebibytes(memory: dict[str, float], name: str) -> str:
+    return f"{memory[name]:.0f} MiB" if name in memory else "unknown"
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        lines = []
+    named = (line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
+    return next(named, platform.processor() or platform.machine())

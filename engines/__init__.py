@@ -1,0 +1,1 @@
+"""The pixel half: students as data, their contracts, and the engines that run them."""

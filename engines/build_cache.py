@@ -1,0 +1,64 @@
+"""Where built engines lie: a folder under a key made of everything that could make one wrong, with a readable sidecar."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+from .engine import EngineError
+
+SIDECAR = "built.json"
+
+Facts = Mapping[str, str]
+"""What a built engine depends on: field to value."""
+
+
+def file_digest(*paths: Path) -> str:
+    """SHA-256 over the contents of files, in the order given."""
+    digest = hashlib.sha256()
+    for path in paths:
+        with path.open("rb") as file:
+            digest.update(hashlib.file_digest(file, "sha256").digest())
+    return digest.hexdigest()
+
+
+def key_of(facts: Facts) -> str:
+    return hashlib.sha256(json.dumps(dict(facts), sort_keys=True).encode()).hexdigest()[:20]
+
+
+class BuildCache:
+    """The folder of builds of one backend."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    def folder(self, facts: Facts) -> Path:
+        """The folder of this build, new or old. Raises EngineError if it cannot be made or holds another build."""
+        folder = self._root / key_of(facts)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise EngineError(f"the cache folder {folder} cannot be made ({error}); choose another with --cache") from error
+        self._check(folder / SIDECAR, facts)
+        return folder
+
+    def seal(self, facts: Facts) -> None:
+        """Write the sidecar: the build in this folder is whole."""
+        sidecar = self._root / key_of(facts) / SIDECAR
+        temporary = sidecar.with_suffix(".tmp")
+        temporary.write_text(json.dumps(dict(facts), indent=2, sort_keys=True) + "\n")
+        temporary.replace(sidecar)
+
+    def _check(self, sidecar: Path, facts: Facts) -> None:
+        if not sidecar.exists():
+            return
+        remedy = f"delete {sidecar.parent} and start again"
+        try:
+            built = json.loads(sidecar.read_text())
+        except ValueError as error:
+            raise EngineError(f"the sidecar {sidecar} cannot be read; {remedy}") from error
+        for field in facts:
+            if built.get(field) != facts[field]:
+                raise EngineError(
+                    f"the engine in {sidecar.parent} was built for {field} {built.get(field)!r}, not {facts[field]!r}; {remedy}"
+                )

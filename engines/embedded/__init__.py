@@ -1,0 +1,1 @@
+"""How the embedded student is made: renderer, captions, codec, network, training, export, proof."""

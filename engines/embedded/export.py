@@ -1,0 +1,314 @@
+"""Write the student's graphs: python -m engines.embedded.export --from FOLDER --to engines/students/embedded.
+
+FOLDER is what `train` wrote: codec.pt and teacher.pt or student.pt. The four ONNX graphs carry the averaged weights, the
+big ones in half precision, under the names of the modules' own state dicts: `read_modules` makes the modules again from
+the files. What was written is run by OpenVINO and compared with torch before anything is replaced.
+"""
+
+import argparse
+import logging
+import shutil
+import tempfile
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import torch
+from numpy.typing import NDArray
+from onnx import numpy_helper
+from torch import Tensor, nn
+
+from .captions import TOKENS, build_tokenizer
+from .codec import CHANNELS, Codec
+from .network import TEXT_WIDTH, Denoiser, TextEncoder
+
+PIXELS = 256
+SIDE = PIXELS // 8
+OPSET = 21
+"""The first with a GroupNormalization that backends can run as one kernel."""
+
+_HALF_FROM = 8192
+"""Initializers with as many elements are stored in half precision; small ones cost nothing and stay exact."""
+
+Array = NDArray[np.generic]
+
+
+class TextGraph(nn.Module):
+    """ids int64 [n, 24] -> conditioning float32 [n, 24, 128]."""
+
+    def __init__(self, text: TextEncoder) -> None:
+        super().__init__()
+        self.text = text
+
+    def forward(self, ids: Tensor) -> Tensor:
+        conditioning: Tensor = self.text(ids)
+        return conditioning
+
+
+class EncodeGraph(nn.Module):
+    """pixels uint8 [n, 256, 256, 3] -> latents float32 [n, 24, 32, 32]."""
+
+    def __init__(self, codec: Codec) -> None:
+        super().__init__()
+        self.codec = codec
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        return self.codec.encode(pixels.permute(0, 3, 1, 2).to(torch.float32) / 127.5 - 1)
+
+
+class DenoiseGraph(nn.Module):
+    """x, t, conditioning and a step's numbers, one of each per row -> x0 and the next step's x, [n, 24, 32, 32] each."""
+
+    def __init__(self, denoiser: Denoiser) -> None:
+        super().__init__()
+        self.denoiser = denoiser
+
+    def forward(
+        self,
+        x: Tensor,
+        t: Tensor,
+        conditioning: Tensor,
+        A: Tensor,
+        B: Tensor,
+        alpha_next: Tensor,
+        sigma_next: Tensor,
+        noise_next: Tensor,
+    ) -> tuple[Tensor, Tensor]:
+        x0 = A[:, None, None, None] * x + B[:, None, None, None] * self.denoiser(x, t, conditioning)
+        return x0, alpha_next[:, None, None, None] * x0 + sigma_next[:, None, None, None] * noise_next
+
+
+class DecodeGraph(nn.Module):
+    """latents float32 [n, 24, 32, 32] -> pixels uint8 [n, 256, 256, 3]."""
+
+    def __init__(self, codec: Codec) -> None:
+        super().__init__()
+        self.codec = codec
+
+    def forward(self, latents: Tensor) -> Tensor:
+        pixels = self.codec.decode(latents) * 127.5 + 127.5
+        return pixels.clamp(0, 255).round().to(torch.uint8).permute(0, 2, 3, 1)
+
+
+@dataclass(frozen=True)
+class Modules:
+    """The four graphs as torch modules."""
+
+    text: TextGraph
+    encode: EncodeGraph
+    denoise: DenoiseGraph
+    decode: DecodeGraph
+
+    @staticmethod
+    def around(text: TextEncoder, denoiser: Denoiser, codec: Codec) -> "Modules":
+        graphs = (TextGraph(text), EncodeGraph(codec), DenoiseGraph(denoiser), DecodeGraph(codec))
+        return Modules(*(graph.eval().requires_grad_(False) for graph in graphs))  # type: ignore[arg-type]
+
+    def to(self, device: str) -> "Modules":
+        for graph in (self.text, self.encode, self.denoise, self.decode):
+            graph.to(device)
+        return self
+
+
+def modules_from_training(folder: Path, stage: str | None = None) -> Modules:
+    """The averaged student of a training folder; without a stage the student if there is one, else the teacher."""
+    stage = stage or ("student" if (folder / "student.pt").exists() else "teacher")
+    saved = torch.load(folder / f"{stage}.pt", map_location="cpu", weights_only=True)["average"]
+    text, denoiser, codec = TextEncoder(saved["text.tokens.weight"].shape[0]), Denoiser(), Codec()
+    text.load_state_dict(_under("text.", saved))
+    denoiser.load_state_dict(_under("denoiser.", saved))
+    codec.load_state_dict(torch.load(folder / "codec.pt", map_location="cpu", weights_only=True))
+    return Modules.around(text, denoiser, codec)
+
+
+def read_modules(folder: Path) -> Modules:
+    """The modules again, from the ONNX files. Raises FileNotFoundError, and RuntimeError if a weight is missing."""
+    weights = {name: _initializers(folder / f"{name}.onnx") for name in ("text", "encode", "denoise", "decode")}
+    text, denoiser, codec = TextEncoder(weights["text"]["text.tokens.weight"].shape[0]), Denoiser(), Codec()
+    text.load_state_dict(_under("text.", weights["text"]))
+    denoiser.load_state_dict(_under("denoiser.", weights["denoise"]))
+    codec.load_state_dict(_under("codec.", weights["encode"] | weights["decode"]))
+    return Modules.around(text, denoiser, codec)
+
+
+def _under(prefix: str, state: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
+
+
+def _initializers(path: Path) -> dict[str, Tensor]:
+    tensors = onnx.load(path).graph.initializer
+    return {t.name: torch.from_numpy(numpy_helper.to_array(t).copy()).float() for t in tensors}
+
+
+def example_inputs(n: int, vocabulary: int, seed: int = 0) -> dict[str, dict[str, Array]]:
+    """Inputs of each graph by name, for a batch of n: plausible sentences, pixels, noise and steps."""
+    rng = np.random.default_rng(seed)
+    ids = rng.integers(1, vocabulary, (n, TOKENS))
+    ids[np.arange(TOKENS)[None, :] >= rng.integers(3, TOKENS, n)[:, None]] = 0
+    coarse = rng.integers(0, 256, (n, 16, 16, 3), dtype=np.uint8)
+
+    def normal(*shape: int) -> Array:
+        return rng.standard_normal(shape, dtype=np.float32)
+
+    def uniform() -> Array:
+        return rng.random(n, dtype=np.float32)
+
+    latents = (n, CHANNELS, SIDE, SIDE)
+    return {
+        "text": {"ids": ids},
+        "encode": {"pixels": coarse.repeat(PIXELS // 16, 1).repeat(PIXELS // 16, 2)},
+        "denoise": {
+            "x": normal(*latents),
+            "t": uniform(),
+            "conditioning": normal(n, TOKENS, TEXT_WIDTH),
+            "A": uniform(),
+            "B": uniform(),
+            "alpha_next": uniform(),
+            "sigma_next": uniform(),
+            "noise_next": normal(*latents),
+        },
+        "decode": {"latents": normal(*latents)},
+    }
+
+
+_OUTPUTS = {"text": ["conditioning"], "encode": ["latents"], "denoise": ["x0", "x_next"], "decode": ["pixels"]}
+
+
+def write_graphs(modules: Modules, folder: Path) -> None:
+    """The four graphs and the tokenizer, into a folder that exists. Unverified: see `verify`."""
+    vocabulary = modules.text.text.tokens.num_embeddings
+    for name, inputs in example_inputs(2, vocabulary).items():
+        graph: nn.Module = getattr(modules, name)
+        model = _to_onnx(graph, {key: torch.from_numpy(value) for key, value in inputs.items()}, _OUTPUTS[name])
+        _store_half(model)
+        onnx.checker.check_model(model)
+        onnx.save(model, folder / f"{name}.onnx")
+    build_tokenizer().save(str(folder / "tokenizer.json"))
+
+
+def _to_onnx(graph: nn.Module, inputs: dict[str, Tensor], outputs: list[str]) -> onnx.ModelProto:
+    batch = torch.export.Dim("n", min=1, max=1024)
+    # the exporter's remarks are about torchvision's absence and about itself
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        program = torch.onnx.export(
+            graph,
+            tuple(inputs.values()),
+            dynamo=True,
+            verbose=False,
+            optimize=False,
+            opset_version=OPSET,
+            input_names=list(inputs),
+            output_names=outputs,
+            dynamic_shapes=({0: batch},) * len(inputs),
+        )
+    if program is None:
+        raise RuntimeError("torch exported nothing")
+    _fold(program.model, set(graph.state_dict()))
+    return program.model_proto
+
+
+def _fold(model: Any, keep: set[str]) -> None:
+    """Fold constants, but none of the named weights: the exporter's own optimizer transposes them and drops their names."""
+    # not needed to read the graphs back, and not in the torch engine's extra
+    from onnx_ir.passes.common import ClearMetadataAndDocStringPass
+    from onnxscript import optimizer
+
+    def should_fold(node: Any) -> bool | None:
+        return False if any(v and v.name in keep for v in node.inputs) else None
+
+    optimizer.inline(model)
+    optimizer.fold_constants_ir(model, onnx_shape_inference=True, should_fold=should_fold)
+    optimizer.remove_unused_nodes(model)
+    # the exporter notes the source line of every node, with its path on this machine
+    ClearMetadataAndDocStringPass()(model)
+
+
+def _store_half(model: onnx.ModelProto) -> None:
+    """Store the big weights as float16, each followed by a Cast to float32."""
+    casts = []
+    for tensor in model.graph.initializer:
+        if tensor.data_type != onnx.TensorProto.FLOAT or int(np.prod(tensor.dims)) < _HALF_FROM:
+            continue
+        half = numpy_helper.to_array(tensor).astype(np.float16)
+        if not np.isfinite(half).all():
+            raise ValueError(f"{tensor.name} does not fit into half precision")
+        full = f"{tensor.name}.float32"
+        for node in model.graph.node:
+            node.input[:] = [full if name == tensor.name else name for name in node.input]
+        casts.append(onnx.helper.make_node("Cast", [tensor.name], [full], to=onnx.TensorProto.FLOAT))
+        tensor.CopyFrom(numpy_helper.from_array(half, tensor.name))
+    del model.graph.value_info[:]
+    first = [*casts, *model.graph.node]
+    del model.graph.node[:]
+    model.graph.node.extend(first)
+
+
+def compile_graph(path: Path, precision: str = "f32", threads: int = 1) -> Callable[[dict[str, Array]], list[Array]]:
+    """A graph on OpenVINO's CPU, as a function from inputs by name to outputs in order."""
+    import openvino
+
+    settings = {"INFERENCE_PRECISION_HINT": precision, "INFERENCE_NUM_THREADS": threads}
+    compiled = openvino.Core().compile_model(str(path), "CPU", settings)
+
+    def run(inputs: dict[str, Array]) -> list[Array]:
+        return [np.asarray(value) for value in compiled(inputs).values()]
+
+    return run
+
+
+def verify(modules: Modules, folder: Path, precision: str = "f32") -> dict[str, float]:
+    """The largest difference of each output between torch and OpenVINO on the files, over batches of 1 and 3."""
+    off: dict[str, float] = {}
+    vocabulary = modules.text.text.tokens.num_embeddings
+    for name, outputs in _OUTPUTS.items():
+        run, graph = compile_graph(folder / f"{name}.onnx", precision), getattr(modules, name)
+        for n in (1, 3):
+            inputs = example_inputs(n, vocabulary, seed=n)[name]
+            with torch.no_grad():
+                wanted = graph(*(torch.from_numpy(value) for value in inputs.values()))
+            wanted = wanted if isinstance(wanted, tuple) else (wanted,)
+            for output, a, b in zip(outputs, run(inputs), wanted, strict=True):
+                if a.shape != tuple(b.shape):
+                    raise ValueError(f"{name}: {output} has shape {a.shape}, not {tuple(b.shape)}")
+                off[output] = max(off.get(output, 0.0), float(np.abs(a.astype(np.float32) - b.float().numpy()).max()))
+    return off
+
+
+def export(modules: Modules, to: Path) -> dict[str, float]:
+    """Write, verify in float32, and only then replace what lies in `to`. Raises ValueError if a graph is off."""
+    to.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=to) as name:
+        fresh = Path(name)
+        write_graphs(modules, fresh)
+        off = verify(read_modules(fresh), fresh)
+        for output, worst in off.items():
+            # a pixel on the edge between two values may fall either way
+            if worst > (1.0 if output == "pixels" else 2e-3):
+                raise ValueError(f"{output} is off by {worst} between torch and OpenVINO")
+        for path in fresh.iterdir():
+            shutil.move(path, to / path.name)
+    return off
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--from", dest="source", type=Path, required=True)
+    parser.add_argument("--stage", choices=("teacher", "student"), help="default: the student, if there is one yet")
+    parser.add_argument("--to", type=Path, required=True)
+    args = parser.parse_args()
+    torch.set_num_threads(1)
+    off = export(modules_from_training(args.source, args.stage), args.to)
+    for output, worst in off.items():
+        print(f"{output:14s} off by at most {worst:.2g} from torch")
+    for path in sorted(args.to.iterdir()):
+        print(f"{path.name:14s} {path.stat().st_size / 1e6:.2f} MB")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,91 @@
+"""The engine protocol: the narrow waist between the server and whatever computes. numpy at its edge.
+
+An engine belongs to one thread; nothing here is called concurrently. Steps of one job are rows of different ticks,
+in order; between them the job's latents stay in the engine, in a slot that `tick` opens and closes.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .contract import Step
+from .student import Student
+
+Pixels: TypeAlias = NDArray[np.uint8]
+"""An image: uint8 [height, width, 3], RGB."""
+
+Conditioning: TypeAlias = NDArray[np.float32]
+"""A prompt as the network takes it: float32 [tokens, width] of this student."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Row:
+    """One step of one job.
+
+    `job` names the slot; `index` counts the job's steps from 0; `image` is given at index 0 of img2img and only there.
+    """
+
+    job: int
+    index: int
+    step: Step
+    last: bool
+    conditioning: Conditioning
+    seed: int
+    image: Pixels | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Painted:
+    """What a tick gave for one row: an image after a job's last step, an error, or neither while steps remain."""
+
+    image: Pixels | None = None
+    error: str | None = None
+
+
+class EngineError(RuntimeError):
+    """The engine could not do what it was asked; the text says what and what to do."""
+
+
+class Engine(Protocol):
+    """Runs one student on one device."""
+
+    @property
+    def student(self) -> Student: ...
+
+    @property
+    def backend(self) -> str: ...
+
+    @property
+    def device(self) -> str: ...
+
+    @property
+    def precision(self) -> str: ...
+
+    @property
+    def batch_sizes(self) -> tuple[int, ...]:
+        """Compiled sizes, ascending. A tick of n rows runs at the smallest size that holds n."""
+        ...
+
+    def warm_up(self) -> dict[int, float]:
+        """Run every compiled size; the median seconds a tick of each takes."""
+        ...
+
+    def condition(self, prompt: str) -> Conditioning:
+        """Encode a prompt. Of a long prompt only as much as the student reads counts."""
+        ...
+
+    def tick(self, rows: Sequence[Row]) -> list[Painted]:
+        """One pass over at most `batch_sizes[-1]` rows, answered in order.
+
+        What is wrong with one row is that row's `error`; EngineError is raised when the whole tick failed.
+        """
+        ...
+
+    def forget(self, job: int) -> None:
+        """Free the slot of a job that will not be continued. Unknown jobs are ignored."""
+        ...
+
+    def close(self) -> None: ...

@@ -1,0 +1,104 @@
+"""An engine without a network: deterministic images, a settable tick time, and faults on request.
+
+For tests and load tests. Its picture is a colour field that the prompt and the seed choose, mixed with the source image
+by the step's time. Faults are asked for in the prompt: `fake:error` fails that row, `fake:nan` gives that row a NaN,
+`fake:crash` fails every tick it is part of.
+"""
+
+import hashlib
+import time
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .engine import Conditioning, EngineError, Painted, Row
+from .slots import Slots
+from .student import Student
+
+_FAULTS = {"fake:error": 1.0, "fake:nan": 2.0, "fake:crash": 3.0}
+_FAULT = 0
+"""Where in the conditioning a fault is written; the colours follow."""
+
+
+class FakeEngine:
+    """The engine protocol on numpy alone. `tick_seconds` is a tick's fixed cost, `row_seconds` each row's."""
+
+    backend = "fake"
+    device = "none"
+    precision = "float32"
+
+    def __init__(
+        self, student: Student, batch_sizes: tuple[int, ...] = (1, 2, 4, 8), tick_seconds: float = 0.0, row_seconds: float = 0.0
+    ) -> None:
+        self.student = student
+        self.batch_sizes = tuple(sorted(batch_sizes))
+        self._tick_seconds, self._row_seconds = tick_seconds, row_seconds
+        self._side = (student.height // 8, student.width // 8)
+        self._slots = Slots((3, *self._side))
+
+    def warm_up(self) -> dict[int, float]:
+        return {size: max(1e-4, self._tick_seconds + size * self._row_seconds) for size in self.batch_sizes}
+
+    def condition(self, prompt: str) -> Conditioning:
+        conditioning = np.zeros(self.student.text_shape, dtype=np.float32)
+        digest = hashlib.sha256(prompt.encode()).digest()
+        conditioning[0, 1:13] = np.frombuffer(digest[:12], dtype=np.uint8) / 127.5 - 1
+        conditioning[0, _FAULT] = next((fault for word, fault in _FAULTS.items() if word in prompt), 0.0)
+        return conditioning
+
+    def tick(self, rows: Sequence[Row]) -> list[Painted]:
+        if len(rows) > self.batch_sizes[-1]:
+            raise EngineError(f"{len(rows)} rows in a tick; this engine takes {self.batch_sizes[-1]}")
+        if any(row.conditioning[0, _FAULT] == _FAULTS["fake:crash"] for row in rows):
+            raise EngineError("the fake engine was asked to crash")
+        size = next(s for s in self.batch_sizes if s >= len(rows))
+        if pause := self._tick_seconds + size * self._row_seconds:
+            time.sleep(pause)
+        return [self._paint(row) for row in rows]
+
+    def forget(self, job: int) -> None:
+        self._slots.forget(job)
+
+    def close(self) -> None:
+        pass
+
+    def _paint(self, row: Row) -> Painted:
+        if row.conditioning[0, _FAULT] == _FAULTS["fake:error"]:
+            return Painted(error="the fake engine was asked to fail this image")
+        encoded = None if row.image is None else self._encode(row.image)
+        try:
+            x = self._slots.open(row, encoded)
+        except KeyError:
+            return Painted(error="the latents of this job are gone")
+        # out inverts the affine map around the wanted picture, so that x0 is that picture for any contract
+        step, wanted = row.step, self._wanted(row, encoded)
+        out = (wanted - step.A * x) / step.B if step.B else wanted
+        x0 = step.A * x + step.B * out
+        if row.conditioning[0, _FAULT] == _FAULTS["fake:nan"]:
+            x0[0, 0, 0] = np.nan
+        if not np.isfinite(x0).all():
+            return Painted(error="the network gave a value that is not a number")
+        if not row.last:
+            self._slots.keep(row, x0.astype(np.float32))
+            return Painted()
+        return Painted(image=self._decode(x0))
+
+    def _wanted(self, row: Row, encoded: NDArray[np.float32] | None) -> NDArray[np.float32]:
+        corners = row.conditioning[0, 1:13].reshape(3, 2, 2)
+        y, x = (np.linspace(0, 1, n, dtype=np.float32) for n in self._side)
+        top = corners[:, 0, :1, None] * (1 - x) + corners[:, 0, 1:, None] * x
+        bottom = corners[:, 1, :1, None] * (1 - x) + corners[:, 1, 1:, None] * x
+        field = np.asarray(top * (1 - y[:, None]) + bottom * y[:, None], dtype=np.float32)
+        field = field + 0.2 * np.float32(np.sin(row.seed % 1009))
+        return field if encoded is None else np.float32(row.step.t) * field + np.float32(1 - row.step.t) * encoded
+
+    def _encode(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
+        h, w = self._side
+        small = image.reshape(h, 8, w, 8, 3).mean((1, 3), dtype=np.float32)
+        return np.asarray(small.transpose(2, 0, 1) / np.float32(127.5) - 1, dtype=np.float32)
+
+    @staticmethod
+    def _decode(x0: NDArray[np.float32]) -> NDArray[np.uint8]:
+        small: NDArray[np.uint8] = np.clip(x0 * 127.5 + 127.5, 0, 255).astype(np.uint8).transpose(1, 2, 0)
+        return small.repeat(8, axis=0).repeat(8, axis=1)

@@ -1,0 +1,218 @@
+"""A student's graphs on OpenVINO: any CPU, and the default.
+
+Each tick size is compiled by itself, with fixed shapes and buffers bound once. With bf16, OpenVINO still computes what
+lies between a graph's last convolution and its output in fp32: there the affine map of the contract belongs, which at
+the noisy end multiplies errors (A = 14.6 for epsilon students).
+"""
+
+import logging
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import numpy as np
+import openvino as ov
+from numpy.typing import NDArray
+from tokenizers import Tokenizer
+
+from .build_cache import BuildCache, file_digest
+from .engine import Conditioning, EngineError, Painted, Row
+from .slots import Latents, Slots
+from .student import Student
+
+log = logging.getLogger(__name__)
+
+GRAPHS = ("text", "encode", "denoise", "decode")
+_WARM_UP_TICKS = 5
+
+
+@dataclass(slots=True, eq=False)
+class _Bound:
+    """One compiled graph of one size, its inputs and outputs bound to arrays for good."""
+
+    request: Any
+    inputs: dict[str, NDArray[Any]]
+    outputs: dict[str, NDArray[Any]]
+
+    def run(self) -> None:
+        self.request.infer()
+
+
+class OpenVinoEngine:
+    """The engine protocol on OpenVINO. `precision` is auto, bf16 or f32; `threads` 0 means one per core."""
+
+    backend = "openvino"
+
+    def __init__(
+        self,
+        student: Student,
+        batch_sizes: tuple[int, ...],
+        cache: Path,
+        precision: str = "auto",
+        threads: int = 0,
+        device: str = "CPU",
+    ) -> None:
+        self.student, self.batch_sizes, self.device = student, tuple(sorted(batch_sizes)), device
+        self._core = ov.Core()
+        self.precision = self._choose_precision(precision)
+        self._files = {name: student.graphs / f"{name}.onnx" for name in GRAPHS}
+        self._tokenizer = self._read_tokenizer()
+        self._slots = Slots(student.latent_shape)
+        config = {
+            "PERFORMANCE_HINT": "LATENCY",
+            "INFERENCE_PRECISION_HINT": self.precision,
+            "INFERENCE_NUM_THREADS": threads,
+        }
+        if not threads:
+            del config["INFERENCE_NUM_THREADS"]
+        self._build(cache, config)
+
+    def warm_up(self) -> dict[int, float]:
+        costs = {}
+        rng = np.random.default_rng(0)
+        step = (self.student.contract.repaint(0.5) if self.student.img2img else self.student.contract.still())[0]
+        shape = (self.student.height, self.student.width, 3)
+        for size in self.batch_sizes:
+            image = rng.integers(0, 256, shape, dtype=np.uint8) if self.student.img2img else None
+            rows = [Row(-1, 0, step, True, self.condition(""), 0, image)] * size
+            seconds = []
+            for _ in range(_WARM_UP_TICKS):
+                began = time.perf_counter()
+                self.tick(rows)
+                seconds.append(time.perf_counter() - began)
+            costs[size] = median(seconds[1:])
+        return costs
+
+    def condition(self, prompt: str) -> Conditioning:
+        self._text.inputs["ids"][0] = self._tokenizer.encode(prompt).ids
+        self._text.run()
+        return np.array(self._text.outputs["conditioning"][0], dtype=np.float32)
+
+    def tick(self, rows: Sequence[Row]) -> list[Painted]:
+        size = next((size for size in self.batch_sizes if size >= len(rows)), None)
+        if size is None:
+            raise EngineError(f"{len(rows)} rows in a tick; this engine was built for at most {self.batch_sizes[-1]}")
+        denoise = self._denoise[size]
+        opened = self._open(rows, size)
+        for place, row in enumerate(rows):
+            denoise.inputs["t"][place] = row.step.t
+            denoise.inputs["A"][place] = row.step.A
+            denoise.inputs["B"][place] = row.step.B
+            denoise.inputs["conditioning"][place] = row.conditioning
+        denoise.run()
+        x0 = denoise.outputs["x0"][: len(rows)]
+        sound = np.isfinite(x0.reshape(len(rows), -1).sum(1))
+        painted = [
+            Painted(error="the latents of this job are gone") if not here
+            else Painted() if fine
+            else Painted(error="the network gave a value that is not a number")
+            for here, fine in zip(opened, sound, strict=True)
+        ]  # fmt: skip
+        return self._close(rows, size, x0, painted)
+
+    def forget(self, job: int) -> None:
+        self._slots.forget(job)
+
+    def close(self) -> None:
+        del self._text, self._encode, self._denoise, self._decode
+
+    # the parts of a tick -----------------------------------------------------------------------------------------
+
+    def _open(self, rows: Sequence[Row], size: int) -> list[bool]:
+        """Write each row's network input; False where a later step's latents are missing."""
+        encode, x = self._encode[size], self._denoise[size].inputs["x"]
+        images = [place for place, row in enumerate(rows) if row.image is not None]
+        for place in images:
+            encode.inputs["pixels"][place] = rows[place].image
+        if images:
+            encode.run()
+        here = []
+        for place, row in enumerate(rows):
+            encoded = encode.outputs["latents"][place] if row.image is not None else None
+            try:
+                x[place] = self._slots.open(row, encoded)
+                here.append(True)
+            except KeyError:
+                x[place] = 0
+                here.append(False)
+        return here
+
+    def _close(self, rows: Sequence[Row], size: int, x0: Latents, painted: list[Painted]) -> list[Painted]:
+        """Decode the rows that are done and keep the latents of the others."""
+        done = [row.last and result.error is None for row, result in zip(rows, painted, strict=True)]
+        for row, latents, result in zip(rows, x0, painted, strict=True):
+            if result.error is not None:
+                latents[:] = 0
+            elif not row.last:
+                self._slots.keep(row, latents)
+        if not any(done):
+            return painted
+        decode = self._decode[size]
+        decode.inputs["latents"][: len(rows)] = x0
+        decode.run()
+        pixels = decode.outputs["pixels"]
+        return [Painted(image=pixels[place].copy()) if done[place] else painted[place] for place in range(len(rows))]
+
+    # building ----------------------------------------------------------------------------------------------------
+
+    def _choose_precision(self, asked: str) -> str:
+        able = "BF16" in self._core.get_property(self.device, "OPTIMIZATION_CAPABILITIES")
+        if asked not in ("auto", "bf16", "f32"):
+            raise EngineError(f"precision must be auto, bf16 or f32, not {asked!r}")
+        if asked == "bf16" and not able:
+            raise EngineError(f"{self.device} has no bf16; ask for --precision auto or f32")
+        return "bf16" if able and asked != "f32" else "f32"
+
+    def _read_tokenizer(self) -> Tokenizer:
+        missing = [str(path) for path in (*self._files.values(), self.student.graphs / "tokenizer.json") if not path.exists()]
+        if missing:
+            raise EngineError(
+                f"the student {self.student.name!r} lacks {', '.join(missing)}; reinstall, or build it (make student)"
+            )
+        return Tokenizer.from_file(str(self.student.graphs / "tokenizer.json"))
+
+    def _facts(self, config: dict[str, Any]) -> dict[str, str]:
+        return {
+            "student": self.student.name,
+            "graphs": file_digest(*self._files.values()),
+            "batch_sizes": ",".join(map(str, self.batch_sizes)),
+            "precision": self.precision,
+            "backend": f"openvino {ov.get_version()}",
+            "device": str(self._core.get_property(self.device, "FULL_DEVICE_NAME")).strip(),
+            "options": ",".join(f"{key}={value}" for key, value in sorted(config.items())),
+        }
+
+    def _build(self, root: Path, config: dict[str, Any]) -> None:
+        cache, facts = BuildCache(root), self._facts(config)
+        config = {**config, "CACHE_DIR": str(cache.folder(facts))}
+        began = time.perf_counter()
+        models = {name: self._core.read_model(path) for name, path in self._files.items()}
+        self._text = self._compile(models["text"], 1, config)
+        self._encode, self._denoise, self._decode = (
+            {size: self._compile(models[name], size, config) for size in self.batch_sizes}
+            for name in ("encode", "denoise", "decode")
+        )
+        cache.seal(facts)
+        log.info("%s built for ticks of %s in %.1f s", self.student.name, facts["batch_sizes"], time.perf_counter() - began)
+
+    def _compile(self, model: Any, size: int, config: dict[str, Any]) -> _Bound:
+        shapes = {}
+        for port in model.inputs:
+            shape = port.get_partial_shape()
+            shape[0] = size
+            shapes[port] = shape
+        model.reshape(shapes)
+        request = self._core.compile_model(model, self.device, config).create_infer_request()
+        inputs = {port.any_name: _bind(request, port) for port in request.model_inputs}
+        outputs = {port.any_name: _bind(request, port) for port in request.model_outputs}
+        return _Bound(request, inputs, outputs)
+
+
+def _bind(request: Any, port: Any) -> NDArray[Any]:
+    """A fresh array that the request reads or writes in place."""
+    array = np.zeros(tuple(port.shape), dtype=port.element_type.to_dtype())
+    request.set_tensor(port, ov.Tensor(array, shared_memory=True))
+    return array

@@ -1,0 +1,49 @@
+"""What every engine does around its network: open a row's latents, close them, keep those of jobs in between."""
+
+from collections import OrderedDict
+from collections.abc import Callable
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .engine import Row
+from .noise import noise
+
+Latents = NDArray[np.float32]
+
+_NOISES_KEPT = 128
+
+
+class Slots:
+    """Latents of the jobs between two of their steps, and the noise of recent seeds (a stream keeps its seed)."""
+
+    def __init__(self, latent_shape: tuple[int, ...], capacity: int = 1024) -> None:
+        self._capacity = capacity
+        self._latents: OrderedDict[int, Latents] = OrderedDict()
+        self._noise: Callable[[int, int], Latents] = lru_cache(_NOISES_KEPT)(
+            lambda seed, index: noise(seed, index, latent_shape)
+        )
+
+    def open(self, row: Row, encoded: Latents | None) -> Latents:
+        """The network's input for a row. Raises KeyError if a later step's latents are not here (any more)."""
+        if row.index > 0:
+            return self._latents.pop(row.job)
+        start = np.float32(row.step.a_z) * self._noise(row.seed, 0)
+        if encoded is not None:
+            start += np.float32(row.step.a_img) * encoded
+        return start
+
+    def keep(self, row: Row, x0: Latents) -> None:
+        """Re-noise to the next step's level and hold; the oldest slot makes room if there are too many."""
+        step = row.step
+        fresh = self._noise(row.seed, row.index + 1)
+        self._latents[row.job] = np.float32(step.alpha_next) * x0 + np.float32(step.sigma_next) * fresh
+        while len(self._latents) > self._capacity:
+            self._latents.popitem(last=False)
+
+    def forget(self, job: int) -> None:
+        self._latents.pop(job, None)
+
+    def __len__(self) -> int:
+        return len(self._latents)

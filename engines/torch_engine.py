@@ -1,0 +1,147 @@
+"""The reference engine: plain PyTorch in float32, on weights read back from the student's graphs.
+
+Import it only where torch is installed (`factory` does, and says so where it is not).
+"""
+
+import time
+from collections.abc import Sequence
+from statistics import median
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from tokenizers import Tokenizer
+
+from .embedded.export import Modules, read_modules
+from .engine import Conditioning, EngineError, Painted, Pixels, Row
+from .slots import Slots
+from .student import Student
+
+Floats = NDArray[np.float32]
+
+
+class TorchEngine:
+    """The engine protocol on PyTorch. Raises EngineError if the graphs or the device are missing.
+
+    Nothing is compiled, so a tick runs at its own size: `batch_sizes` only bounds it and says what to time.
+    """
+
+    backend = "torch"
+    precision = "float32"
+
+    def __init__(self, student: Student, batch_sizes: tuple[int, ...] = (1, 2, 4, 8), device: str = "cpu") -> None:
+        if not batch_sizes or min(batch_sizes) < 1:
+            raise EngineError(f"batch sizes must be positive, not {batch_sizes}")
+        self.student = student
+        self.batch_sizes = tuple(sorted(set(batch_sizes)))
+        self.device = device
+        self._modules = _load(student, device)
+        self._tokenizer = Tokenizer.from_file(str(student.graphs / "tokenizer.json"))
+        self._slots = Slots(student.latent_shape)
+
+    def warm_up(self) -> dict[int, float]:
+        conditioning = self.condition("")
+        step = self.student.contract.still()[0]
+        seconds = {}
+        for size in self.batch_sizes:
+            # jobs below zero: none of the server's
+            rows = [Row(-1 - i, 0, step, True, conditioning, i) for i in range(size)]
+            seconds[size] = median(self._timed(rows) for _ in range(3))
+        return seconds
+
+    def _timed(self, rows: Sequence[Row]) -> float:
+        began = time.perf_counter()
+        self.tick(rows)
+        return time.perf_counter() - began
+
+    def condition(self, prompt: str) -> Conditioning:
+        ids = np.array([self._tokenizer.encode(prompt).ids], dtype=np.int64)
+        with torch.inference_mode():
+            conditioning: Conditioning = _numpy(self._modules.text(torch.from_numpy(ids).to(self.device)))[0]
+        return conditioning
+
+    def tick(self, rows: Sequence[Row]) -> list[Painted]:
+        if not rows:
+            return []
+        if len(rows) > self.batch_sizes[-1]:
+            raise EngineError(f"{len(rows)} rows in a tick; this engine takes {self.batch_sizes[-1]}")
+        try:
+            with torch.inference_mode():
+                return self._paint(rows)
+        except RuntimeError as error:
+            raise EngineError(f"torch failed: {error}") from error
+
+    def forget(self, job: int) -> None:
+        self._slots.forget(job)
+
+    def close(self) -> None:
+        self._slots = Slots(self.student.latent_shape)
+
+    def _paint(self, rows: Sequence[Row]) -> list[Painted]:
+        opened = self._open(rows)
+        alive = [i for i, x in enumerate(opened) if not isinstance(x, str)]
+        painted = [Painted(error=x) if isinstance(x, str) else Painted() for x in opened]
+        if not alive:
+            return painted
+        x0 = self._denoise([rows[i] for i in alive], np.stack([opened[i] for i in alive]))
+        last = []
+        for place, i in enumerate(alive):
+            if not np.isfinite(x0[place]).all():
+                painted[i] = Painted(error="the network gave a value that is not a number")
+            elif rows[i].last:
+                last.append((i, place))
+            else:
+                self._slots.keep(rows[i], x0[place])
+        if last:
+            for (i, _), image in zip(last, self._decode(x0[[place for _, place in last]]), strict=True):
+                painted[i] = Painted(image=image)
+        return painted
+
+    def _open(self, rows: Sequence[Row]) -> list[Floats | str]:
+        """Each row's input of the network, or what is wrong with the row."""
+        opened: list[Floats | str] = []
+        shape = (self.student.height, self.student.width, 3)
+        for row in rows:
+            if row.image is not None and row.image.shape != shape:
+                opened.append(f"the image has shape {row.image.shape}, not {shape}")
+                continue
+            try:
+                opened.append(self._slots.open(row, None if row.image is None else self._encode(row.image)))
+            except KeyError:
+                opened.append("the latents of this job are gone")
+        return opened
+
+    def _encode(self, image: Pixels) -> Floats:
+        latents: Floats = _numpy(self._modules.encode(torch.from_numpy(np.ascontiguousarray(image[None])).to(self.device)))[0]
+        return latents
+
+    def _denoise(self, rows: Sequence[Row], x: Floats) -> Floats:
+        steps = [row.step for row in rows]
+        numbers = np.array([[s.t, s.A, s.B, s.alpha_next, s.sigma_next] for s in steps], dtype=np.float32).T
+        conditioning = np.stack([row.conditioning for row in rows])
+        inputs = (x, numbers[0], conditioning, *numbers[1:], np.zeros_like(x))
+        x0, _ = self._modules.denoise(*(torch.from_numpy(np.ascontiguousarray(v)).to(self.device) for v in inputs))
+        return _numpy(x0)
+
+    def _decode(self, x0: Floats) -> NDArray[np.uint8]:
+        pixels: NDArray[np.uint8] = self._modules.decode(torch.from_numpy(x0).to(self.device)).cpu().numpy()
+        return np.ascontiguousarray(pixels)
+
+
+def _numpy(value: torch.Tensor) -> Floats:
+    array: Floats = value.cpu().numpy()
+    return array
+
+
+def _load(student: Student, device: str) -> Modules:
+    try:
+        modules = read_modules(student.graphs)
+    except FileNotFoundError as error:
+        raise EngineError(f"the graphs of student {student.name!r} are not built ({error}): run make student") from error
+    if device.startswith("cuda"):
+        # convolutions round to 10 bits of mantissa by default there, which is no reference
+        torch.backends.cudnn.allow_tf32 = False
+    try:
+        return modules.to(device)
+    except (RuntimeError, AssertionError) as error:
+        raise EngineError(f"no device {device!r} for torch: {error}") from error

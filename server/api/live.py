@@ -1,0 +1,138 @@
+"""The live route: moves messages between a WebSocket and a session. See docs/wire.md."""
+
+import asyncio
+import logging
+from collections.abc import Coroutine
+from typing import Any
+
+from fastapi import APIRouter, WebSocket, WebSocketDisconnect
+
+from .. import wire
+from ..auth import bearer, bearer_subprotocol, complaint
+from ..house import House
+from ..session import WINDOW, Message, Session
+from ..sessions import Full
+
+log = logging.getLogger(__name__)
+
+MOST_UNSENT = 64
+"""Messages that wait for a slow reader before we stop reading from it."""
+
+
+class Outbox:
+    """Messages on their way to one client. Reading pauses while too many wait; a client that never reads is cut off."""
+
+    def __init__(self, socket: WebSocket, stall_seconds: float) -> None:
+        self._socket, self._stall_seconds = socket, stall_seconds
+        self._messages: asyncio.Queue[Message] = asyncio.Queue()
+        self._low = asyncio.Event()
+        self._low.set()
+
+    def put(self, message: Message) -> None:
+        self._messages.put_nowait(message)
+        if self._messages.qsize() >= MOST_UNSENT:
+            self._low.clear()
+
+    async def room(self) -> None:
+        """Wait until few enough messages wait."""
+        await self._low.wait()
+
+    async def run(self) -> None:
+        """Send until cancelled. Raises TimeoutError when the client has not read for too long."""
+        while True:
+            message = await self._messages.get()
+            async with asyncio.timeout(self._stall_seconds):
+                await (self._socket.send_bytes(message) if isinstance(message, bytes) else self._socket.send_text(message))
+            if self._messages.qsize() < MOST_UNSENT // 2:
+                self._low.set()
+
+
+async def _read(socket: WebSocket, session: Session, outbox: Outbox) -> None:
+    while True:
+        await outbox.room()
+        message = await socket.receive()
+        if message["type"] == "websocket.disconnect":
+            raise WebSocketDisconnect(message.get("code", 1005))
+        if (text := message.get("text")) is not None:
+            session.text(text)
+        else:
+            session.frame(message["bytes"])
+
+
+async def _first_to_end(*parts: Coroutine[Any, Any, None]) -> None:
+    """Run all; when one ends, cancel the others and raise what it raised."""
+    tasks = [asyncio.ensure_future(part) for part in parts]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+    for task in done:
+        task.result()
+
+
+async def _refuse(socket: WebSocket, code: int, reason: str) -> None:
+    # accepted first: a browser shows the code and the reason of a close, but nothing of a refused handshake
+    await socket.accept(subprotocol=_subprotocol(socket))
+    await socket.close(code, reason[:120])
+
+
+def _subprotocol(socket: WebSocket) -> str | None:
+    return wire.SUBPROTOCOL if wire.SUBPROTOCOL in socket.scope.get("subprotocols", []) else None
+
+
+def _objection(socket: WebSocket, house: House, student: str | None) -> tuple[int, str] | None:
+    offered = socket.scope.get("subprotocols", [])
+    shown = bearer_subprotocol(offered) or bearer(socket.headers.get("authorization"))
+    if (why := complaint(house.settings.api_keys, shown)) is not None:
+        return wire.CLOSE_POLICY, why
+    if offered and wire.SUBPROTOCOL not in offered:
+        return wire.CLOSE_POLICY, f"this server speaks the subprotocol {wire.SUBPROTOCOL}"
+    if student not in (None, house.student.name):
+        return wire.CLOSE_POLICY, f"no student of that name here; there is: {house.student.name}"
+    if not house.student.img2img:
+        return wire.CLOSE_POLICY, f"{house.student.name} makes stills only"
+    if (why := house.not_ready()) is not None:
+        return wire.CLOSE_FULL, f"{why}; try again in 5 seconds"
+    return None
+
+
+async def _serve(socket: WebSocket, session: Session, house: House) -> None:
+    outbox = Outbox(socket, house.settings.stall_seconds)
+    session.send = outbox.put
+    student = house.student
+    hello = wire.ready(
+        session.id, student.name, student.width, student.height, WINDOW, session.params.model_dump(),
+        rev=session.rev, styles=student.styles, suggestions=student.suggestions, negative_prompt=student.negative_prompt,
+    )  # fmt: skip
+    outbox.put(wire.encode_text(hello))
+    try:
+        await _first_to_end(_read(socket, session, outbox), session.paint(), outbox.run())
+    except TimeoutError:
+        log.info("a client was cut off: it did not read for %g s", house.settings.stall_seconds)
+        await socket.close(wire.CLOSE_POLICY, "answers were not read in time")
+
+
+def routes(house: House) -> APIRouter:
+    router = APIRouter()
+
+    @router.websocket("/v1/stream")
+    async def stream(socket: WebSocket, student: str | None = None, resume: str | None = None) -> None:
+        if (objection := _objection(socket, house, student)) is not None:
+            await _refuse(socket, *objection)
+            return
+        try:
+            session = house.sessions.enter(resume)
+        except Full as error:
+            await _refuse(socket, wire.CLOSE_FULL, str(error))
+            return
+        try:
+            await socket.accept(subprotocol=_subprotocol(socket))
+            await _serve(socket, session, house)
+        except (WebSocketDisconnect, ConnectionError):
+            pass
+        finally:
+            house.sessions.leave(session)
+
+    return router

@@ -1,0 +1,178 @@
+"""Stills in the shape of OpenAI's Images API, and the list of models."""
+
+import asyncio
+import base64
+import re
+import secrets
+import time
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Depends, Request
+from pydantic import BaseModel, ConfigDict, Field
+
+from ..auth import bearer, complaint
+from ..house import House
+from ..queue import QueueFull
+from ..session import next_job_id
+from ..types import Job, Outcome, Result
+from .errors import ApiError
+
+
+class ImagesRequest(BaseModel):
+    """OpenAI's fields, and `seed` and `negative_prompt` as its peers spell them."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    prompt: str
+    model: str | None = None
+    n: Annotated[int, Field(ge=1, le=10)] = 1
+    size: str = "auto"
+    response_format: Literal["b64_json", "url"] = "b64_json"
+    output_format: Literal["png", "jpeg", "webp"] = "png"
+    output_compression: Annotated[int, Field(ge=0, le=100)] = 90
+    seed: Annotated[int, Field(ge=0, le=2**32 - 1)] | None = None
+    negative_prompt: str = ""
+    stream: bool = False
+    background: Literal["auto", "opaque", "transparent"] = "auto"
+    # taken, since clients send them, and without effect: a one-step student has nothing to trade
+    quality: str | None = None
+    style: str | None = None
+    moderation: str | None = None
+    user: str | None = None
+
+
+def _check(asked: ImagesRequest, house: House) -> None:
+    student = house.student
+    if asked.model not in (None, student.name):
+        raise ApiError(404, f"no model {asked.model!r} here; there is: {student.name}", "model_not_found", "model")
+    if asked.size != "auto":
+        if not re.fullmatch(r"\d{1,5}x\d{1,5}", asked.size):
+            raise ApiError(400, f"size must be WIDTHxHEIGHT or auto, not {asked.size!r}", "invalid_value", "size")
+        if asked.size != f"{student.width}x{student.height}":
+            have = f"{student.width}x{student.height}"
+            raise ApiError(
+                400, f"{student.name} paints {have} only, not {asked.size}; ask for {have} or auto", "invalid_size", "size"
+            )
+    if asked.response_format == "url":
+        raise ApiError(400, "images are not kept here: ask for response_format b64_json", "unsupported", "response_format")
+    if asked.stream:
+        raise ApiError(400, "one step has no partial images: ask without stream", "unsupported", "stream")
+    if asked.background == "transparent":
+        raise ApiError(400, "this student paints opaque images only", "unsupported", "background")
+    if asked.negative_prompt and not student.negative_prompt:
+        raise ApiError(400, f"{student.name} knows no negative prompts; leave it empty", "unsupported", "negative_prompt")
+    if len(asked.prompt) > house.settings.max_prompt:
+        why = f"the prompt has {len(asked.prompt)} characters; the most taken here is {house.settings.max_prompt}"
+        raise ApiError(400, why, "prompt_too_long", "prompt")
+
+
+def _jobs(asked: ImagesRequest, house: House) -> list[Job]:
+    """One job an image, with seeds that follow each other from the one asked for."""
+    now, owner = time.time(), f"request-{secrets.token_hex(8)}"
+    seed = secrets.randbits(32) if asked.seed is None else asked.seed
+    return [
+        Job(
+            id=next_job_id(),
+            owner=owner,
+            api="openai",
+            prompt=((asked.prompt, 1.0),),
+            seed=(seed + index) % 2**32,
+            created=now,
+            deadline=now + house.settings.still_deadline,
+            format=asked.output_format,
+            quality=max(1, asked.output_compression),
+        )
+        for index in range(asked.n)
+    ]
+
+
+async def _until_gone(request: Request) -> None:
+    # the body has been read: the next message can only be that the client is gone
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+
+
+async def _all_results(jobs: list[Job], house: House) -> list[Result]:
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(house.queue.submit(job)) for job in jobs]
+    return [task.result() for task in tasks]
+
+
+async def _paint(request: Request, jobs: list[Job], house: House) -> list[Result]:
+    """Run the jobs; withdraw them all if the client goes away."""
+    painting = asyncio.ensure_future(_all_results(jobs, house))
+    watching = asyncio.ensure_future(_until_gone(request))
+    try:
+        await asyncio.wait((painting, watching), return_when=asyncio.FIRST_COMPLETED)
+        if not painting.done():
+            raise ApiError(499, "the client went away", "client_closed_request")
+        return painting.result()
+    except* QueueFull as errors:
+        house.metrics.outcome(Outcome.REFUSED)
+        raise ApiError(429, f"{errors.exceptions[0]}; try again in a second", "server_busy", retry_after=1) from None
+    finally:
+        watching.cancel()
+        painting.cancel()
+
+
+def _answer(results: list[Result], asked: ImagesRequest, jobs: list[Job], house: House) -> dict[str, Any]:
+    for result in results:
+        if result.outcome is Outcome.DROPPED_LATE:
+            why = f"not painted within {house.settings.still_deadline:g} s; the server is overloaded, try again later"
+            raise ApiError(503, why, "timeout", retry_after=5)
+        if result.outcome is not Outcome.IMAGE:
+            status = 503 if result.code == "shutting_down" else 400 if result.outcome is Outcome.REFUSED else 500
+            raise ApiError(status, result.message, result.code)
+    data = [{"b64_json": base64.b64encode(r.image).decode(), "seed": j.seed} for r, j in zip(results, jobs, strict=True)]
+    size = f"{house.student.width}x{house.student.height}"
+    timings = [
+        {"wait": t.wait, "decode": t.decode, "engine": t.engine, "encode": t.encode, "rows": r.rows}
+        for r in results
+        for t in (r.timings,)
+    ]
+    return {"created": int(time.time()), "data": data, "output_format": asked.output_format, "size": size, "timings": timings}
+
+
+def describe(house: House) -> dict[str, Any]:
+    """A model of /v1/models: OpenAI's fields, and what our page wants to know."""
+    student = house.student
+    return {
+        "id": student.name, "object": "model", "created": int(house.started), "owned_by": "allaprima", "title": student.title,
+        "licence": student.licence, "width": student.width, "height": student.height, "img2img": student.img2img,
+        "negative_prompt": student.negative_prompt, "styles": student.styles, "suggestions": student.suggestions,
+    }  # fmt: skip
+
+
+def routes(house: House) -> APIRouter:
+    async def keyed(request: Request) -> None:
+        why = complaint(house.settings.api_keys, bearer(request.headers.get("authorization")))
+        if why is not None:
+            raise ApiError(401, why, "invalid_api_key")
+
+    router = APIRouter(prefix="/v1", dependencies=[Depends(keyed)])
+
+    @router.post("/images/generations")
+    async def generations(request: Request, asked: ImagesRequest) -> dict[str, Any]:
+        """Images from a prompt, in one step."""
+        _check(asked, house)
+        if (why := house.not_ready()) is not None:
+            raise ApiError(503, why, "not_ready", retry_after=2)
+        if house.queue.in_flight() + asked.n > house.settings.max_waiting:
+            house.metrics.outcome(Outcome.REFUSED)
+            raise ApiError(429, "too many images are waiting; try again in a second", "server_busy", retry_after=1)
+        jobs = _jobs(asked, house)
+        return _answer(await _paint(request, jobs, house), asked, jobs, house)
+
+    @router.get("/models")
+    async def models() -> dict[str, Any]:
+        """The students served here."""
+        return {"object": "list", "data": [describe(house)]}
+
+    @router.get("/models/{name}")
+    async def model(name: str) -> dict[str, Any]:
+        """One student."""
+        if name != house.student.name:
+            raise ApiError(404, f"no model {name!r} here; there is: {house.student.name}", "model_not_found", "model")
+        return describe(house)
+
+    return router

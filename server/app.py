@@ -1,0 +1,40 @@
+"""The ASGI app: routes over a house, and the page."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from fastapi import FastAPI
+from fastapi.responses import FileResponse
+from fastapi.staticfiles import StaticFiles
+
+from . import __version__
+from .api import errors, live, openai, operations
+from .house import House
+
+PAGE = Path(__file__).parent.parent / "clients" / "web"
+
+
+def make_app(house: House) -> FastAPI:
+    """The app; its lifespan starts the house's worker and shuts the house."""
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        house.worker.start()
+        try:
+            yield
+        finally:
+            await asyncio.to_thread(house.shut)
+
+    app = FastAPI(title="Allaprima", version=__version__, lifespan=lifespan, redoc_url=None)
+    errors.install(app)
+    for part in (operations, openai, live):
+        app.include_router(part.routes(house))
+
+    @app.get("/", include_in_schema=False)
+    async def page() -> FileResponse:
+        return FileResponse(PAGE / "index.html", headers={"Cache-Control": "no-cache"})
+
+    app.mount("/web", StaticFiles(directory=PAGE), name="web")
+    return app

@@ -1,0 +1,30 @@
+"""Who may come in: keys in constant time."""
+
+import hmac
+from collections.abc import Sequence
+
+from .wire import BEARER_PREFIX
+
+NO_KEY = "this server wants a key: send it as `Authorization: Bearer KEY`"
+WRONG_KEY = "the key is wrong; ask whoever runs this server for one"
+
+
+def complaint(keys: Sequence[str], shown: str | None) -> str | None:
+    """What is wrong with the key a client showed, or None if it may come in."""
+    if not keys:
+        return None
+    if not shown:
+        return NO_KEY
+    known = [hmac.compare_digest(key.encode(), shown.encode()) for key in keys]
+    return None if any(known) else WRONG_KEY
+
+
+def bearer(header: str | None) -> str | None:
+    """The key in an Authorization header."""
+    scheme, _, key = (header or "").partition(" ")
+    return key.strip() or None if scheme.lower() == "bearer" else None
+
+
+def bearer_subprotocol(subprotocols: Sequence[str]) -> str | None:
+    """The key a browser hides among its subprotocols, since it cannot send a header."""
+    return next((p.removeprefix(BEARER_PREFIX) for p in subprotocols if p.startswith(BEARER_PREFIX)), None)

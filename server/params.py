@@ -1,0 +1,79 @@
+"""What a live user may choose, and how a params message changes it."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from .types import Prompt
+from .wire import WireError
+
+MAX_BLEND = 8
+"""Prompts in one blend."""
+
+
+class WeightedPrompt(BaseModel):
+    """One part of a blend of prompts."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    text: str
+    weight: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 1.0
+
+
+class Similarity(BaseModel):
+    """The similarity filter's settings; see `server.similarity`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    threshold: Annotated[float, Field(ge=-1, le=1)] = 0.98
+    max_skips: Annotated[int, Field(ge=0, le=1000)] = 10
+    measure: Literal["cosine", "steady"] = "cosine"
+
+
+class Params(BaseModel):
+    """Everything in force for a session. Times are seconds."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    prompt: str | Annotated[tuple[WeightedPrompt, ...], Field(min_length=1, max_length=MAX_BLEND, strict=False)] = ""
+    negative_prompt: str = ""
+    seed: Annotated[int, Field(ge=0, le=2**32 - 1)] = 0
+    strength: Annotated[float, Field(ge=0, le=1)] = 0.5
+    format: Literal["jpeg", "webp", "png"] = "jpeg"
+    quality: Annotated[int, Field(ge=1, le=100)] = 85
+    similarity: Similarity | None = Similarity()
+    transition: Annotated[float, Field(ge=0, le=60)] = 0.0
+
+    def blend(self) -> Prompt:
+        """The prompt as (text, weight) pairs; weights sum to one."""
+        return normalised([(self.prompt, 1.0)] if isinstance(self.prompt, str) else [(p.text, p.weight) for p in self.prompt])
+
+    def characters(self) -> int:
+        return sum(len(text) for text, _ in self.blend()) + len(self.negative_prompt)
+
+
+def normalised(parts: list[tuple[str, float]]) -> Prompt:
+    """Weights that sum to one; equal ones if all are zero."""
+    total = sum(weight for _, weight in parts)
+    return tuple((text, weight / total if total else 1 / len(parts)) for text, weight in parts)
+
+
+def _said(error: ValidationError) -> str:
+    first = error.errors(include_url=False)[0]
+    place = ".".join(str(part) for part in first["loc"] if not str(part).startswith(("tuple", "str")))
+    if first["type"] == "extra_forbidden":
+        return f"unknown key {place!r}; known: {', '.join(Params.model_fields)}"
+    return f"{place}: {first['msg']}"
+
+
+def merge(current: Params, changes: dict[str, Any], max_prompt: int, negative_prompt: bool) -> Params:
+    """`current` with `changes` from a params message. Raises WireError with the key and what is wrong with it."""
+    try:
+        merged = Params.model_validate({**current.model_dump(), **changes})
+    except ValidationError as error:
+        raise WireError("bad_params", _said(error)) from error
+    if merged.characters() > max_prompt:
+        raise WireError("bad_params", f"prompt: {merged.characters()} characters; the most taken here is {max_prompt}")
+    if merged.negative_prompt and not negative_prompt:
+        raise WireError("bad_params", "negative_prompt: this student knows no negative prompts; leave it empty")
+    return merged

@@ -1,0 +1,6 @@
+"""The input-output queue between front ends and workers: one protocol, several implementations."""
+
+from .base import JobQueue, QueueFull
+from .memory import MemoryQueue
+
+__all__ = ["JobQueue", "MemoryQueue", "QueueFull"]

@@ -1,0 +1,231 @@
+"""One live user: params in force, the newest frame, the similarity filter, and answers in order. No sockets here.
+
+All methods run on the event loop, and none of them computes: thumbnails are made in the codec pool.
+"""
+
+import asyncio
+import itertools
+import random
+import secrets
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from . import codec, wire
+from .mailbox import Mailbox
+from .metrics import Metrics
+from .params import Params, merge, normalised
+from .queue import JobQueue, QueueFull
+from .similarity import SimilarityFilter, Verdict
+from .types import Job, Outcome, Prompt, Result
+from .wire import FrameIn, FrameOut, Kind, WireError
+
+DEPTH = 2
+"""Jobs of one session in flight: one in the tick that runs, one decoded for the next."""
+WINDOW = DEPTH + 1
+"""Frames a client may leave unanswered: those in flight and the one in the mailbox."""
+
+_job_ids = itertools.count(secrets.randbits(30) << 32)
+
+Message = str | bytes
+
+
+def next_job_id() -> int:
+    """Unique over all processes for all practical purposes, and cheap."""
+    return next(_job_ids)
+
+
+class Travel:
+    """The prompt in force now, on its way from an old one to a new one over some seconds."""
+
+    def __init__(self, prompt: Prompt) -> None:
+        self._start: Prompt = prompt
+        self._goal: Prompt = prompt
+        self._began, self._seconds = 0.0, 0.0
+
+    def to(self, prompt: Prompt, seconds: float, now: float) -> None:
+        self._start, self._goal = self.at(now), prompt
+        self._began, self._seconds = now, seconds
+
+    def arrived(self, now: float) -> bool:
+        return now >= self._began + self._seconds
+
+    def at(self, now: float) -> Prompt:
+        if self.arrived(now):
+            return self._goal
+        done = (now - self._began) / self._seconds
+        weights: dict[str, float] = {}
+        for prompt, share in ((self._start, 1 - done), (self._goal, done)):
+            for text, weight in prompt:
+                weights[text] = weights.get(text, 0.0) + share * weight
+        return normalised(list(weights.items()))
+
+
+class Session:
+    """State of one live user. `send` takes messages for the client, in order; it must not block.
+
+    `room` says whether the server has room for a second job of a session; the first is always taken.
+    """
+
+    def __init__(
+        self,
+        queue: JobQueue,
+        pool: ThreadPoolExecutor,
+        metrics: Metrics,
+        room: Callable[[], bool],
+        max_prompt: int,
+        max_pixels: int,
+        frame_deadline: float,
+        negative_prompt: bool,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.id = secrets.token_urlsafe(12)
+        self.params = Params()
+        self.rev = 0
+        self.send: Callable[[Message], None] = lambda message: None
+        self._queue, self._pool, self._metrics, self._room, self._clock = queue, pool, metrics, room, clock
+        self._max_prompt, self._max_pixels, self._deadline = max_prompt, max_pixels, frame_deadline
+        self._negative_prompt = negative_prompt
+        self._travel = Travel(self.params.blend())
+        self._filter = SimilarityFilter(random.Random())
+        self._begin()
+
+    def _begin(self) -> None:
+        """What belongs to one connection and not to the session."""
+        self._mailbox: Mailbox[FrameIn] = Mailbox()
+        self._unanswered: OrderedDict[int, Message | None] = OrderedDict()
+        self._last_id = -1
+        self._in_flight: set[asyncio.Task[None]] = set()
+        self._freed = asyncio.Event()
+        self._filter.reset()
+
+    # what the client says ----------------------------------------------------------------------------------------
+
+    def text(self, text: str) -> None:
+        """Take a text message; the answer, or what is wrong with it, is sent."""
+        try:
+            message = wire.decode_text(text)
+            if message.pop("type") != "params":
+                raise WireError("bad_message", 'the only text message a client sends is of type "params"')
+            self._change(message)
+        except WireError as error:
+            self.send(wire.encode_text(wire.error(error.code, str(error))))
+
+    def _change(self, changes: dict[str, Any]) -> None:
+        old, new = self.params, merge(self.params, changes, self._max_prompt, self._negative_prompt)
+        if new.blend() != old.blend():
+            self._travel.to(new.blend(), new.transition, self._clock())
+        self.params = new
+        self.rev += 1
+        self._filter.reset()
+        self.send(wire.encode_text(wire.params_in_force(self.rev, new.model_dump())))
+
+    def frame(self, data: bytes) -> None:
+        """Take a binary message. A frame that was waiting gives way to it."""
+        try:
+            frame = FrameIn.decode(data)
+        except WireError as error:
+            self.send(wire.encode_text(wire.error(error.code, str(error))))
+            return
+        if frame.id <= self._last_id:
+            why = f"frame ids must grow: {frame.id} came after {self._last_id}; this frame was not painted"
+            self.send(wire.encode_text(wire.error("bad_id", why)))
+            return
+        self._last_id = frame.id
+        self._unanswered[frame.id] = None
+        pushed = self._mailbox.put(frame)
+        if pushed is not None:
+            self._metrics.outcome(Outcome.DROPPED_NEWER)
+            self._answer(pushed.id, FrameOut(pushed.id, Kind.DROPPED, rev=self.rev).encode())
+
+    # the way of a frame ------------------------------------------------------------------------------------------
+
+    async def paint(self) -> None:
+        """Move frames from the mailbox to the queue until cancelled; whatever is in flight is then withdrawn."""
+        try:
+            while True:
+                frame = await self._mailbox.take()
+                await self._paint_one(frame)
+                while len(self._in_flight) >= DEPTH or (self._in_flight and not self._room()):
+                    self._freed.clear()
+                    await self._freed.wait()
+        finally:
+            for task in self._in_flight:
+                task.cancel()
+            self._begin()
+
+    async def _paint_one(self, frame: FrameIn) -> None:
+        params, rev = self.params, self.rev
+        try:
+            verdict = await self._judge(frame, params)
+        except codec.BadImage as error:
+            self._metrics.outcome(Outcome.FAILED)
+            self._answer(frame.id, wire.encode_text(wire.error("bad_image", str(error), frame.id)))
+            return
+        if verdict.skip:
+            self._metrics.outcome(Outcome.REPEAT)
+            self._answer(frame.id, FrameOut(frame.id, Kind.REPEAT, rev=rev).encode())
+            return
+        now = self._clock()
+        job = Job(
+            id=next_job_id(),
+            owner=self.id,
+            api="stream",
+            prompt=self._travel.at(now),
+            seed=params.seed,
+            created=now,
+            deadline=now + self._deadline,
+            image=frame.image,
+            strength=params.strength,
+            format=params.format,
+            quality=params.quality,
+        )
+        task = asyncio.create_task(self._await_result(frame.id, rev, job))
+        self._in_flight.add(task)
+        task.add_done_callback(self._landed)
+
+    def _landed(self, task: asyncio.Task[None]) -> None:
+        self._in_flight.discard(task)
+        self._freed.set()
+
+    async def _judge(self, frame: FrameIn, params: Params) -> Verdict:
+        """Ask the filter. It sees an eighth of the scale, which the codec pool decodes."""
+        similarity = params.similarity
+        if similarity is None or not self._travel.arrived(self._clock()):
+            self._filter.reset()
+            return Verdict(False, None)
+        loop = asyncio.get_running_loop()
+        small = await loop.run_in_executor(self._pool, codec.thumbnail, frame.image, 32, 32, self._max_pixels)
+        return self._filter.judge(small, similarity.threshold, similarity.max_skips, similarity.measure)
+
+    async def _await_result(self, frame_id: int, rev: int, job: Job) -> None:
+        try:
+            result = await self._queue.submit(job)
+        except QueueFull as error:
+            self._metrics.outcome(Outcome.REFUSED)
+            result = Result(job.id, Outcome.REFUSED, code="full", message=f"{error}; try again in a moment")
+        if result.outcome is not Outcome.IMAGE:
+            self._filter.reset()  # the client never got the image that later frames would be compared with
+        self._answer(frame_id, _message(frame_id, rev, result))
+
+    def _answer(self, frame_id: int, message: Message) -> None:
+        """Answers leave in order of id: hold this one until all before it are there."""
+        self._unanswered[frame_id] = message
+        while self._unanswered:
+            first, ready = next(iter(self._unanswered.items()))
+            if ready is None:
+                return
+            del self._unanswered[first]
+            self.send(ready)
+
+
+def _message(frame_id: int, rev: int, result: Result) -> Message:
+    if result.outcome is Outcome.IMAGE:
+        t = result.timings
+        wait, decode, engine, encode = (round(seconds * 1e6) for seconds in (t.wait, t.decode, t.engine, t.encode))
+        return FrameOut(frame_id, Kind.IMAGE, result.rows, rev, wait, decode, engine, encode, result.image).encode()
+    if result.outcome is Outcome.DROPPED_LATE:
+        return FrameOut(frame_id, Kind.DROPPED, rev=rev).encode()
+    return wire.encode_text(wire.error(result.code, result.message, frame_id))

@@ -1,0 +1,55 @@
+"""All live sessions: admission, and a place to wait for those whose connection dropped."""
+
+import time
+from collections.abc import Callable
+
+from .metrics import Metrics
+from .session import Session
+
+
+class Full(Exception):
+    """No room for another session; the text says when to try again."""
+
+
+class Sessions:
+    """At most `limit` sessions at once; a dropped one keeps its params for `resume_seconds`."""
+
+    def __init__(
+        self,
+        make: Callable[[], Session],
+        limit: int,
+        resume_seconds: float,
+        metrics: Metrics,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._make, self._limit, self._resume_seconds, self._metrics, self._clock = make, limit, resume_seconds, metrics, clock
+        self._live: dict[str, Session] = {}
+        self._parked: dict[str, tuple[float, Session]] = {}
+
+    def __len__(self) -> int:
+        return len(self._live)
+
+    def enter(self, resume: str | None) -> Session:
+        """A new session, or the one to resume if it is still there. Raises Full."""
+        self._expire()
+        if len(self._live) >= self._limit:
+            raise Full(f"the server is full ({self._limit} live sessions); try again in 10 seconds")
+        parked = self._parked.pop(resume, None) if resume else None
+        session = parked[1] if parked else self._make()
+        self._live[session.id] = session
+        self._metrics.sessions.set(len(self._live))
+        return session
+
+    def leave(self, session: Session) -> None:
+        """The connection is gone; the session waits a while for another."""
+        self._live.pop(session.id, None)
+        self._metrics.sessions.set(len(self._live))
+        session.send = lambda message: None
+        if self._resume_seconds:
+            self._parked[session.id] = (self._clock() + self._resume_seconds, session)
+        self._expire()
+
+    def _expire(self) -> None:
+        now = self._clock()
+        for name in [name for name, (until, _) in self._parked.items() if until <= now]:
+            del self._parked[name]

@@ -1,0 +1,89 @@
+"""Settings: by flag, else by environment (`ALLAPRIMA_` and the name in capitals), else the default here."""
+
+import argparse
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+PREFIX = "ALLAPRIMA_"
+
+
+class SettingsError(ValueError):
+    """A setting is wrong; the text names it and says how."""
+
+
+class Settings(BaseSettings):
+    """Everything an operator can choose. This is the only reader of the environment."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore")
+
+    host: str = Field("127.0.0.1", description="address to listen on")
+    port: int = Field(8000, ge=0, le=65535, description="port to listen on; 0 picks a free one")
+    student: str = Field("embedded", description="student to serve")
+    engine: str = Field("openvino", description="engine to run it on: openvino, torch or fake")
+    batch_sizes: Annotated[tuple[int, ...], NoDecode] = Field(
+        (1, 2, 4, 8), description="tick sizes to compile, comma-separated"
+    )
+    precision: str = Field("auto", description="bf16, f32, or auto: bf16 where the processor has it")
+    threads: int = Field(0, ge=0, description="threads of the engine; 0 means one per core")
+    cache: Path = Field(Path.home() / ".cache" / "allaprima", description="folder of compiled engines")
+    api_keys: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="keys that clients must show, comma-separated; none: open"
+    )
+    max_sessions: int = Field(32, ge=1, description="live sessions at once; the next one is refused")
+    max_waiting: int = Field(64, ge=1, description="stills waiting at once; the next request is refused")
+    max_message: int = Field(4 << 20, ge=1024, description="bytes of the largest message or request taken")
+    max_pixels: int = Field(16_000_000, ge=65536, description="pixels of the largest image decoded")
+    max_prompt: int = Field(2000, ge=1, description="characters of the longest prompt taken")
+    frame_deadline: float = Field(1.0, gt=0, description="seconds after which a live frame is not worth painting")
+    still_deadline: float = Field(30.0, gt=0, description="seconds after which a still is given up")
+    resume_seconds: float = Field(30.0, ge=0, description="seconds for which a dropped session may come back")
+    stall_seconds: float = Field(10.0, gt=0, description="seconds a client may leave its answers unread")
+    grace: float = Field(10.0, ge=0, description="seconds given to work in flight at shutdown")
+    fake_tick: float = Field(0.0, ge=0, description="seconds of a tick of the fake engine")
+    fake_row: float = Field(0.0, ge=0, description="seconds of a row of the fake engine")
+    log_level: str = Field("info", description="debug, info, warning or error")
+
+    @field_validator("batch_sizes", "api_keys", mode="before")
+    @classmethod
+    def _split(cls, value: Any) -> Any:
+        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @field_validator("batch_sizes")
+    @classmethod
+    def _sizes(cls, sizes: tuple[int, ...]) -> tuple[int, ...]:
+        if not sizes or min(sizes) < 1:
+            raise ValueError("give at least one size, each 1 or more")
+        return tuple(sorted(set(sizes)))
+
+    def engine_options(self) -> dict[str, Any]:
+        """What the chosen engine's constructor takes beside student and sizes."""
+        if self.engine == "openvino":
+            return {"cache": self.cache / "openvino", "precision": self.precision, "threads": self.threads}
+        if self.engine == "fake":
+            return {"tick_seconds": self.fake_tick, "row_seconds": self.fake_row}
+        return {}
+
+
+def add_flags(parser: argparse.ArgumentParser) -> None:
+    """One flag per setting, with its default and its name in the environment."""
+    for name, field in Settings.model_fields.items():
+        default = ",".join(map(str, field.default)) if isinstance(field.default, tuple) else field.default
+        shown = "none" if default == "" else default
+        parser.add_argument(
+            "--" + name.replace("_", "-"),
+            default=argparse.SUPPRESS,
+            metavar="VALUE",
+            help=f"{field.description} (default {shown}; {PREFIX}{name.upper()})".replace("%", "%%"),
+        )
+
+
+def load_settings(flags: dict[str, str]) -> Settings:
+    """Flags over environment over defaults. Raises SettingsError that names every setting that is wrong."""
+    try:
+        return Settings(**flags)  # type: ignore[arg-type]
+    except ValidationError as error:
+        lines = (f"--{'.'.join(map(str, e['loc'])).replace('_', '-')}: {e['msg']} (got {e['input']!r})" for e in error.errors())
+        raise SettingsError("\n".join(lines)) from error

@@ -1,0 +1,229 @@
+"""The page in a real browser, against the real server with the fake engine."""
+
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.error import URLError
+
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+ROOT = Path(__file__).parents[2]
+CHROMIUM = next((found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), None)
+BROWSER_FLAGS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--use-fake-device-for-media-stream",
+    "--use-fake-ui-for-media-stream",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+START_SECONDS = 30.0
+PATIENCE_MS = 20_000
+
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine to open the page in")
+
+
+class Server:
+    """The command `serve` as a process of its own, on one port for life."""
+
+    def __init__(self, *flags: str) -> None:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port: int = free.getsockname()[1]
+        self._flags = flags
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}/"
+
+    def start(self) -> None:
+        """Start, and wait until it is ready to paint."""
+        command = [sys.executable, "-m", "server", "serve", "--engine", "fake", "--port", str(self.port), *self._flags]
+        self._process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        deadline = time.monotonic() + START_SECONDS
+        while not self._is_ready():
+            assert self._process.poll() is None, f"the server ended with status {self._process.returncode}"
+            assert time.monotonic() < deadline, "the server did not become ready"
+            time.sleep(0.1)
+
+    def kill(self) -> None:
+        """End it as a crash would."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
+    def _is_ready(self) -> bool:
+        try:
+            with urllib.request.urlopen(f"{self.url}readyz", timeout=1) as answer:
+                return bool(answer.status == 200)
+        except (URLError, OSError):
+            return False
+
+
+@contextmanager
+def serving(*flags: str) -> Iterator[Server]:
+    server = Server(*flags)
+    try:
+        server.start()
+        yield server
+    finally:
+        server.kill()
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    with serving() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=list(BROWSER_FLAGS))
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def open_page(browser: Browser) -> Iterator[Callable[[str], Page]]:
+    context = browser.new_context()
+    context.set_default_timeout(PATIENCE_MS)
+    errors: list[str] = []
+
+    def open_url(url: str) -> Page:
+        page = context.new_page()
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.goto(url)
+        return page
+
+    yield open_url
+    context.close()
+    assert errors == []
+
+
+def wait_for_paint(page: Page, images: int = 3) -> None:
+    """Wait until that many more images have been painted."""
+    painted = page.evaluate("allaprima.framesOut")
+    page.wait_for_function("wanted => allaprima.framesOut >= wanted", arg=painted + images)
+
+
+def pixels(page: Page) -> list[int]:
+    """What is on the output canvas: every 97th byte of its colours."""
+    script = """canvas => Array.from(canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data)
+                           .filter((_, i) => i % 4 < 3 && i % 97 === 0)"""
+    found: list[int] = page.get_by_test_id("output").evaluate(script)
+    return found
+
+
+def difference(one: list[int], other: list[int]) -> float:
+    return sum(abs(a - b) for a, b in zip(one, other, strict=True)) / len(one)
+
+
+def test_camera_is_painted(server: Server, open_page: Callable[[str], Page]) -> None:
+    """With a camera, frames come back, land on the output canvas, and are counted."""
+    page = open_page(f"{server.url}?source=camera")
+    page.wait_for_function("allaprima.source === 'camera'")
+    wait_for_paint(page, 5)
+    seen = pixels(page)
+    assert max(seen) - min(seen) > 20
+    expect(page.get_by_test_id("status")).to_have_text("Painting")
+    expect(page.get_by_test_id("fps")).not_to_have_text("0.0")
+    expect(page.get_by_test_id("note")).to_be_hidden()
+
+
+def test_nothing_is_asked_of_another_host(server: Server, browser: Browser) -> None:
+    """Everything the page needs comes from its own server."""
+    context = browser.new_context()
+    page = context.new_page()
+    hosts: set[str] = set()
+    page.on("request", lambda request: hosts.add(request.url.split("/")[2]) if request.url.startswith("http") else None)
+    page.goto(server.url)
+    wait_for_paint(page)
+    context.close()
+    assert hosts == {f"127.0.0.1:{server.port}"}
+
+
+def test_two_tabs_paint_their_own_prompts(server: Server, open_page: Callable[[str], Page]) -> None:
+    """Two people with different prompts are painted at once, each as asked."""
+    pages = [open_page(f"{server.url}?source=pattern&prompt={prompt}") for prompt in ("watercolor", "neon")]
+    for page in pages:
+        wait_for_paint(page)
+        # at full strength nothing of the moving scene is left to differ by
+        page.get_by_test_id("strength").fill("1")
+        page.wait_for_timeout(500)
+        wait_for_paint(page)
+    first, second = (pixels(page) for page in pages)
+    assert difference(first, second) > 10
+    wait_for_paint(pages[0])
+    assert difference(first, pixels(pages[0])) < 5
+
+
+def test_style_chip_goes_into_the_prompt(server: Server, open_page: Callable[[str], Page]) -> None:
+    """A click on a style adds it to the prompt, a click on another takes its place, and a second click takes it out."""
+    page = open_page(f"{server.url}?prompt=a+pink+cat")
+    styles, prompt = page.get_by_test_id("styles"), page.get_by_test_id("prompt")
+    for style, expected in (("ink", "a pink cat, ink"), ("mosaic", "a pink cat, mosaic"), ("mosaic", "a pink cat")):
+        styles.get_by_role("button", name=style, exact=True).click()
+        expect(prompt).to_have_value(expected)
+
+
+def test_still_from_the_words(server: Server, open_page: Callable[[str], Page]) -> None:
+    """The still button hangs an image made from the prompt alone."""
+    page = open_page(f"{server.url}?prompt=a+red+heart")
+    wait_for_paint(page)
+    page.get_by_test_id("still").click()
+    expect(page.get_by_test_id("stills").get_by_role("img", name="a red heart")).to_have_js_property("naturalWidth", 256)
+
+
+def test_wrong_key_is_said_plainly(open_page: Callable[[str], Page]) -> None:
+    """A wrong key shows a plain message and a field, and the right one typed there starts the painting."""
+    with serving("--api-keys", "right") as guarded:
+        page = open_page(f"{guarded.url}?key=wrong")
+        note = page.get_by_test_id("note")
+        expect(note).to_contain_text("asks for a key", timeout=PATIENCE_MS)
+        expect(note).to_contain_text("was not accepted")
+        assert "wrong" not in page.url
+        page.get_by_test_id("key").fill("right")
+        page.get_by_test_id("key").press("Enter")
+        wait_for_paint(page)
+        expect(note).to_be_hidden()
+
+
+def test_server_killed_and_back(open_page: Callable[[str], Page]) -> None:
+    """When the server dies the page says so, and when it is back the page paints on with the same prompt by itself."""
+    with serving() as mortal:
+        page = open_page(f"{mortal.url}?prompt=a+blue+boat")
+        wait_for_paint(page)
+        mortal.kill()
+        page.wait_for_function("allaprima.status === 'waiting'")
+        expect(page.get_by_test_id("note")).to_be_visible()
+        expect(page.get_by_test_id("countdown")).to_contain_text("again in")
+        mortal.start()
+        wait_for_paint(page)
+        expect(page.get_by_test_id("note")).to_be_hidden()
+        expect(page.get_by_test_id("prompt")).to_have_value("a blue boat")
+
+
+def test_full_server_says_when_it_tries_again(open_page: Callable[[str], Page]) -> None:
+    """A second person at a server for one hears why, and gets in when the first has left."""
+    with serving("--max-sessions", "1") as small:
+        first = open_page(small.url)
+        wait_for_paint(first)
+        second = open_page(small.url)
+        expect(second.get_by_test_id("note")).to_contain_text("full", timeout=PATIENCE_MS)
+        expect(second.get_by_test_id("countdown")).to_contain_text("again in")
+        first.close()
+        second.get_by_test_id("retry").click()
+        wait_for_paint(second)
