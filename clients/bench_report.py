@@ -76,16 +76,28 @@ def _compared(measured: dict[str, Any]) -> list[tuple[dict[str, Any], float, int
 def _summary(measured: dict[str, Any]) -> str:
     lines = []
     for clients in dict.fromkeys(load["clients"] for load in measured["loads"]):
-        mine = [(load, share) for load, share, _ in _compared(measured) if load["clients"] == clients]
-        shares = [share for _, share in mine]
+        mine = [one for one in _compared(measured) if one[0]["clients"] == clients]
+        shares = [share for _, share, _ in mine]
         each = ", ".join(f"{share:.0%}" for share in shares)
         lines.append(
             f"- {clients} client{'s' * (clients > 1)}: **{statistics.median(shares):.0%}** of the engine alone ({each}), "
-            f"fairness {min(load['fairness'] for load, _ in mine):.4f}, "
-            f"unanswered {sum(load['unanswered'] for load, _ in mine)}"
+            f"{_percent(_thrift(measured['engine'], mine))} by processor time per image, "
+            f"fairness {min(load['fairness'] for load, *_ in mine):.4f}, "
+            f"unanswered {sum(load['unanswered'] for load, *_ in mine)}"
         )
-    how = "One client is compared with the engine at batch 1, more with the batch size that is best; over 100% is noise."
+    how = (
+        "One client is compared with the engine at batch 1, more with the batch size that is best. On a machine that others\n"
+        "use too, rates wander (over 100% is noise); processor time per image, the engine's over the server's, wanders less."
+    )
     return "\n".join([how, "", *lines])
+
+
+def _thrift(engine: Sequence[dict[str, Any]], compared: Sequence[tuple[dict[str, Any], float, int]]) -> float | None:
+    """Processor time of an image by the engine alone over that through the server: the share that is not overhead."""
+    known = [(load, size) for load, _, size in compared if load["server_cpu_s"] and load["painted"]]
+    alone = [_row(run, size)["cpu_ms_per_image"] for _, size in known for run in engine]
+    served = [load["server_cpu_s"] / load["painted"] * 1e3 for load, _ in known]
+    return statistics.median(alone) / statistics.median(served) if served else None
 
 
 def _loads(measured: dict[str, Any]) -> str:

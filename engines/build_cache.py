@@ -54,8 +54,8 @@ class BuildCache:
             return
         remedy = f"delete {sidecar.parent} and start again"
         try:
-            built = json.loads(sidecar.read_text())
-        except ValueError as error:
+            built = dict(json.loads(sidecar.read_text()))
+        except (ValueError, TypeError) as error:
             raise EngineError(f"the sidecar {sidecar} cannot be read; {remedy}") from error
         for field in facts:
             if built.get(field) != facts[field]:

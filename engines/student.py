@@ -41,7 +41,7 @@ class Student:
     @property
     def longest_job(self) -> int:
         """Steps of the longest job there can be: how many jobs of one session keep a pipeline of ticks full."""
-        return len(self.contract.still_times)
+        return max(len(self.contract.still()), len(self.contract.repaint(1.0)) if self.img2img else 0)
 
 
 def student_names() -> list[str]:

@@ -1,7 +1,9 @@
 """The command `allaprima`, and the one place where things are put together."""
 
 import argparse
+import asyncio
 import logging
+import math
 import socket
 import sys
 
@@ -13,11 +15,14 @@ from engines.student import UnknownStudent, load_student
 
 from . import __version__
 from .app import make_app
-from .house import build_house
+from .house import House, build_house
 from .settings import Settings, SettingsError, add_flags, load_settings
+from .transport import StreamProtocol
 
 FAILED = 1
 MISUSED = 2
+_LAST_ANSWERS = 3
+"""Seconds beyond the grace for answers that nothing more will be painted."""
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -32,7 +37,11 @@ def _parser() -> argparse.ArgumentParser:
 
 
 class _Server(uvicorn.Server):
-    """uvicorn's server, which says where it listens once it does."""
+    """uvicorn's server, which says where it listens once it does, and gives what is in flight `grace` seconds at the end."""
+
+    def __init__(self, config: uvicorn.Config, house: House) -> None:
+        super().__init__(config)
+        self._house = house
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
@@ -40,6 +49,17 @@ class _Server(uvicorn.Server):
             for listener in server.sockets:
                 host, port = listener.getsockname()[:2]
                 logging.getLogger(__name__).info("listening on http://%s:%d", host, port)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        over = asyncio.create_task(self._end_grace())
+        await super().shutdown(sockets)
+        over.cancel()
+        self._captured_signals.clear()  # uvicorn would raise them again: but a stop that was asked for is a success
+
+    async def _end_grace(self) -> None:
+        # uvicorn would cut off who still waits; the house answers them first
+        await asyncio.sleep(self._house.settings.grace)
+        await asyncio.to_thread(self._house.shut)
 
 
 def serve(settings: Settings) -> int:
@@ -63,15 +83,19 @@ def serve(settings: Settings) -> int:
         port=settings.port,
         log_config=None,
         access_log=False,
+        ws=StreamProtocol,
         ws_max_size=settings.max_message,
         ws_per_message_deflate=False,  # frames are compressed already
-        timeout_graceful_shutdown=max(1, round(settings.grace)),
+        timeout_graceful_shutdown=math.ceil(settings.grace) + _LAST_ANSWERS,
         server_header=False,
     )
-    server = _Server(config)
-    server.run()
+    server = _Server(config, house)
+    try:
+        server.run()
+    except SystemExit:  # uvicorn has said why it cannot listen
+        return FAILED
     if house.worker.error:
-        print(f"allaprima: the engine did not start: {house.worker.error}", file=sys.stderr)
+        print(f"allaprima: {house.worker.error}", file=sys.stderr)
         return FAILED
     return 0 if server.started else FAILED
 

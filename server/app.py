@@ -11,6 +11,7 @@ from fastapi.staticfiles import StaticFiles
 
 from . import __version__
 from .api import errors, live, openai, operations
+from .api.limit import BodyLimit
 from .house import House
 
 PAGE = Path(__file__).parent.parent / "clients" / "web"
@@ -29,6 +30,7 @@ def make_app(house: House) -> FastAPI:
 
     app = FastAPI(title="Allaprima", version=__version__, lifespan=lifespan, redoc_url=None)
     errors.install(app)
+    app.add_middleware(BodyLimit, limit=house.settings.max_message)
     for part in (operations, openai, live):
         app.include_router(part.routes(house))
 

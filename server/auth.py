@@ -15,7 +15,7 @@ def complaint(keys: Sequence[str], shown: str | None) -> str | None:
         return None
     if not shown:
         return NO_KEY
-    known = [hmac.compare_digest(key.encode(), shown.encode()) for key in keys]
+    known = [hmac.compare_digest(key.encode(), shown.encode(errors="replace")) for key in keys]
     return None if any(known) else WRONG_KEY
 
 

@@ -37,7 +37,7 @@ class House:
             return None
         return {
             "starting": "starting: the engine is being built and warmed up",
-            "failed": f"the engine did not start: {self.worker.error}",
+            "failed": self.worker.error,
         }.get(self.worker.state, "shutting down")
 
     def shut(self) -> None:

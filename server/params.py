@@ -2,13 +2,27 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationError
 
 from .types import Prompt
 from .wire import WireError
 
 MAX_BLEND = 8
 """Prompts in one blend."""
+_LONGEST_NAME = 80
+"""Characters of a client's own words that an error quotes."""
+
+
+def _sendable(text: str) -> str:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise ValueError("half a character: a surrogate without its other half") from None
+    return text
+
+
+Text = Annotated[str, AfterValidator(_sendable)]
+"""A text in whole characters. JSON can say half ones, which no tokenizer takes."""
 
 
 class WeightedPrompt(BaseModel):
@@ -16,8 +30,24 @@ class WeightedPrompt(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
-    text: str
-    weight: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 1.0
+    text: Text
+    weight: Annotated[float, Field(ge=0, le=1e6)] = 1.0
+
+
+_STRING, _BLEND = "<string>", "<blend>"
+
+
+def _form(prompt: Any) -> str | None:
+    return _STRING if isinstance(prompt, str) else _BLEND if isinstance(prompt, list | tuple) else None
+
+
+_Blend = Annotated[tuple[WeightedPrompt, ...], Field(min_length=1, max_length=MAX_BLEND, strict=False)]
+_PromptParam = Annotated[
+    Annotated[Text, Tag(_STRING)] | Annotated[_Blend, Tag(_BLEND)],
+    Discriminator(
+        _form, custom_error_type="prompt_form", custom_error_message="Input should be a string or a list of {text, weight}"
+    ),
+]
 
 
 class Similarity(BaseModel):
@@ -35,8 +65,8 @@ class Params(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
-    prompt: str | Annotated[tuple[WeightedPrompt, ...], Field(min_length=1, max_length=MAX_BLEND, strict=False)] = ""
-    negative_prompt: str = ""
+    prompt: _PromptParam = ""
+    negative_prompt: Text = ""
     seed: Annotated[int, Field(ge=0, le=2**32 - 1)] = 0
     strength: Annotated[float, Field(ge=0, le=1)] = 0.5
     format: Literal["jpeg", "webp", "png"] = "jpeg"
@@ -60,10 +90,10 @@ def normalised(parts: list[tuple[str, float]]) -> Prompt:
 
 def _said(error: ValidationError) -> str:
     first = error.errors(include_url=False)[0]
-    place = ".".join(str(part) for part in first["loc"] if not str(part).startswith(("tuple", "str")))
+    place = ".".join(str(part) for part in first["loc"] if part not in (_STRING, _BLEND))[:_LONGEST_NAME]
     if first["type"] == "extra_forbidden":
         return f"unknown key {place!r}; known: {', '.join(Params.model_fields)}"
-    return f"{place}: {first['msg']}"
+    return f"{place}: {first['msg']}" if place else str(first["msg"])
 
 
 def merge(current: Params, changes: dict[str, Any], max_prompt: int, negative_prompt: bool) -> Params:

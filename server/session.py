@@ -27,6 +27,15 @@ DEPTH = 2
 WINDOW = DEPTH + 1
 """Frames a client may leave unanswered: those in flight and the one in the mailbox."""
 
+MOST_UNANSWERED = 64
+"""Frames without an answer after which nothing more is read. Only a client that ignores its window gets there."""
+MAX_TEXT = 16_384
+"""Characters of a text message beside its prompt: it is parsed on the event loop."""
+_ESCAPED = 12
+"""Characters that JSON may take to say one."""
+MOST_PARTS = 16
+"""Prompts in the blend a travel starts from: each one costs the engine."""
+
 _job_ids = itertools.count(secrets.randbits(30) << 32)
 
 Message = str | bytes
@@ -46,7 +55,9 @@ class Travel:
         self._began, self._seconds = 0.0, 0.0
 
     def to(self, prompt: Prompt, seconds: float, now: float) -> None:
-        self._start, self._goal = self.at(now), prompt
+        # turned around again and again, a blend would grow without end
+        heaviest = sorted(self.at(now), key=lambda part: -part[1])[:MOST_PARTS]
+        self._start, self._goal = normalised(heaviest), prompt
         self._began, self._seconds = now, seconds
 
     def arrived(self, now: float) -> bool:
@@ -99,6 +110,7 @@ class Session:
         self._last_id = -1
         self._in_flight: set[asyncio.Task[None]] = set()
         self._freed = asyncio.Event()
+        self._answered = asyncio.Event()
         self._filter.reset()
 
     # what the client says ----------------------------------------------------------------------------------------
@@ -106,6 +118,8 @@ class Session:
     def text(self, text: str) -> None:
         """Take a text message; the answer, or what is wrong with it, is sent."""
         try:
+            if len(text) > MAX_TEXT + _ESCAPED * self._max_prompt:
+                raise WireError("bad_message", f"a text message of {len(text)} characters is too long")
             message = wire.decode_text(text)
             if message.pop("type") != "params":
                 raise WireError("bad_message", 'the only text message a client sends is of type "params"')
@@ -140,6 +154,12 @@ class Session:
             self._metrics.outcome(Outcome.DROPPED_NEWER)
             self._answer(pushed.id, FrameOut(pushed.id, Kind.DROPPED, rev=self.rev).encode())
 
+    async def room_for_more(self) -> None:
+        """Wait until so few frames are unanswered that more may be read."""
+        while len(self._unanswered) >= MOST_UNANSWERED:
+            self._answered.clear()
+            await self._answered.wait()
+
     # the way of a frame ------------------------------------------------------------------------------------------
 
     async def paint(self) -> None:
@@ -157,13 +177,13 @@ class Session:
             self._begin()
 
     async def _paint_one(self, frame: FrameIn) -> None:
-        params, rev = self.params, self.rev
         try:
-            verdict = await self._judge(frame, params)
+            verdict = await self._judge(frame, self.params)
         except codec.BadImage as error:
             self._metrics.outcome(Outcome.FAILED)
             self._answer(frame.id, wire.encode_text(wire.error("bad_image", str(error), frame.id)))
             return
+        params, rev = self.params, self.rev  # now, since they may have changed during the judging, which starts the filter anew
         if verdict.skip:
             self._metrics.outcome(Outcome.REPEAT)
             self._answer(frame.id, FrameOut(frame.id, Kind.REPEAT, rev=rev).encode())
@@ -218,6 +238,7 @@ class Session:
             if ready is None:
                 return
             del self._unanswered[first]
+            self._answered.set()
             self.send(ready)
 
 

@@ -6,6 +6,9 @@ from collections.abc import Callable
 from .metrics import Metrics
 from .session import Session
 
+PARKED_PER_LIVE = 4
+"""Sessions that wait to be resumed, for each that may be live: a bound for clients that come and go in a loop."""
+
 
 class Full(Exception):
     """No room for another session; the text says when to try again."""
@@ -53,3 +56,5 @@ class Sessions:
         now = self._clock()
         for name in [name for name, (until, _) in self._parked.items() if until <= now]:
             del self._parked[name]
+        while len(self._parked) > PARKED_PER_LIVE * self._limit:
+            del self._parked[next(iter(self._parked))]

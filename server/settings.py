@@ -2,7 +2,7 @@
 
 import argparse
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -44,12 +44,17 @@ class Settings(BaseSettings):
     grace: float = Field(10.0, ge=0, description="seconds given to work in flight at shutdown")
     fake_tick: float = Field(0.0, ge=0, description="seconds of a tick of the fake engine")
     fake_row: float = Field(0.0, ge=0, description="seconds of a row of the fake engine")
-    log_level: str = Field("info", description="debug, info, warning or error")
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="debug, info, warning or error")
 
     @field_validator("batch_sizes", "api_keys", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @field_validator("log_level", mode="before")
+    @classmethod
+    def _lower(cls, value: Any) -> Any:
+        return value.lower() if isinstance(value, str) else value
 
     @field_validator("batch_sizes")
     @classmethod

@@ -88,14 +88,14 @@ class FrameOut:
 
 
 def encode_text(message: dict[str, Any]) -> str:
-    return json.dumps(message, ensure_ascii=False, separators=(",", ":"))
+    return json.dumps(message, separators=(",", ":"))
 
 
 def decode_text(text: str) -> dict[str, Any]:
     """A text message as a dict with a `type`. Raises WireError with what is wrong."""
     try:
         message = json.loads(text)
-    except (json.JSONDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # a number of too many digits is a plain ValueError
         raise WireError("bad_json", f"a text message must be JSON: {error}") from error
     if not isinstance(message, dict) or not isinstance(message.get("type"), str):
         raise WireError("bad_message", 'a text message must be a JSON object with a "type"')

@@ -7,7 +7,7 @@ be in the next tick (a prefetch of one). The *engine* thread runs ticks. A bound
 import logging
 import threading
 import time
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from engines.contract import Step, UnsupportedStrength
-from engines.engine import Conditioning, Engine, Painted, Pixels, Row
+from engines.engine import Conditioning, Engine, EngineError, Painted, Pixels, Row
 
 from . import codec
 from .batcher import Batcher, best_size
@@ -42,6 +42,9 @@ class _Task:
     rows: int = 0
     timings: Timings = field(default_factory=Timings)
 
+    def decoded(self) -> bool:
+        return self.decoding is None or self.decoding.done()
+
 
 class Worker:
     """Runs one engine for one queue. `state` goes from starting to ready to stopped, or to failed with `error` set."""
@@ -61,28 +64,25 @@ class Worker:
         self._max_pixels, self._on_failed = max_pixels, on_failed
         self._batcher = Batcher(queue.wanted)
         self._changed = threading.Condition()  # guards the batcher, _prepared and _stopping
-        self._prepared: deque[_Task] = deque()
+        self._prepared: list[_Task] = []
         self._begun: list[_Task] = []  # jobs between two steps; the engine thread's own
         self._stopping = False
         self._costs: dict[int, float] = {1: 1.0}
         self._conditioning: OrderedDict[str, Conditioning] = OrderedDict()
-        self._threads = [
-            threading.Thread(target=self._run, name="engine"),
-            threading.Thread(target=self._intake, name="intake"),
-        ]
+        self._intake_thread = threading.Thread(target=self._intake, name="intake")
+        self._engine_thread = threading.Thread(target=self._run, name="engine")
 
     def start(self) -> None:
-        for thread in self._threads:
-            thread.start()
+        self._intake_thread.start()
+        self._engine_thread.start()
 
     def stop(self) -> None:
         """Finish the tick that runs, fail what still waits, free the engine. Returns when the threads have ended."""
         with self._changed:
             self._stopping = True
             self._changed.notify_all()
-        for thread in self._threads:
-            if thread.ident is not None:
-                thread.join()
+        if self._engine_thread.ident is not None:
+            self._engine_thread.join()
 
     def waiting(self) -> int:
         """Jobs taken from the queue and not yet in a tick."""
@@ -91,7 +91,7 @@ class Worker:
     # intake ------------------------------------------------------------------------------------------------------
 
     def _intake(self) -> None:
-        while not self._stopping:
+        while not self._stopping and self.state != "failed":
             if self.state != "ready":
                 time.sleep(0.02)
                 continue
@@ -105,12 +105,13 @@ class Worker:
 
     def _prefetch(self) -> None:
         """Fill the next tick and start its decoding. Call with the lock held."""
-        picked = self._batcher.pick(max(self._costs) - len(self._prepared), time.time())
-        for job in picked.dropped:
-            self._answer(job, Outcome.DROPPED_LATE, "late", "the image was not needed in time any more")
-        for job in picked.run:
-            if task := self._prepare(job):
-                self._prepared.append(task)
+        while (room := max(self._costs) - len(self._prepared)) > 0:
+            picked = self._batcher.pick(room, time.time())
+            for job in picked.dropped:
+                self._answer(job, Outcome.DROPPED_LATE, "late", "the image was not needed in time any more")
+            self._prepared += filter(None, map(self._prepare, picked.run))
+            if not picked.run:
+                return
 
     def _prepare(self, job: Job) -> _Task | None:
         contract = self._engine.student.contract
@@ -119,8 +120,15 @@ class Worker:
         except UnsupportedStrength as error:
             self._answer(job, Outcome.REFUSED, "unsupported_strength", str(error))
             return None
-        decoding = None if job.image is None else self._pool.submit(self._decode, job.image)
+        if job.image is None:
+            return _Task(job, steps, None)
+        decoding = self._pool.submit(self._decode, job.image)
+        decoding.add_done_callback(self._wake)
         return _Task(job, steps, decoding)
+
+    def _wake(self, _: object) -> None:
+        with self._changed:
+            self._changed.notify_all()
 
     def _decode(self, image: bytes) -> tuple[Pixels, float]:
         began = time.perf_counter()
@@ -131,40 +139,49 @@ class Worker:
     # the engine's thread -----------------------------------------------------------------------------------------
 
     def _run(self) -> None:
+        tasks: list[_Task] = []
         try:
             self._engine = self._make_engine()
             self._costs = self._engine.warm_up()
+            self._announce(self._engine)
+            self.state = "ready"
+            while tasks := self._next_tick():
+                alive = [task for task in tasks if self._await_image(task)]
+                if alive:
+                    self._tick(alive)
+            self.state = "stopped"
         except Exception as error:
-            self.state, self.error = "failed", str(error) or repr(error)
-            log.exception("the engine did not start")
-            self._on_failed()
-            return
-        engine = self._engine
+            self._fail(error)
+        self._intake_thread.join()  # or a job on its way from the queue to the batcher would be left behind
+        self._abandon(tasks)
+        if self.state == "stopped":
+            self._engine.close()
+
+    def _fail(self, error: Exception) -> None:
+        what = "did not start" if self.state == "starting" else "stopped working"
+        if not isinstance(error, EngineError):  # whose text says it all
+            log.exception("the engine %s", what)
+        self.error = f"the engine {what}: {str(error) or repr(error)}"
+        self.state = "failed"
+        self._on_failed()
+
+    def _announce(self, engine: Engine) -> None:
         self._metrics.engine(engine.backend, engine.device, engine.precision, engine.batch_sizes)
         costs = ", ".join(f"{size}: {1000 * seconds:.1f} ms" for size, seconds in self._costs.items())
         log.info(
             "ready: %s on %s, %s (%s), ticks of %s", engine.student.name, engine.device, engine.backend, engine.precision, costs
         )
-        self.state = "ready"
-        while tasks := self._next_tick():
-            tasks = [task for task in tasks if self._await_image(task)]
-            if tasks:
-                self._tick(tasks)
-        self.state = "stopped"
-        self._abandon()
-        engine.close()
 
     def _next_tick(self) -> list[_Task]:
-        """The tasks of the next tick; empty when it is time to stop."""
+        """The tasks of the next tick; empty when it is time to stop. One that is still being decoded delays no other."""
         with self._changed:
-            self._changed.wait_for(lambda: self._begun or self._prepared or self._stopping)
+            self._changed.wait_for(lambda: self._begun or self._stopping or any(task.decoded() for task in self._prepared))
             if self._stopping:
                 return []
-            count = best_size(len(self._begun) + len(self._prepared), self._costs)
-            tasks = self._begun[:count]
-            del self._begun[:count]
-            while len(tasks) < count:
-                tasks.append(self._prepared.popleft())
+            able = self._begun + [task for task in self._prepared if task.decoded()]
+            tasks = able[: best_size(len(able), self._costs)]
+            self._begun = [task for task in self._begun if task not in tasks]
+            self._prepared = [task for task in self._prepared if task not in tasks]
             self._prefetch()
             return tasks
 
@@ -179,8 +196,10 @@ class Worker:
             return True
         try:
             task.image, seconds = task.decoding.result()
-        except codec.BadImage as error:
-            self._answer(job, Outcome.FAILED, "bad_image", str(error))
+        except Exception as error:
+            if not isinstance(error, codec.BadImage):
+                log.exception("an image could not be decoded")
+            self._answer(job, Outcome.FAILED, "bad_image", str(error) or "the image cannot be decoded")
             return False
         task.decoding = None
         task.timings = Timings(decode=seconds)
@@ -211,7 +230,7 @@ class Worker:
             return self._engine.tick([self._row(task) for task in tasks])
         except Exception as error:
             if len(tasks) == 1:
-                log.exception("a tick failed")
+                log.error("a tick failed: %s", error, exc_info=not isinstance(error, EngineError))
                 return [Painted(error=f"the engine failed on this image: {error}")]
             return [self._paint([task])[0] for task in tasks]
 
@@ -257,10 +276,10 @@ class Worker:
         self._metrics.result(job.api, result, time.time() - job.created)
         self._queue.deliver(result)
 
-    def _abandon(self) -> None:
-        """Answer everything that will not be painted any more."""
+    def _abandon(self, broken_off: list[_Task]) -> None:
+        """Answer everything that will not be painted any more; `broken_off` is the tick that did not end."""
         with self._changed:
-            waiting = [task.job for task in (*self._begun, *self._prepared)]
+            waiting = [task.job for task in (*broken_off, *self._begun, *self._prepared)]
             waiting += self._batcher.pick(len(self._batcher), 0.0).run
             self._prepared.clear()
         waiting += self._queue.take(0.0)

@@ -232,7 +232,10 @@ addEventListener("drop", (event) => {
   delete document.body.dataset.dragging;
   usePicture(event.dataTransfer.files[0]);
 });
-addEventListener("paste", (event) => usePicture([...(event.clipboardData?.files ?? [])].find(({ type }) => type.startsWith("image/"))));
+addEventListener("paste", (event) => {
+  const files = [...(event.clipboardData?.files ?? [])];
+  usePicture(files.find(({ type }) => type.startsWith("image/")));
+});
 
 // --- actions
 

@@ -210,8 +210,8 @@ function ofClose({ code, reason }, key) {
   if (code === Close.FULL) return new Problem("full", reason, secondsIn(reason));
   if (code === Close.RESTART) return new Problem("restart");
   if (code === Close.TOO_BIG) return new Problem("too-big");
-  if (code === Close.POLICY) return ABOUT_KEYS.test(reason) ? new Problem("key", key ? "given" : "") : new Problem("policy", reason);
-  return null;
+  if (code !== Close.POLICY) return null;
+  return ABOUT_KEYS.test(reason) ? new Problem("key", key ? "given" : "") : new Problem("policy", reason);
 }
 
 // "64 streams are open; try again in 5 s": only a number with a unit is a time

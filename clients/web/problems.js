@@ -41,8 +41,14 @@ const WORDS = {
   unreachable: () => ["No answer from the server", "It may be starting, or this device may be offline."],
   lost: () => ["The connection dropped", "Your settings are kept; the page is picking up where it left off."],
   restart: () => ["The server is restarting", "Painting goes on by itself in a moment."],
-  full: (detail) => ["Not just yet", detail ? `The server says: ${detail}.` : "The server has no room at the moment. This page keeps asking."],
-  silent: () => ["The server stopped answering", "The connection is open but nothing comes back, so the page is starting it afresh."],
+  full: (detail) => [
+    "Not just yet",
+    detail ? `The server says: ${detail}.` : "The server has no room at the moment. This page keeps asking.",
+  ],
+  silent: () => [
+    "The server stopped answering",
+    "The connection is open but nothing comes back, so the page is starting it afresh.",
+  ],
   key: (detail) => [
     "This server asks for a key",
     detail === "given" ? "The key you gave was not accepted. Check it, and try once more." : "Ask whoever runs the server for one.",

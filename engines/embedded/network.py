@@ -9,10 +9,47 @@ from torch import Tensor, nn
 
 from .captions import TOKENS
 from .codec import CHANNELS
+from .coupling import choices
 
 TEXT_WIDTH = 128
 WIDTHS = (64, 128, 256)
 EMBEDDING = 256
+POOLS = 8
+"""Weighted means of a prompt's tokens that the embedding gets."""
+
+
+def pool_text(text: Tensor, query: nn.Linear) -> Tensor:
+    """Tokens [n, l, 128] to [n, POOLS * 128]: means under weights that `query` gives each token."""
+    share: Tensor = query(text).softmax(1)
+    return (share.transpose(1, 2) @ text).flatten(1)
+
+
+FRAME_FEATURES = 24
+
+
+def frame(x: Tensor, t: Tensor) -> Tensor:
+    """Where each cell lies in the frame that the noise in x chooses (`coupling`): [n, 24, h, w].
+
+    Coordinates about the object's middle, in units of its size and turned with it, as polynomials and waves; and the plain
+    coordinates. At t = 1 this is exactly the frame the picture is drawn in; at lower t the source blurs it, and the network,
+    which knows t, learns to look elsewhere.
+    """
+    side = x.shape[-1]
+    axis = (torch.arange(side, device=x.device, dtype=x.dtype) + 0.5) / side
+    chosen = choices(x / t.clamp(min=0.3)[:, None, None, None])
+    dx = ((axis[None, None, :] - chosen.x[:, None, None]) / chosen.size[:, None, None]).expand(-1, side, -1)
+    dy = ((axis[None, :, None] - chosen.y[:, None, None]) / chosen.size[:, None, None]).expand(-1, -1, side)
+    cos, sin = chosen.angle.cos()[:, None, None], chosen.angle.sin()[:, None, None]
+    u, v = cos * dx + sin * dy, cos * dy - sin * dx
+    light = (dx * (chosen.light - 2.2).cos()[:, None, None] + dy * (chosen.light - 2.2).sin()[:, None, None]).clamp(-2, 2)
+    radius = (u * u + v * v).sqrt()
+    features = [u, v, u.abs(), radius, (-radius * radius).exp(), light, light * (-radius * radius).exp()]
+    features += [wave(math.pi * k * w) for k in (0.5, 1.0, 2.0) for w in (u, v) for wave in (torch.sin, torch.cos)]
+    five = torch.stack([v + u, v - u, v * 0.31 + u * 0.95]).clamp(-2, 2)
+    features += [five[0], five[1], five[2]]
+    plain = axis.expand_as(u) * 2 - 1
+    features += [plain, plain.transpose(-1, -2)]
+    return torch.stack([f.clamp(-3, 3) for f in features], 1)
 
 
 class TextEncoder(nn.Module):
@@ -51,18 +88,23 @@ class TextLayer(nn.Module):
 
 
 class Residual(nn.Module):
-    """Two 3x3 convolutions under group norm, the second scaled and shifted by the embedding."""
+    """Two 3x3 convolutions under group norm, the second scaled and shifted by the embedding.
+
+    Convolutions do not know where they are, and in pure noise nothing tells them. So each block is told by `frame`, just
+    before the embedding scales and shifts.
+    """
 
     def __init__(self, width_in: int, width: int) -> None:
         super().__init__()
+        self.place = nn.Conv2d(FRAME_FEATURES, width, 1)
         self.norm1, self.conv1 = nn.GroupNorm(8, width_in), nn.Conv2d(width_in, width, 3, padding=1)
         self.norm2, self.conv2 = nn.GroupNorm(8, width), nn.Conv2d(width, width, 3, padding=1)
         self.modulation = nn.Linear(EMBEDDING, 2 * width)
         self.skip = nn.Conv2d(width_in, width, 1) if width_in != width else nn.Identity()
         nn.init.zeros_(self.conv2.weight)
 
-    def forward(self, x: Tensor, embedding: Tensor) -> Tensor:
-        h = self.conv1(F.silu(self.norm1(x)))
+    def forward(self, x: Tensor, embedding: Tensor, frame: Tensor) -> Tensor:
+        h = self.conv1(F.silu(self.norm1(x))) + self.place(frame)
         scale, shift = self.modulation(embedding)[:, :, None, None].chunk(2, 1)
         h = self.conv2(F.silu(self.norm2(h) * (1 + scale) + shift))
         return cast(Tensor, h + self.skip(x))
@@ -106,7 +148,7 @@ class Denoiser(nn.Module):
         self.register_buffer("frequencies", torch.exp(torch.linspace(0.0, math.log(60.0), 32)))
         self.time = nn.Sequential(nn.Linear(64, EMBEDDING), nn.SiLU(), nn.Linear(EMBEDDING, EMBEDDING))
         self.summary = nn.Sequential(nn.Linear(CHANNELS, EMBEDDING), nn.SiLU(), nn.Linear(EMBEDDING, EMBEDDING))
-        self.query, self.pooled = nn.Linear(TEXT_WIDTH, 8), nn.Linear(8 * TEXT_WIDTH, EMBEDDING)
+        self.query, self.pooled = nn.Linear(TEXT_WIDTH, POOLS), nn.Linear(POOLS * TEXT_WIDTH, EMBEDDING)
         self.mix = nn.Sequential(nn.SiLU(), nn.Linear(EMBEDDING, EMBEDDING), nn.SiLU())
         self.enter = nn.Conv2d(CHANNELS, a, 3, padding=1)
         self.down1, self.shrink1 = Residual(a, a), nn.Conv2d(a, b, 3, stride=2, padding=1)
@@ -122,17 +164,18 @@ class Denoiser(nn.Module):
         angle = t[:, None] * self.frequencies
         time = self.time(torch.cat([angle.cos(), angle.sin()], -1))
         summary = self.summary(x.mean((-2, -1)) * math.sqrt(x.shape[-1] * x.shape[-2]) * 0.5)
-        share = self.query(text).softmax(1)
-        pooled = self.pooled((share.transpose(1, 2) @ text).flatten(1))
-        return cast(Tensor, self.mix(time + summary + pooled))
+        return cast(Tensor, self.mix(time + summary + self.pooled(pool_text(text, self.query))))
 
     def forward(self, x: Tensor, t: Tensor, text: Tensor) -> Tensor:
         e = self._embed(x, t, text)
-        h1 = self.down1(self.enter(x), e)
-        h2 = self.look2(self.down2(self.shrink1(h1), e), text)
-        h3 = self.look3(self.down3(self.shrink2(h2), e), text)
-        h = self.look4(self.middle(h3, e), text)
-        h = self.up3(torch.cat([h, h3], 1), e)
-        h = self.look5(self.up2(torch.cat([F.pixel_shuffle(self.grow2(h), 2), h2], 1), e), text)
-        h = self.up1(torch.cat([F.pixel_shuffle(self.grow1(h), 2), h1], 1), e)
-        return cast(Tensor, self.leave(F.silu(self.norm(self.last(h, e)))))
+        f1 = frame(x, t)
+        f2 = F.avg_pool2d(f1, 2)
+        f3 = F.avg_pool2d(f2, 2)
+        h1 = self.down1(self.enter(x), e, f1)
+        h2 = self.look2(self.down2(self.shrink1(h1), e, f2), text)
+        h3 = self.look3(self.down3(self.shrink2(h2), e, f3), text)
+        h = self.look4(self.middle(h3, e, f3), text)
+        h = self.up3(torch.cat([h, h3], 1), e, f3)
+        h = self.look5(self.up2(torch.cat([F.pixel_shuffle(self.grow2(h), 2), h2], 1), e, f2), text)
+        h = self.up1(torch.cat([F.pixel_shuffle(self.grow1(h), 2), h1], 1), e, f1)
+        return cast(Tensor, self.leave(F.silu(self.norm(self.last(h, e, f1)))))

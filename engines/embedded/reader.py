@@ -134,7 +134,7 @@ class Pictures:
         self._labels[places] = labels
         self._drawn += count
 
-    def fresh(self, count: int, scenes: float = 0.75) -> tuple[Tensor, Tensor]:
+    def fresh(self, count: int, scenes: float = 0.6) -> tuple[Tensor, Tensor]:
         """New pictures float [count, 3, 96, 96] and their labels; `scenes` is the share that shows one."""
         pictures, labels = [], []
         for _ in range(count):
@@ -180,7 +180,7 @@ def loss_of(net: ReaderNet, pictures: Tensor, labels: Tensor) -> Tensor:
     return torch.stack(losses).sum()
 
 
-def train(codec: Codec, seconds: float, batch: int = 32, first: int = 512) -> ReaderNet:
+def train(codec: Codec, seconds: float, first: int = 512, batch: int = 32) -> ReaderNet:
     """Train for about `seconds` of processor time, half of them spent on rendering; `first` pictures precede any step."""
     torch.manual_seed(0)
     pool, net = Pictures(codec, seed=1), ReaderNet()
@@ -220,9 +220,9 @@ def examine(net: ReaderNet, codec: Codec, count: int) -> dict[str, dict[str, flo
     return result
 
 
-def make_reader(codec: Codec, seconds: float, exam: int = 640) -> tuple[Reader, dict[str, Any]]:
+def make_reader(codec: Codec, seconds: float, first: int = 512, exam: int = 640) -> tuple[Reader, dict[str, Any]]:
     """A reader, and how well it reads the renderer's own pictures."""
-    net = train(codec, seconds)
+    net = train(codec, seconds, first)
     marks = examine(net, codec, exam)
     readable = {head: [s for s, m in marks.items() if m[head] >= READABLE] for head in ("colour", "background")}
     return Reader(net, readable["colour"], readable["background"]), {"accuracy": marks, "readable": readable}

@@ -13,6 +13,7 @@ import argparse
 import copy
 import json
 import math
+import random
 import time
 from pathlib import Path
 
@@ -22,7 +23,8 @@ from torch import Tensor
 
 from .captions import build_tokenizer
 from .codec import Codec
-from .network import Denoiser, TextEncoder
+from .comprehension import Readers, random_captions
+from .network import Denoiser, TextEncoder, pool_text
 from .pairs import Kind, Pairs
 from .path import clean, noised, output_scale, target_at
 from .shards import load_codec
@@ -30,6 +32,9 @@ from .shards import load_codec
 STAGES = ("teacher", "student")
 SAVE_EVERY = 120.0
 LOOK_FOR_SHARDS_EVERY = 60.0
+CAPTIONS = 32
+"""Captions a step asked about beside the painting (see `comprehension`)."""
+COMPREHENSION_WEIGHT = 0.02
 
 
 class Student(torch.nn.Module):
@@ -102,6 +107,9 @@ class Trainer:
         self.student = Student().to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.average = copy.deepcopy(self.student).eval().requires_grad_(False)
         self.optimizer = torch.optim.AdamW(self.student.parameters(), lr=rate, weight_decay=0.01, betas=(0.9, 0.98), fused=True)
+        self.readers = Readers().to(device)
+        self.readers_optimizer = torch.optim.AdamW(self.readers.parameters(), lr=1e-3)
+        self.tokenizer, self.rng, self.understood = build_tokenizer(), random.Random(time.time_ns()), 0.0
         self.step, self.spent = 0, 0.0
         self.codec = load_codec(out).to(device)
         self._checkpoint = out / f"{stage}.pt"
@@ -117,6 +125,8 @@ class Trainer:
             self.student.load_state_dict(saved["student"])
             self.average.load_state_dict(saved["average"])
             self.optimizer.load_state_dict(saved["optimizer"])
+            if "readers" in saved:
+                self.readers.load_state_dict(saved["readers"])
             self.step, self.spent = int(saved["state"]["step"]), float(saved["state"]["spent"])
         elif self.stage == "student":
             teacher = self.out / "teacher.pt"
@@ -126,7 +136,7 @@ class Trainer:
             self.student.load_state_dict(self.average.state_dict())
 
     def save(self) -> None:
-        parts = {"student": self.student, "average": self.average, "optimizer": self.optimizer}
+        parts = {"student": self.student, "average": self.average, "optimizer": self.optimizer, "readers": self.readers}
         states = {name: part.state_dict() for name, part in parts.items()}
         temporary = self._checkpoint.with_suffix(".tmp")
         torch.save({**states, "state": {"step": self.step, "spent": self.spent}}, temporary)
@@ -139,14 +149,23 @@ class Trainer:
         )
         loss = loss_of(self.student, {key: value.to(self.device) for key, value in batch.items()}, self.codec, self.stage, rng)
         self.optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        self.readers_optimizer.zero_grad()
+        (loss + self._comprehension()).backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(self.student.parameters(), 1.0)
         self.optimizer.step()
+        self.readers_optimizer.step()
         decay = 0.999 if self.stage == "student" else min(0.999, 1 - 1 / (self.step + 10))
         with torch.no_grad():
             torch._foreach_lerp_(list(self.average.parameters()), list(self.student.parameters()), 1 - decay)
         self.step += 1
-        return float(loss)
+        return loss.item()
+
+    def _comprehension(self) -> Tensor:
+        ids, labels = (v.to(self.device) for v in random_captions(CAPTIONS, self.tokenizer, self.rng))
+        pooled = pool_text(self.student.text(ids), self.student.denoiser.query)
+        loss, right = self.readers.loss(pooled, labels)
+        self.understood = 0.98 * self.understood + 0.02 * right
+        return COMPREHENSION_WEIGHT * loss
 
 
 def train(out: Path, stage: str, seconds: float, batch_size: int, rate: float, device: str) -> None:
@@ -168,7 +187,8 @@ def train(out: Path, stage: str, seconds: float, batch_size: int, rate: float, d
         now = time.monotonic()
         trainer.spent, last = trainer.spent + now - last, now
         if trainer.step % 100 == 0:
-            progress = {"stage": stage, "done": round(done, 3), "step": trainer.step, "loss": round(running, 4), "pairs": known}
+            progress = {"stage": stage, "done": round(done, 3), "step": trainer.step, "loss": round(running, 4)}
+            progress |= {"understood": round(trainer.understood, 3), "pairs": known}
             print(json.dumps(progress), flush=True)
         if now - saved > SAVE_EVERY:
             trainer.save()

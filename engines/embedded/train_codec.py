@@ -55,7 +55,7 @@ def train(out: Path, steps: int, seconds: float, pool: int, device: str) -> Code
             with torch.no_grad():
                 z = codec.encode(held_out)
                 print(
-                    f"step {step} loss {float(loss):.4f} held-out photographs {psnr(codec.decode(z), held_out):.2f} dB"
+                    f"step {step} loss {loss.item():.4f} held-out photographs {psnr(codec.decode(z), held_out):.2f} dB"
                     f" (without refiner {psnr(codec.decode_linear(z), held_out):.2f})",
                     flush=True,
                 )

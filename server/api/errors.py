@@ -5,6 +5,11 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
+_LONGEST_NAME = 80
+"""Characters of a parameter's name that an error quotes."""
+_LONGEST_MESSAGE = 400
+"""Characters of an error: it may quote what a client sent, which may be long."""
+
 
 class ApiError(Exception):
     """A refusal with a status, a text for a person, and a code for a program."""
@@ -18,6 +23,8 @@ def _body(status: int, message: str, code: str, param: str | None) -> dict[str, 
     kind = {401: "authentication_error", 404: "not_found_error", 429: "rate_limit_error"}.get(
         status, "invalid_request_error" if status < 500 else "server_error"
     )
+    if len(message) > _LONGEST_MESSAGE:
+        message = message[:_LONGEST_MESSAGE] + "..."
     return {"error": {"message": message, "type": kind, "param": param, "code": code}}
 
 
@@ -33,6 +40,10 @@ def _invalid(error: RequestValidationError) -> ApiError:
     param = ".".join(str(part) for part in first["loc"] if part not in ("body", "query")) or None
     if first["type"] == "json_invalid":
         return ApiError(400, "the body is not JSON", "bad_json")
+    if param is None:
+        return ApiError(400, f"the body: {first['msg']}", "invalid_value")
+    # a parameter's name is the client's own: of any length, and perhaps not to be encoded
+    param = param[:_LONGEST_NAME].encode(errors="backslashreplace").decode()
     if first["type"] == "extra_forbidden":
         return ApiError(400, f"unknown parameter {param!r}", "unknown_parameter", param)
     return ApiError(400, f"{param}: {first['msg']}", "invalid_value", param)
@@ -51,7 +62,7 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     async def http(_: Request, error: HTTPException) -> JSONResponse:
-        code = {404: "not_found", 405: "method_not_allowed"}.get(error.status_code, "http_error")
+        code = {404: "not_found", 405: "method_not_allowed", 413: "request_too_large"}.get(error.status_code, "http_error")
         return _response(ApiError(error.status_code, str(error.detail), code))
 
     @app.exception_handler(Exception)

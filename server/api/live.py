@@ -12,11 +12,15 @@ from ..auth import bearer, bearer_subprotocol, complaint
 from ..house import House
 from ..session import WINDOW, Message, Session
 from ..sessions import Full
+from ..transport import cut_off
 
 log = logging.getLogger(__name__)
 
 MOST_UNSENT = 64
 """Messages that wait for a slow reader before we stop reading from it."""
+
+_LAST_CHANCE = 1.0
+"""Seconds for a stalled client to read why it is closed."""
 
 
 class Outbox:
@@ -50,6 +54,7 @@ class Outbox:
 async def _read(socket: WebSocket, session: Session, outbox: Outbox) -> None:
     while True:
         await outbox.room()
+        await session.room_for_more()
         message = await socket.receive()
         if message["type"] == "websocket.disconnect":
             raise WebSocketDisconnect(message.get("code", 1005))
@@ -70,6 +75,15 @@ async def _first_to_end(*parts: Coroutine[Any, Any, None]) -> None:
         await asyncio.gather(*tasks, return_exceptions=True)
     for task in done:
         task.result()
+
+
+async def _cut_off(socket: WebSocket) -> None:
+    """Close on a client that does not read: politely if it reads after all, else without its help."""
+    try:
+        async with asyncio.timeout(_LAST_CHANCE):
+            await socket.close(wire.CLOSE_POLICY, "answers were not read in time")
+    except TimeoutError:
+        cut_off(socket.scope)
 
 
 async def _refuse(socket: WebSocket, code: int, reason: str) -> None:
@@ -111,7 +125,7 @@ async def _serve(socket: WebSocket, session: Session, house: House) -> None:
         await _first_to_end(_read(socket, session, outbox), session.paint(), outbox.run())
     except TimeoutError:
         log.info("a client was cut off: it did not read for %g s", house.settings.stall_seconds)
-        await socket.close(wire.CLOSE_POLICY, "answers were not read in time")
+        await _cut_off(socket)
 
 
 def routes(house: House) -> APIRouter:

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from ..auth import bearer, complaint
 from ..house import House
+from ..params import Text
 from ..queue import QueueFull
 from ..session import next_job_id
 from ..types import Job, Outcome, Result
@@ -23,7 +24,7 @@ class ImagesRequest(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    prompt: str
+    prompt: Text
     model: str | None = None
     n: Annotated[int, Field(ge=1, le=10)] = 1
     size: str = "auto"
@@ -31,7 +32,7 @@ class ImagesRequest(BaseModel):
     output_format: Literal["png", "jpeg", "webp"] = "png"
     output_compression: Annotated[int, Field(ge=0, le=100)] = 90
     seed: Annotated[int, Field(ge=0, le=2**32 - 1)] | None = None
-    negative_prompt: str = ""
+    negative_prompt: Text = ""
     stream: bool = False
     background: Literal["auto", "opaque", "transparent"] = "auto"
     # taken, since clients send them, and without effect: a one-step student has nothing to trade
@@ -93,8 +94,11 @@ async def _until_gone(request: Request) -> None:
 
 
 async def _all_results(jobs: list[Job], house: House) -> list[Result]:
-    async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(house.queue.submit(job)) for job in jobs]
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(house.queue.submit(job)) for job in jobs]
+    except BaseExceptionGroup as failed:
+        raise failed.exceptions[0] from None
     return [task.result() for task in tasks]
 
 
@@ -107,9 +111,9 @@ async def _paint(request: Request, jobs: list[Job], house: House) -> list[Result
         if not painting.done():
             raise ApiError(499, "the client went away", "client_closed_request")
         return painting.result()
-    except* QueueFull as errors:
+    except QueueFull as error:
         house.metrics.outcome(Outcome.REFUSED)
-        raise ApiError(429, f"{errors.exceptions[0]}; try again in a second", "server_busy", retry_after=1) from None
+        raise ApiError(429, f"{error}; try again in a second", "server_busy", retry_after=1) from None
     finally:
         watching.cancel()
         painting.cancel()

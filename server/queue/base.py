@@ -37,5 +37,5 @@ class JobQueue(Protocol):
         ...
 
     def close(self) -> None:
-        """Wake a blocked `take`, which from then on gives nothing; refuse further jobs."""
+        """Wake a blocked `take`, which from then on gives only what was there already; refuse further jobs."""
         ...

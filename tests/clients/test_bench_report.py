@@ -48,7 +48,10 @@ def test_markdown() -> None:
     })  # fmt: skip
     assert "| 2 | 20.0 | 20.0 | 20.0 | **20.0** | 20.0 |" in text
     assert "**90%** of batch 1" in text
-    assert "1 client: **85%** of the engine alone (90%, 80%), fairness 1.0000, unanswered 0" in text
+    assert (
+        "1 client: **85%** of the engine alone (90%, 80%), 67% by processor time per image, fairness 1.0000, unanswered 0"
+        in text
+    )
     assert "| 30.0 | - |" in text
     assert "**75%**" in text
     assert "1 / 2" in text.replace(".0", "")

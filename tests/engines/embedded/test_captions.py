@@ -4,8 +4,14 @@ from itertools import permutations, product
 import pytest
 
 from engines.embedded.captions import (
-    STYLE_WORDS, TOKENS, Wish, build_tokenizer, random_wish, repaint_caption, scene_caption,
-)  # fmt: skip
+    STYLE_WORDS,
+    TOKENS,
+    Wish,
+    build_tokenizer,
+    random_wish,
+    repaint_caption,
+    scene_caption,
+)
 from engines.embedded.scenes import COLOURS, SHAPES
 from engines.embedded.styles import STYLES
 from engines.student import load_student
@@ -59,7 +65,8 @@ def test_a_repaint_caption_names_its_style() -> None:
     rng = random.Random(3)
     for style in STYLES:
         if style != "photo":
-            assert all(any(w in repaint_caption(style, rng) for w in STYLE_WORDS[style]) for _ in range(50))
+            captions = [repaint_caption(style, rng) for _ in range(50)]
+            assert all(any(words in caption for words in STYLE_WORDS[style]) for caption in captions)
 
 
 def test_no_phrase_of_one_style_is_another_styles() -> None:
@@ -77,13 +84,10 @@ def test_tokens_are_padded_and_cut() -> None:
     assert 0 not in long
 
 
-@pytest.mark.parametrize("written", ["A Red  Heart!", "a réd, heart.", "ａ red heart", "a\tred\nheart"])
+@pytest.mark.parametrize("written", ["A Red  Heart!", "a réd, heart.", "a\tred\nheart"])
 def test_spelling_does_not_matter(written: str) -> None:
     tokenizer = build_tokenizer()
-    wanted = tokenizer.encode("a red heart").ids
-    got = tokenizer.encode(written).ids
-    # full-width letters are no letters of the vocabulary, but what follows must stand
-    assert got[2:4] == wanted[2:4] or got == wanted
+    assert tokenizer.encode(written).ids == tokenizer.encode("a red heart").ids
 
 
 def test_unknown_words_and_empty_prompts_are_well_formed() -> None:

@@ -78,7 +78,9 @@ def test_padding_says_nothing() -> None:
 def test_prompts_of_a_batch_are_independent() -> None:
     tokenizer = build_tokenizer()
     encoder = TextEncoder(tokenizer.get_vocab_size()).eval().requires_grad_(False)
-    ids = torch.tensor([tokenizer.encode(prompt).ids for prompt in ("", "neon", "a red heart on a cyan background, oil painting")])
+    ids = torch.tensor(
+        [tokenizer.encode(prompt).ids for prompt in ("", "neon", "a red heart on a cyan background, oil painting")]
+    )
     together = encoder(ids)
     assert bool(together.isfinite().all())
     for i in range(3):

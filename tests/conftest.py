@@ -1,0 +1,49 @@
+"""What tests of all packages share: the student that ships, and pictures."""
+
+import io
+import os
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+from engines.student import Student, load_student
+
+# the pixels of a test do not depend on how many cores a machine has, and the machine stays usable
+os.environ.setdefault("OMP_NUM_THREADS", "2")
+
+Pixels = NDArray[np.uint8]
+Draw = Callable[..., Pixels]
+Encode = Callable[..., bytes]
+
+
+def _picture(seed: int = 0, width: int = 256, height: int = 256) -> Pixels:
+    """A smooth picture of some colours: compresses well, and no two seeds look alike."""
+    coarse = np.random.default_rng(seed).integers(0, 256, (5, 5, 3), dtype=np.uint8)
+    return np.array(Image.fromarray(coarse).resize((width, height), Image.Resampling.BICUBIC))
+
+
+def _encoded(pixels: Pixels | None = None, seed: int = 0, image_format: str = "JPEG", **options: int) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(_picture(seed) if pixels is None else pixels).save(buffer, image_format, **options)
+    return buffer.getvalue()
+
+
+@pytest.fixture(scope="session")
+def student() -> Student:
+    """The student that ships."""
+    return load_student("embedded")
+
+
+@pytest.fixture(scope="session")
+def picture() -> Draw:
+    """`picture(seed, width, height)`: uint8 pixels."""
+    return _picture
+
+
+@pytest.fixture(scope="session")
+def encoded() -> Encode:
+    """`encoded(pixels, seed=0, image_format="JPEG")`: an image file, by Pillow and so not by the code under test."""
+    return _encoded

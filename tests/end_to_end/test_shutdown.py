@@ -1,0 +1,107 @@
+"""Starting and stopping: nobody is left hanging, and what is wrong is said in one line."""
+
+import asyncio
+import signal
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from websockets.exceptions import ConnectionClosed
+
+PATH = "/v1/images/generations"
+
+
+async def _closed(user: Any) -> int | None:
+    """Read until the server closes; the code."""
+    try:
+        while True:
+            await user.next()
+    except ConnectionClosed as closed:
+        return closed.rcvd.code if closed.rcvd else None
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
+async def test_stop(start: Any, encoded: Any, how: signal.Signals) -> None:
+    """Told to stop, the server closes live users with 1012 and ends within its grace, with status 0 and no traceback."""
+    server = start("--engine", "fake", "--grace", "5")
+    async with server.live() as one, server.live() as two:
+        await one.params(similarity=None)
+        await one.frame(1, encoded())
+        began = time.perf_counter()
+        stopping = asyncio.ensure_future(asyncio.to_thread(server.stop, how))
+        for user in (one, two):
+            assert await _closed(user) == 1012
+        assert await stopping == 0
+    assert time.perf_counter() - began < 5
+    assert "Traceback" not in server.said()
+
+
+async def test_a_still_in_flight(start: Any) -> None:
+    """Stills in flight when the server is told to stop are finished."""
+    server = start("--engine", "fake", "--fake-tick", "0.4", "--batch-sizes", "1")
+    async with server.http() as http:
+        asking = asyncio.ensure_future(http.post(PATH, json={"prompt": "x", "n": 2}))
+        await server.metric_becomes(2, "allaprima_jobs_in_flight")
+        stopping = asyncio.ensure_future(asyncio.to_thread(server.stop))
+        response = await asking
+        assert response.status_code == 200
+        assert len(response.json()["data"]) == 2
+    assert await stopping == 0
+
+
+async def test_a_still_beyond_the_grace(start: Any) -> None:
+    """Stills that cannot be finished within the grace are refused in words, and the server ends all the same."""
+    server = start("--engine", "fake", "--fake-tick", "0.5", "--batch-sizes", "1", "--grace", "1")
+    async with server.http() as http:
+        asking = asyncio.ensure_future(http.post(PATH, json={"prompt": "x", "n": 10}))
+        await server.metric_becomes(10, "allaprima_jobs_in_flight")
+        began = time.perf_counter()
+        assert await asyncio.to_thread(server.stop) == 0
+        assert time.perf_counter() - began < 4
+        response = await asking
+    assert response.status_code == 503
+    assert response.json()["error"]["code"] == "shutting_down"
+    assert "Traceback" not in server.said()
+
+
+async def test_port_taken(start: Any) -> None:
+    """A port that is taken is said in a line, with a status that is not 0, and the first server goes on."""
+    first = start("--engine", "fake")
+    second = start("--engine", "fake", ready=False, port=first.port)
+    assert await asyncio.to_thread(second.process.wait, 30) == 1
+    assert "address already in use" in second.said()
+    assert "Traceback" not in second.said()
+    async with first.http() as http:
+        assert (await http.get("/readyz")).status_code == 200
+    assert first.stop() == 0
+
+
+@pytest.mark.parametrize(
+    ("flags", "says"),
+    [
+        (("--engine", "magic"), "no engine named 'magic'; there are: openvino, torch, fake"),
+        (("--student", "nobody"), "no student named 'nobody'; there are: embedded"),
+        (("--port", "http"), "--port"),
+        (("--batch-sizes", "0"), "--batch-sizes"),
+        (("--log-level", "loud"), "--log-level"),
+        (("--nonsense", "1"), "unrecognized arguments: --nonsense"),
+    ],
+)
+async def test_wrong_settings(start: Any, flags: tuple[str, ...], says: str) -> None:
+    """What is set wrongly is said in words, with status 2."""
+    server = start(*flags, ready=False)
+    assert await asyncio.to_thread(server.process.wait, 30) == 2
+    said = server.said()
+    assert says in said
+    assert "Traceback" not in said
+
+
+async def test_an_engine_that_does_not_start(start: Any, tmp_path: Path) -> None:
+    """An engine that cannot start ends the process with the reason, status 1, at once."""
+    (tmp_path / "file").write_text("in the way")
+    server = start("--engine", "openvino", "--cache", str(tmp_path / "file"), ready=False)
+    assert await asyncio.to_thread(server.process.wait, 30) == 1
+    assert "the engine did not start" in server.said()
+    assert "choose another with --cache" in server.said()
+    assert "Traceback" not in server.said()

@@ -1,0 +1,63 @@
+"""The fake engine: faults and times as asked for. What it shares with the others is in the engine suite."""
+
+import time
+from dataclasses import replace
+
+import pytest
+
+from engines.engine import EngineError, Row
+from engines.fake_engine import FakeEngine
+from engines.student import Student
+
+
+def _row(engine: FakeEngine, prompt: str, job: int = 1) -> Row:
+    (step,) = engine.student.contract.still()
+    return Row(job, 0, step, True, engine.condition(prompt), 0)
+
+
+def test_error(student: Student) -> None:
+    """`fake:error` fails its row and no other."""
+    engine = FakeEngine(student)
+    failed, painted = engine.tick([_row(engine, "please fake:error now"), _row(engine, "a boat", 2)])
+    assert failed.error == "the fake engine was asked to fail this image"
+    assert painted.image is not None
+
+
+def test_crash(student: Student) -> None:
+    """`fake:crash` fails the whole tick."""
+    engine = FakeEngine(student)
+    with pytest.raises(EngineError, match="asked to crash"):
+        engine.tick([_row(engine, "a boat"), _row(engine, "fake:crash", 2)])
+    assert engine.tick([_row(engine, "a boat")])[0].image is not None
+
+
+@pytest.mark.parametrize(("rows", "at_least"), [(1, 0.03), (2, 0.04), (3, 0.06)])
+def test_time(student: Student, rows: int, at_least: float) -> None:
+    """A tick takes its fixed time and that of each row, padding included, as warm_up says."""
+    engine = FakeEngine(student, (1, 2, 4), tick_seconds=0.02, row_seconds=0.01)
+    asked = [_row(engine, "", job) for job in range(rows)]
+    began = time.perf_counter()
+    engine.tick(asked)
+    assert time.perf_counter() - began >= at_least
+    assert engine.warm_up() == pytest.approx({1: 0.03, 2: 0.04, 4: 0.06})
+
+
+def test_of_any_student(student: Student) -> None:
+    """It paints in any student's size, with no graphs."""
+    wide = replace(student, width=128, height=64, graphs=student.graphs / "none")
+    engine = FakeEngine(wide)
+    image = engine.tick([_row(engine, "a boat")])[0].image
+    assert image is not None
+    assert image.shape == (64, 128, 3)
+
+
+def test_blends_are_between(student: Student) -> None:
+    """The mean of two conditionings paints between the two."""
+    engine = FakeEngine(student)
+    a, b = _row(engine, "a"), _row(engine, "b")
+    means = []
+    for conditioning in (a.conditioning, (a.conditioning + b.conditioning) / 2, b.conditioning):
+        image = engine.tick([replace(a, conditioning=conditioning)])[0].image
+        assert image is not None
+        means.append(float(image.mean()))
+    assert min(means[0], means[2]) <= means[1] <= max(means[0], means[2])

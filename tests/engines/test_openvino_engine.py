@@ -1,0 +1,87 @@
+"""OpenVINO: precision, the build cache, and what is said when it cannot start. The rest is in the engine suite."""
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from engines.build_cache import SIDECAR
+from engines.engine import Engine, EngineError, Row
+from engines.openvino_engine import OpenVinoEngine
+from engines.student import Student
+
+
+def _still(engine: Engine) -> Any:
+    (step,) = engine.student.contract.still()
+    return engine.tick([Row(1, 0, step, True, engine.condition("a red heart"), 0)])[0].image
+
+
+def test_the_cache(student: Student, tmp_path: Path) -> None:
+    """A second start finds the first one's build and paints the same; its sidecar says what it was made of."""
+    first = OpenVinoEngine(student, (1,), tmp_path, "f32", threads=1)
+    image = _still(first)
+    (folder,) = tmp_path.iterdir()
+    blobs = sorted(path.name for path in folder.iterdir())
+    facts = json.loads((folder / SIDECAR).read_text())
+    assert (facts["student"], facts["precision"], facts["batch_sizes"]) == ("embedded", "f32", "1")
+    first.close()
+    second = OpenVinoEngine(student, (1,), tmp_path, "f32", threads=1)
+    np.testing.assert_array_equal(_still(second), image)
+    assert sorted(path.name for path in folder.iterdir()) == blobs
+    assert len(blobs) > 1
+
+
+def test_a_mismatch(student: Student, tmp_path: Path) -> None:
+    """A build of something else under the same key is refused with the field, and never used."""
+    OpenVinoEngine(student, (1,), tmp_path, "f32", threads=1).close()
+    (folder,) = tmp_path.iterdir()
+    facts = json.loads((folder / SIDECAR).read_text())
+    (folder / SIDECAR).write_text(json.dumps({**facts, "graphs": "others"}))
+    with pytest.raises(EngineError, match="built for graphs 'others'"):
+        OpenVinoEngine(student, (1,), tmp_path, "f32", threads=1)
+
+
+@pytest.mark.parametrize("precision", ["fp16", "", "BF16"])
+def test_unknown_precision(student: Student, tmp_path: Path, precision: str) -> None:
+    """A precision that is not there is refused with those that are."""
+    with pytest.raises(EngineError, match="auto, bf16 or f32"):
+        OpenVinoEngine(student, (1,), tmp_path, precision)
+
+
+def test_auto_precision(get_engine: Callable[[str], Engine]) -> None:
+    """auto chooses bf16 where the processor has it, and f32 is always f32."""
+    engine = get_engine("openvino")
+    assert isinstance(engine, OpenVinoEngine)
+    able = "BF16" in engine._core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    assert engine._choose_precision("auto") == ("bf16" if able else "f32")
+    assert engine.precision == "f32"
+
+
+def test_graphs_missing(student: Student, tmp_path: Path) -> None:
+    """Without its graphs a student says which files it lacks and what to do."""
+    with pytest.raises(EngineError, match=r"lacks .*denoise\.onnx.*make student"):
+        OpenVinoEngine(replace(student, graphs=tmp_path / "none"), (1,), tmp_path)
+
+
+def test_no_place_for_the_cache(student: Student, tmp_path: Path) -> None:
+    """Where no cache can be made it says which setting to change."""
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(EngineError, match="--cache"):
+        OpenVinoEngine(student, (1,), tmp_path / "file", "f32")
+
+
+def test_sizes_of_pictures(get_engine: Callable[[str], Engine], picture: Any) -> None:
+    """A tick of repaintings of all sizes of ticks gives each its own picture back at strength 0."""
+    engine = get_engine("openvino")
+    (step,) = engine.student.contract.repaint(0.0)
+    nothing = engine.condition("")
+    for count in (1, 2, 3, 4):
+        painted = engine.tick([Row(i, 0, step, True, nothing, 0, picture(i)) for i in range(count)])
+        for i, result in enumerate(painted):
+            assert result.image is not None
+            distances = [float(np.abs(result.image.astype(int) - picture(j)).mean()) for j in range(4)]
+            assert int(np.argmin(distances)) == i

@@ -1,0 +1,79 @@
+"""Slots: the affine map around a network, and the latents of jobs between two steps."""
+
+import numpy as np
+import pytest
+
+from engines.contract import Step
+from engines.engine import Row
+from engines.noise import noise
+from engines.slots import Slots
+
+SHAPE = (4, 3, 3)
+STEP = Step(t=0.5, a_img=0.75, a_z=0.25, A=1.0, B=1.0, alpha_next=0.9, sigma_next=0.1)
+NOTHING = np.zeros((1, 1), np.float32)
+
+
+def _row(job: int = 1, index: int = 0, seed: int = 7) -> Row:
+    return Row(job, index, STEP, False, NOTHING, seed)
+
+
+def test_open_a_still() -> None:
+    """A still starts from the noise of its seed, scaled."""
+    np.testing.assert_array_equal(Slots(SHAPE).open(_row(), None), np.float32(0.25) * noise(7, 0, SHAPE))
+
+
+def test_open_a_picture() -> None:
+    """A repainting starts from picture and noise in the step's shares."""
+    picture = np.ones(SHAPE, np.float32)
+    opened = Slots(SHAPE).open(_row(), picture)
+    np.testing.assert_allclose(opened, 0.75 * picture + 0.25 * noise(7, 0, SHAPE), rtol=1e-6)
+
+
+def test_opening_changes_nothing() -> None:
+    """The noise that is kept for a seed is the same the second time, and the picture is left alone."""
+    slots, picture = Slots(SHAPE), np.ones(SHAPE, np.float32)
+    first = slots.open(_row(), picture).copy()
+    slots.open(_row(), picture)[:] = 99
+    np.testing.assert_array_equal(slots.open(_row(), picture), first)
+    assert (picture == 1).all()
+
+
+def test_keep_and_open() -> None:
+    """What is kept is re-noised with the next step's own noise, and opened once."""
+    slots, x0 = Slots(SHAPE), np.full(SHAPE, 2.0, np.float32)
+    slots.keep(_row(index=0), x0)
+    opened = slots.open(_row(index=1), None)
+    np.testing.assert_allclose(opened, 0.9 * x0 + 0.1 * noise(7, 1, SHAPE), rtol=1e-6)
+    assert len(slots) == 0
+    with pytest.raises(KeyError):
+        slots.open(_row(index=1), None)
+
+
+def test_jobs_do_not_mix() -> None:
+    """Each job finds its own latents."""
+    slots = Slots(SHAPE)
+    for job in range(5):
+        slots.keep(_row(job), np.full(SHAPE, job, np.float32))
+    for job in reversed(range(5)):
+        expected = np.float32(0.9) * np.full(SHAPE, job, np.float32) + np.float32(0.1) * noise(7, 1, SHAPE)
+        np.testing.assert_allclose(slots.open(_row(job, 1), None), expected, rtol=1e-6)
+
+
+def test_forget() -> None:
+    """A forgotten job is gone, and forgetting one that is not there is nothing."""
+    slots = Slots(SHAPE)
+    slots.keep(_row(), np.zeros(SHAPE, np.float32))
+    slots.forget(1)
+    slots.forget(1)
+    assert len(slots) == 0
+
+
+def test_capacity() -> None:
+    """Too many jobs push out the oldest."""
+    slots = Slots(SHAPE, capacity=3)
+    for job in range(5):
+        slots.keep(_row(job), np.zeros(SHAPE, np.float32))
+    assert len(slots) == 3
+    with pytest.raises(KeyError):
+        slots.open(_row(1, 1), None)
+    slots.open(_row(4, 1), None)

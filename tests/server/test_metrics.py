@@ -1,0 +1,111 @@
+"""Metrics: the names that dashboards use, labels of bounded size, and rates over a window."""
+
+import re
+
+import pytest
+
+from server.metrics import Metrics
+from server.types import Outcome, Result, Timings
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def _value(metrics: Metrics, name: str, **labels: str) -> float | None:
+    return metrics.registry.get_sample_value(name, labels)
+
+
+def test_every_outcome_is_there_from_the_start() -> None:
+    """A counter that has not counted yet reads 0: a dashboard need not guess."""
+    metrics = Metrics("embedded")
+    for outcome in Outcome:
+        assert _value(metrics, "allaprima_frames_total", student="embedded", outcome=outcome) == 0
+
+
+def test_an_image() -> None:
+    """An image counts as a frame, as an image of its API, and in each stage's times."""
+    metrics = Metrics("embedded")
+    metrics.result("stream", Result(1, Outcome.IMAGE, b"x", 2, Timings(0.1, 0.2, 0.3, 0.4)), total=1.5)
+    assert _value(metrics, "allaprima_frames_total", student="embedded", outcome="image") == 1
+    assert _value(metrics, "allaprima_images_total", student="embedded", api="stream") == 1
+    sums = {s: _value(metrics, "allaprima_stage_seconds_sum", stage=s) for s in ("wait", "decode", "engine", "encode", "total")}
+    assert sums == {"wait": 0.1, "decode": 0.2, "engine": 0.3, "encode": 0.4, "total": 1.5}
+
+
+@pytest.mark.parametrize("outcome", [o for o in Outcome if o is not Outcome.IMAGE])
+def test_no_image(outcome: Outcome) -> None:
+    """What became no image counts under its outcome only."""
+    metrics = Metrics("embedded")
+    metrics.result("stream", Result(1, outcome), total=1.0)
+    assert _value(metrics, "allaprima_frames_total", student="embedded", outcome=outcome) == 1
+    assert _value(metrics, "allaprima_images_total", student="embedded", api="stream") is None
+    assert metrics.fps() == 0
+
+
+def test_ticks() -> None:
+    """A tick counts its seconds and its rows."""
+    metrics = Metrics("embedded")
+    metrics.tick(0.05, 3)
+    metrics.tick(0.05, 4)
+    assert _value(metrics, "allaprima_tick_rows_sum", student="embedded") == 7
+    assert _value(metrics, "allaprima_tick_seconds_count", student="embedded") == 2
+    assert _value(metrics, "allaprima_tick_rows_bucket", student="embedded", le="3.0") == 1
+
+
+def test_fps() -> None:
+    """Images a second are those of the last 5 s, and fall to 0 when none come."""
+    clock = Clock()
+    metrics = Metrics("embedded", clock)
+    for _ in range(100):
+        metrics.result("stream", Result(1, Outcome.IMAGE), 0.1)
+        clock.now += 0.1
+    assert metrics.fps() == pytest.approx(10, abs=1)
+    clock.now += 2.5
+    assert metrics.fps() == pytest.approx(5, abs=1)
+    clock.now += 3
+    assert metrics.fps() == 0
+
+
+def test_fps_keeps_little() -> None:
+    """However many images come, the window's memory is bounded by its seconds."""
+    clock = Clock()
+    metrics = Metrics("embedded", clock)
+    for _ in range(20_000):
+        metrics._fps.count()
+        clock.now += 0.01
+    assert len(metrics._fps._buckets) < 30
+
+
+def test_the_names_in_the_exposition() -> None:
+    """Every instrument of the design that needs no meter is exposed under its name."""
+    metrics = Metrics("embedded")
+    metrics.result("openai", Result(1, Outcome.IMAGE), 0.1)
+    metrics.tick(0.1, 1)
+    metrics.engine("fake", "none", "float32", (1, 2))
+    metrics.sessions.set(3)
+    metrics.jobs_waiting.set(1)
+    text = metrics.exposition().decode()
+    names = set(re.findall(r"^(allaprima_\w+?)(?:_bucket|_sum|_count|_created)?[ {]", text, re.MULTILINE))
+    assert names >= {
+        "allaprima_frames_total", "allaprima_images_total", "allaprima_fps", "allaprima_stage_seconds",
+        "allaprima_tick_seconds",
+        "allaprima_tick_rows", "allaprima_sessions", "allaprima_jobs_waiting", "allaprima_jobs_in_flight",
+        "allaprima_engine_info",
+    }  # fmt: skip
+    assert (
+        'allaprima_engine_info{backend="fake",batch_sizes="1,2",device="none",precision="float32",student="embedded"} 1.0'
+        in text
+    )
+    assert "allaprima_sessions 3.0" in text
+
+
+def test_two_servers_do_not_share() -> None:
+    """Two sets of metrics in one process count apart."""
+    one, two = Metrics("embedded"), Metrics("embedded")
+    one.outcome(Outcome.REPEAT)
+    assert _value(two, "allaprima_frames_total", student="embedded", outcome="repeat") == 0

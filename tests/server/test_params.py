@@ -1,0 +1,143 @@
+"""Params: what a message may change, and that it says what is wrong in words."""
+
+import json
+from typing import Any
+
+import pytest
+
+from server import wire
+from server.params import Params, merge, normalised
+from server.wire import WireError
+
+
+def _merge(
+    changes: dict[str, Any], current: Params | None = None, max_prompt: int = 2000, negative_prompt: bool = True
+) -> Params:
+    return merge(current or Params(), changes, max_prompt, negative_prompt)
+
+
+def test_defaults() -> None:
+    """Without a word from the client the published filter is on and no prompt is set."""
+    params = Params()
+    assert params.blend() == (("", 1.0),)
+    assert params.similarity is not None
+    assert (params.similarity.threshold, params.similarity.max_skips) == (0.98, 10)
+
+
+def test_a_change_leaves_the_rest() -> None:
+    """Keys that a message does not name keep their values."""
+    params = _merge({"strength": 0.25}, _merge({"prompt": "a boat", "seed": 7}))
+    assert (params.prompt, params.seed, params.strength) == ("a boat", 7, 0.25)
+
+
+def test_no_change() -> None:
+    """An empty message is a valid one."""
+    assert _merge({}) == Params()
+
+
+def test_the_whole_comes_back() -> None:
+    """What the server says is in force can be sent to it again, blends included."""
+    params = _merge({"prompt": [{"text": "a"}, {"text": "b", "weight": 3}], "similarity": {"threshold": 0.5}})
+    said = json.loads(wire.encode_text(params.model_dump()))
+    assert _merge(said) == params
+
+
+@pytest.mark.parametrize(
+    ("changes", "complaint"),
+    [
+        ({"colour": "red"}, "unknown key 'colour'; known: prompt, negative_prompt"),
+        ({"similarity": {"thresh": 0.5}}, "unknown key 'similarity.thresh'"),
+        ({"prompt": 5}, "prompt: "),
+        ({"prompt": []}, "prompt: .*at least 1"),
+        ({"prompt": [{"text": "x"}] * 9}, "prompt: .*at most 8"),
+        ({"prompt": [{"weight": 1.0}]}, "prompt.0.text: "),
+        ({"prompt": [{"text": "x", "weight": -1}]}, "prompt.0.weight: .*greater than or equal to 0"),
+        ({"prompt": [{"text": "x", "weight": float("inf")}]}, "prompt.0.weight: "),
+        ({"prompt": [{"text": "x", "weight": 1e308}]}, "prompt.0.weight: "),
+        ({"prompt": "\ud800"}, "prompt: "),
+        ({"seed": -1}, "seed: .*greater than or equal to 0"),
+        ({"seed": 2**32}, "seed: .*less than or equal to 4294967295"),
+        ({"seed": 1.5}, "seed: .*integer"),
+        ({"seed": True}, "seed: .*integer"),
+        ({"seed": "1"}, "seed: .*integer"),
+        ({"strength": -0.01}, "strength: "),
+        ({"strength": 1.01}, "strength: "),
+        ({"strength": float("nan")}, "strength: "),
+        ({"strength": None}, "strength: "),
+        ({"format": "gif"}, "format: .*'jpeg', 'webp' or 'png'"),
+        ({"quality": 0}, "quality: "),
+        ({"quality": 101}, "quality: "),
+        ({"similarity": {"threshold": 1.1}}, "similarity.threshold: "),
+        ({"similarity": {"max_skips": -1}}, "similarity.max_skips: "),
+        ({"similarity": {"measure": "best"}}, "similarity.measure: "),
+        ({"similarity": 0.5}, "similarity: "),
+        ({"transition": -1}, "transition: "),
+        ({"transition": 61}, "transition: "),
+        ({"transition": float("nan")}, "transition: "),
+    ],
+    ids=str,
+)
+def test_out_of_range(changes: dict[str, Any], complaint: str) -> None:
+    """Each value that cannot be is refused under its own name, and nothing changes."""
+    current = _merge({"prompt": "before"})
+    with pytest.raises(WireError, match=complaint) as refused:
+        _merge(changes, current)
+    assert refused.value.code == "bad_params"
+    assert "pydantic" not in str(refused.value)
+
+
+def test_a_long_key_is_not_sent_back() -> None:
+    """The complaint about a key of a megabyte is short."""
+    with pytest.raises(WireError) as refused:
+        _merge({"k" * 1_000_000: 1})
+    assert len(str(refused.value)) < 1000
+
+
+def test_edges() -> None:
+    """The ends of every range belong to it."""
+    _merge({"seed": 2**32 - 1, "strength": 1, "quality": 1, "transition": 60, "similarity": {"threshold": 1, "max_skips": 0}})
+    _merge({"seed": 0, "strength": 0, "quality": 100, "transition": 0, "similarity": None})
+
+
+def test_a_prompt_of_10000_characters() -> None:
+    """A prompt longer than the server takes is refused with both lengths."""
+    with pytest.raises(WireError, match="10000 characters; the most taken here is 2000"):
+        _merge({"prompt": "x" * 10_000})
+
+
+def test_long_prompts_add_up() -> None:
+    """A blend is as long as its parts and the negative prompt together."""
+    parts = [{"text": "x" * 400}] * 4
+    assert _merge({"prompt": parts, "negative_prompt": "x" * 400}).characters() == 2000
+    with pytest.raises(WireError, match="2001 characters"):
+        _merge({"prompt": parts, "negative_prompt": "x" * 401})
+
+
+@pytest.mark.parametrize("prompt", ["", "🐱" * 100, "a\x00b", "﷽" * 10])
+def test_odd_prompts(prompt: str) -> None:
+    """Prompts of no characters, of emoji, of control characters are prompts."""
+    assert _merge({"prompt": prompt}).blend() == ((prompt, 1.0),)
+
+
+def test_negative_prompt_unknown() -> None:
+    """A student without negative prompts says so, and takes an empty one."""
+    with pytest.raises(WireError, match="knows no negative prompts"):
+        _merge({"negative_prompt": "blurry"}, negative_prompt=False)
+    assert _merge({"negative_prompt": ""}, negative_prompt=False).negative_prompt == ""
+
+
+def test_weights_sum_to_one() -> None:
+    """A blend's weights are shares."""
+    assert _merge({"prompt": [{"text": "a", "weight": 1}, {"text": "b", "weight": 3}]}).blend() == (("a", 0.25), ("b", 0.75))
+
+
+def test_weights_of_zero() -> None:
+    """Where all weights are zero all parts count the same."""
+    assert normalised([("a", 0.0), ("b", 0.0)]) == (("a", 0.5), ("b", 0.5))
+
+
+@pytest.mark.parametrize("weight", [5e-324, 1e-300, 1e6])
+def test_extreme_weights(weight: float) -> None:
+    """Weights at the ends of what numbers can say still sum to one."""
+    blend = _merge({"prompt": [{"text": "a", "weight": weight}, {"text": "b", "weight": weight}]}).blend()
+    assert sum(share for _, share in blend) == pytest.approx(1)
