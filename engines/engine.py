@@ -70,7 +70,7 @@ class Engine(Protocol):
         ...
 
     def warm_up(self) -> dict[int, float]:
-        """Run every compiled size; the median seconds a tick of each takes."""
+        """Run every compiled size; the seconds an undisturbed tick of each takes."""
         ...
 
     def condition(self, prompt: str) -> Conditioning:

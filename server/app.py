@@ -4,8 +4,9 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
-from fastapi import FastAPI
+from fastapi import FastAPI, Response
 from fastapi.responses import FileResponse
 from fastapi.staticfiles import StaticFiles
 
@@ -15,6 +16,17 @@ from .api.limit import BodyLimit
 from .house import House
 
 PAGE = Path(__file__).parent.parent / "clients" / "web"
+
+
+_FRESH = {"Cache-Control": "no-cache"}
+"""Ask before using a stored copy: an upgrade must not leave a browser with old and new modules mixed."""
+
+
+class _PageFiles(StaticFiles):
+    def file_response(self, *args: Any, **kwargs: Any) -> Response:
+        response = super().file_response(*args, **kwargs)
+        response.headers.update(_FRESH)
+        return response
 
 
 def make_app(house: House) -> FastAPI:
@@ -36,7 +48,7 @@ def make_app(house: House) -> FastAPI:
 
     @app.get("/", include_in_schema=False)
     async def page() -> FileResponse:
-        return FileResponse(PAGE / "index.html", headers={"Cache-Control": "no-cache"})
+        return FileResponse(PAGE / "index.html", headers=_FRESH)
 
-    app.mount("/web", StaticFiles(directory=PAGE), name="web")
+    app.mount("/web", _PageFiles(directory=PAGE), name="web")
     return app

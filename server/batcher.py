@@ -10,6 +10,9 @@ from dataclasses import dataclass
 
 from .types import Job
 
+NEAR = 0.95
+"""Rates this near to each other are the same: costs are measured once, on a machine that may have been busy."""
+
 
 @dataclass(frozen=True, slots=True)
 class Picked:
@@ -59,14 +62,10 @@ class Batcher:
 
 
 def best_size(available: int, costs: Mapping[int, float]) -> int:
-    """How many of `available` rows to run now, so that rows per second are most; of equals, the larger.
+    """How many of `available` rows to run now, so that rows per second are most; of near equals, the larger.
 
     `costs` are the measured seconds of a tick at each compiled size; n rows cost what the smallest size holding them costs.
     """
     sizes = sorted(costs)
-    best, best_rate = 0, 0.0
-    for count in range(1, min(available, sizes[-1]) + 1):
-        rate = count / costs[next(size for size in sizes if size >= count)]
-        if rate >= best_rate:
-            best, best_rate = count, rate
-    return best
+    rates = [count / costs[next(size for size in sizes if size >= count)] for count in range(1, min(available, sizes[-1]) + 1)]
+    return max((count for count, rate in enumerate(rates, 1) if rate >= NEAR * max(rates)), default=0)

@@ -105,7 +105,7 @@ class Session:
 
     def _begin(self) -> None:
         """What belongs to one connection and not to the session."""
-        self._mailbox: Mailbox[FrameIn] = Mailbox()
+        self._mailbox: Mailbox[tuple[FrameIn, float]] = Mailbox()  # with the time of arrival
         self._unanswered: OrderedDict[int, Message | None] = OrderedDict()
         self._last_id = -1
         self._in_flight: set[asyncio.Task[None]] = set()
@@ -149,10 +149,11 @@ class Session:
             return
         self._last_id = frame.id
         self._unanswered[frame.id] = None
-        pushed = self._mailbox.put(frame)
+        pushed = self._mailbox.put((frame, self._clock()))
         if pushed is not None:
             self._metrics.outcome(Outcome.DROPPED_NEWER)
-            self._answer(pushed.id, FrameOut(pushed.id, Kind.DROPPED, rev=self.rev).encode())
+            dropped, _ = pushed
+            self._answer(dropped.id, FrameOut(dropped.id, Kind.DROPPED, rev=self.rev).encode())
 
     async def room_for_more(self) -> None:
         """Wait until so few frames are unanswered that more may be read."""
@@ -166,8 +167,7 @@ class Session:
         """Move frames from the mailbox to the queue until cancelled; whatever is in flight is then withdrawn."""
         try:
             while True:
-                frame = await self._mailbox.take()
-                await self._paint_one(frame)
+                await self._paint_one(*await self._mailbox.take())
                 while len(self._in_flight) >= DEPTH or (self._in_flight and not self._room()):
                     self._freed.clear()
                     await self._freed.wait()
@@ -176,7 +176,7 @@ class Session:
                 task.cancel()
             self._begin()
 
-    async def _paint_one(self, frame: FrameIn) -> None:
+    async def _paint_one(self, frame: FrameIn, arrived: float) -> None:
         try:
             verdict = await self._judge(frame, self.params)
         except codec.BadImage as error:
@@ -188,15 +188,14 @@ class Session:
             self._metrics.outcome(Outcome.REPEAT)
             self._answer(frame.id, FrameOut(frame.id, Kind.REPEAT, rev=rev).encode())
             return
-        now = self._clock()
         job = Job(
             id=next_job_id(),
             owner=self.id,
             api="stream",
-            prompt=self._travel.at(now),
+            prompt=self._travel.at(self._clock()),
             seed=params.seed,
-            created=now,
-            deadline=now + self._deadline,
+            created=arrived,
+            deadline=arrived + self._deadline,
             image=frame.image,
             strength=params.strength,
             format=params.format,
