@@ -138,6 +138,9 @@ def _load(student: Student, device: str) -> Modules:
         modules = read_modules(student.graphs)
     except FileNotFoundError as error:
         raise EngineError(f"the graphs of student {student.name!r} are not built ({error}): run make student") from error
+    except (RuntimeError, KeyError) as error:
+        why = f"the graphs of student {student.name!r} are not of this version's networks: build them again (make student)"
+        raise EngineError(why) from error
     if device.startswith("cuda"):
         # convolutions round to 10 bits of mantissa by default there, which is no reference
         torch.backends.cudnn.allow_tf32 = False

@@ -7,25 +7,22 @@ be in the next tick (a prefetch of one). The *engine* thread runs ticks. A bound
 import logging
 import threading
 import time
-from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 
-import numpy as np
-
 from engines.contract import Step, UnsupportedStrength
-from engines.engine import Conditioning, Engine, EngineError, Painted, Pixels, Row
+from engines.engine import Engine, EngineError, Painted, Pixels, Row
 
 from . import codec
 from .batcher import Batcher, best_size
 from .metrics import Metrics
+from .prompts import Prompts
 from .queue import JobQueue
-from .types import Job, Outcome, Prompt, Result, Timings
+from .types import Job, Outcome, Result, Timings
 
 log = logging.getLogger(__name__)
 
-_PROMPTS_KEPT = 512
 _IDLE = 0.25
 """Seconds between two looks at whether to stop."""
 
@@ -68,7 +65,6 @@ class Worker:
         self._begun: list[_Task] = []  # jobs between two steps; the engine thread's own
         self._stopping = False
         self._costs: dict[int, float] = {1: 1.0}
-        self._conditioning: OrderedDict[str, Conditioning] = OrderedDict()
         self._intake_thread = threading.Thread(target=self._intake, name="intake")
         self._engine_thread = threading.Thread(target=self._run, name="engine")
 
@@ -142,6 +138,7 @@ class Worker:
         tasks: list[_Task] = []
         try:
             self._engine = self._make_engine()
+            self._prompts = Prompts(lambda prompt: self._engine.condition(prompt))
             self._costs = self._engine.warm_up()
             self._announce(self._engine)
             self.state = "ready"
@@ -237,23 +234,9 @@ class Worker:
     def _row(self, task: _Task) -> Row:
         job = task.job
         last = task.index == len(task.steps) - 1
-        return Row(job.id, task.index, task.steps[task.index], last, self._condition(job.prompt), job.seed, task.image)
-
-    def _condition(self, prompt: Prompt) -> Conditioning:
-        if len(prompt) == 1:
-            return self._condition_one(prompt[0][0])
-        parts = [np.float32(weight) * self._condition_one(text) for text, weight in prompt]
-        return np.asarray(np.sum(parts, axis=0, dtype=np.float32))
-
-    def _condition_one(self, text: str) -> Conditioning:
-        known = self._conditioning.get(text)
-        if known is None:
-            known = self._conditioning[text] = self._engine.condition(text)
-            while len(self._conditioning) > _PROMPTS_KEPT:
-                self._conditioning.popitem(last=False)
-        else:
-            self._conditioning.move_to_end(text)
-        return known
+        return Row(
+            job.id, task.index, task.steps[task.index], last, self._prompts.conditioning(job.prompt), job.seed, task.image
+        )
 
     # answers -----------------------------------------------------------------------------------------------------
 

@@ -32,11 +32,16 @@ class Choices:
     words: tuple[Tensor, Tensor, Tensor]
 
 
-def choices(noise: Tensor) -> Choices:
-    """Eight independent U(0, 1) from the means of eight channels, and what they mean."""
+def uniforms(noise: Tensor) -> Tensor:
+    """Eight independent U(0, 1) for each noise: [n, channels, h, w] to [n, 8], by the means of eight channels."""
     side = math.sqrt(noise.shape[-1] * noise.shape[-2])
     means = noise[:, FIRST_CHANNEL : FIRST_CHANNEL + 8].mean((-2, -1)) * side
-    u = 0.5 + 0.5 * torch.erf(means * math.sqrt(0.5))
+    return 0.5 + 0.5 * torch.erf(means * math.sqrt(0.5))
+
+
+def choices(noise: Tensor) -> Choices:
+    """What those uniforms mean."""
+    u = uniforms(noise)
     return Choices(
         x=0.5 + 0.26 * (u[:, 0] - 0.5),
         y=0.5 + 0.20 * (u[:, 1] - 0.5),

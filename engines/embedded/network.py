@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from .captions import TOKENS
 from .codec import CHANNELS
-from .coupling import choices
+from .frame import FRAME_FEATURES, frame
 
 TEXT_WIDTH = 128
 WIDTHS = (64, 128, 256)
@@ -22,34 +22,6 @@ def pool_text(text: Tensor, query: nn.Linear) -> Tensor:
     """Tokens [n, l, 128] to [n, POOLS * 128]: means under weights that `query` gives each token."""
     share: Tensor = query(text).softmax(1)
     return (share.transpose(1, 2) @ text).flatten(1)
-
-
-FRAME_FEATURES = 24
-
-
-def frame(x: Tensor, t: Tensor) -> Tensor:
-    """Where each cell lies in the frame that the noise in x chooses (`coupling`): [n, 24, h, w].
-
-    Coordinates about the object's middle, in units of its size and turned with it, as polynomials and waves; and the plain
-    coordinates. At t = 1 this is exactly the frame the picture is drawn in; at lower t the source blurs it, and the network,
-    which knows t, learns to look elsewhere.
-    """
-    side = x.shape[-1]
-    axis = (torch.arange(side, device=x.device, dtype=x.dtype) + 0.5) / side
-    chosen = choices(x / t.clamp(min=0.3)[:, None, None, None])
-    dx = ((axis[None, None, :] - chosen.x[:, None, None]) / chosen.size[:, None, None]).expand(-1, side, -1)
-    dy = ((axis[None, :, None] - chosen.y[:, None, None]) / chosen.size[:, None, None]).expand(-1, -1, side)
-    cos, sin = chosen.angle.cos()[:, None, None], chosen.angle.sin()[:, None, None]
-    u, v = cos * dx + sin * dy, cos * dy - sin * dx
-    light = (dx * (chosen.light - 2.2).cos()[:, None, None] + dy * (chosen.light - 2.2).sin()[:, None, None]).clamp(-2, 2)
-    radius = (u * u + v * v).sqrt()
-    features = [u, v, u.abs(), radius, (-radius * radius).exp(), light, light * (-radius * radius).exp()]
-    features += [wave(math.pi * k * w) for k in (0.5, 1.0, 2.0) for w in (u, v) for wave in (torch.sin, torch.cos)]
-    five = torch.stack([v + u, v - u, v * 0.31 + u * 0.95]).clamp(-2, 2)
-    features += [five[0], five[1], five[2]]
-    plain = axis.expand_as(u) * 2 - 1
-    features += [plain, plain.transpose(-1, -2)]
-    return torch.stack([f.clamp(-3, 3) for f in features], 1)
 
 
 class TextEncoder(nn.Module):

@@ -42,13 +42,13 @@ class Pairs:
             self._names.add(path.name)
         return sum(len(kinds) for kinds in self._arrays.get("kind", []))
 
-    def draw(self, count: int, rng: np.random.Generator, stills: float = 0.7) -> dict[str, Tensor]:
+    def draw(self, count: int, rng: np.random.Generator, stills: float) -> dict[str, Tensor]:
         """A batch in which each pair is a still with this probability, however many of them there are."""
         shards = rng.integers(len(self._names), size=count)
         rows = []
         for shard in shards:
             of_kind = np.flatnonzero((self._arrays["kind"][shard] == Kind.STILL) == (rng.random() < stills))
-            rows.append(int(rng.choice(of_kind)))
+            rows.append(int(rng.choice(of_kind if len(of_kind) else len(self._arrays["kind"][shard]))))
         batch = {
             key: torch.from_numpy(np.stack([arrays[s][r] for s, r in zip(shards, rows, strict=True)]).astype(np.float32))
             for key, arrays in self._arrays.items()

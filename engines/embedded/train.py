@@ -30,6 +30,8 @@ from .path import clean, noised, output_scale, target_at
 from .shards import load_codec
 
 STAGES = ("teacher", "student")
+STILLS = {"teacher": 0.85, "student": 0.7}
+"""The share of stills in a batch: of the two tasks they are the harder to begin with."""
 SAVE_EVERY = 120.0
 LOOK_FOR_SHARDS_EVERY = 60.0
 CAPTIONS = 32
@@ -55,9 +57,8 @@ def choose_levels(kind: Tensor, stage: str, rng: np.random.Generator) -> tuple[T
     n = len(kind)
     u, v = (torch.from_numpy(rng.random(n).astype(np.float32)) for _ in range(2))
     still = kind == Kind.STILL
-    plain_share = torch.where(still, 0.2, 0.1) * (1.0 if stage == "teacher" else 0.3)
-    plain = (u < plain_share) & (kind != Kind.FOREIGN)
-    other = still & ~plain & (u > 0.75)
+    plain = (u < (0.1 if stage == "teacher" else 0.03)) & (kind != Kind.FOREIGN)
+    other = still & ~plain & (u > 0.85)
     t = torch.where(still, torch.ones(n), 0.9 * v**1.3)
     t = torch.where(kind == Kind.FOREIGN, 0.7 * v, t)
     t = torch.where(other, 0.8 + 0.2 * v, t)
@@ -182,7 +183,7 @@ def train(out: Path, stage: str, seconds: float, batch_size: int, rate: float, d
             if not known:
                 raise SystemExit(f"no shards in {pairs.folder}: run engines.embedded.shards first")
         done = trainer.spent / seconds
-        loss = trainer.learn(pairs.draw(batch_size, rng), done, rng)
+        loss = trainer.learn(pairs.draw(batch_size, rng, STILLS[stage]), done, rng)
         running = loss if not running else 0.99 * running + 0.01 * loss
         now = time.monotonic()
         trainer.spent, last = trainer.spent + now - last, now

@@ -342,19 +342,6 @@ async def test_blends(make_bench: Any) -> None:
     np.testing.assert_allclose(bench.engine.ticks[-1][0].conditioning, expected, atol=1e-6)
 
 
-async def test_prompts_are_encoded_once(make_bench: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A stream's prompt is encoded for its first frame only, and what is kept is bounded."""
-    bench = await make_bench()
-    asked: list[str] = []
-    condition = bench.engine.condition
-    monkeypatch.setattr(bench.engine, "condition", lambda prompt: asked.append(prompt) or condition(prompt))
-    for _ in range(3):
-        await bench.submit("again")
-    assert asked == ["again"]
-    await asyncio.gather(*(bench.submit(f"prompt {i}", str(i)) for i in range(90)))
-    assert len(bench.worker._conditioning) == 91
-
-
 async def test_stop_answers_everything(make_bench: Any) -> None:
     """Stopping finishes the tick that runs and answers all the others."""
     bench = await make_bench(batch_sizes=(1, 2))

@@ -15,7 +15,7 @@ SAMPLES = 1500
 
 @pytest.fixture(scope="module")
 def drawn() -> np.ndarray:
-    return np.array([uniforms(noise_for(seed)) for seed in range(SAMPLES)])
+    return np.concatenate([uniforms(noise_for(seed)[None]).numpy() for seed in range(SAMPLES)])
 
 
 def test_the_training_noise_is_the_servers() -> None:
