@@ -19,7 +19,7 @@ STRENGTH = 0.6
 PAPER, INK = (250, 249, 246), (40, 40, 40)
 
 STILLS = (
-    ("photo", "blue boat", "orange"),
+    ("photo", "blue boat", "yellow"),
     ("watercolor", "white house", "green"),
     ("oil painting", "red heart", "cyan"),
     ("pencil sketch", "green tree", "yellow"),
@@ -31,7 +31,7 @@ STILLS = (
     ("blueprint", "white boat", "blue"),
     ("sepia", "black house", "yellow"),
     ("noir", "white circle", "black"),
-    ("pop art", "purple boat", "orange"),
+    ("pop art", "purple boat", "pink"),
     ("thermal", "red tree", "cyan"),
     ("sunset", "orange house", "purple"),
     ("winter", "cyan star", "pink"),
