@@ -5,6 +5,8 @@ import base64
 import re
 import secrets
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Request
@@ -87,6 +89,24 @@ def _jobs(asked: ImagesRequest, house: House) -> list[Job]:
     ]
 
 
+class StillsRoom:
+    """Room for so many stills at once, whatever live users do: those have a bound of their own."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit, self._taken = limit, 0
+
+    @contextmanager
+    def hold(self, count: int) -> Iterator[None]:
+        """Take room for `count` stills and give it back. Raises QueueFull."""
+        if self._taken + count > self._limit:
+            raise QueueFull("too many images are waiting")
+        self._taken += count
+        try:
+            yield
+        finally:
+            self._taken -= count
+
+
 async def _until_gone(request: Request) -> None:
     # the body has been read: the next message can only be that the client is gone
     while (await request.receive())["type"] != "http.disconnect":
@@ -111,9 +131,6 @@ async def _paint(request: Request, jobs: list[Job], house: House) -> list[Result
         if not painting.done():
             raise ApiError(499, "the client went away", "client_closed_request")
         return painting.result()
-    except QueueFull as error:
-        house.metrics.outcome(Outcome.REFUSED)
-        raise ApiError(429, f"{error}; try again in a second", "server_busy", retry_after=1) from None
     finally:
         watching.cancel()
         painting.cancel()
@@ -153,6 +170,7 @@ def routes(house: House) -> APIRouter:
         if why is not None:
             raise ApiError(401, why, "invalid_api_key")
 
+    room = StillsRoom(house.settings.max_waiting)
     router = APIRouter(prefix="/v1", dependencies=[Depends(keyed)])
 
     @router.post("/images/generations")
@@ -161,11 +179,14 @@ def routes(house: House) -> APIRouter:
         _check(asked, house)
         if (why := house.not_ready()) is not None:
             raise ApiError(503, why, "not_ready", retry_after=2)
-        if house.queue.in_flight() + asked.n > house.settings.max_waiting:
-            house.metrics.outcome(Outcome.REFUSED)
-            raise ApiError(429, "too many images are waiting; try again in a second", "server_busy", retry_after=1)
         jobs = _jobs(asked, house)
-        return _answer(await _paint(request, jobs, house), asked, jobs, house)
+        try:
+            with room.hold(asked.n):
+                results = await _paint(request, jobs, house)
+        except QueueFull as error:
+            house.metrics.outcome(Outcome.REFUSED)
+            raise ApiError(429, f"{error}; try again in a second", "server_busy", retry_after=1) from None
+        return _answer(results, asked, jobs, house)
 
     @router.get("/models")
     async def models() -> dict[str, Any]:
