@@ -7,6 +7,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from ..noise import noise
 from .captions import random_wish
 from .coupling import scene_for
 from .pictures import dead_leaves, random_crop
@@ -16,10 +17,7 @@ from .styles import STYLES
 
 def noise_for(seed: int, channels: int = 24, side: int = 32) -> Tensor:
     """The noise of a job: float [channels, side, side], the same numbers the server draws for this seed."""
-    import numpy as np
-
-    generator = np.random.Generator(np.random.Philox(seed))
-    return torch.from_numpy(generator.standard_normal((channels, side, side), dtype=np.float32))
+    return torch.from_numpy(noise(seed, 0, (channels, side, side)))
 
 
 def random_scene(rng: random.Random, pixels: int = 256) -> Tensor:
