@@ -42,6 +42,10 @@ class BuildCache:
         self._check(folder / SIDECAR, facts)
         return folder
 
+    def sealed(self, facts: Facts) -> bool:
+        """Whether this build is there and whole. Call `folder` first, which checks that it is this build."""
+        return (self._root / key_of(facts) / SIDECAR).exists()
+
     def seal(self, facts: Facts) -> None:
         """Write the sidecar: the build in this folder is whole."""
         sidecar = self._root / key_of(facts) / SIDECAR
@@ -62,3 +66,15 @@ class BuildCache:
                 raise EngineError(
                     f"the engine in {sidecar.parent} was built for {field} {built.get(field)!r}, not {facts[field]!r}; {remedy}"
                 )
+
+
+def list_builds(cache: Path) -> list[dict[str, str]]:
+    """The sidecars of all builds under a cache folder, each with its `folder`; those that cannot be read are left out."""
+    found = []
+    for sidecar in sorted(cache.glob(f"*/*/{SIDECAR}")):
+        try:
+            facts = dict(json.loads(sidecar.read_text()))
+        except (OSError, ValueError, TypeError):
+            continue
+        found.append({**facts, "folder": str(sidecar.parent)})
+    return found

@@ -7,11 +7,17 @@ Every student is affine in its network's input and output:
     x0     = A * x_in + B * out
     x_next = alpha_next * x0 + sigma_next * z'
 
-so a step is seven numbers, carried per row, and a tick may mix rows of any jobs.
+so a step is seven numbers, carried per row, and a tick may mix rows of any jobs. Where a sampler goes on by something
+else than a fresh look at the clean image (Euler, TCD), what is called x0 here is the point that it lands on.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from .predictions import PREDICTIONS, Affine
+from .schedules import CLEAN, SCHEDULES, TRAIN_STEPS, Level, Schedule, VariancePreserving
 
 
 class UnsupportedStrength(ValueError):
@@ -20,7 +26,10 @@ class UnsupportedStrength(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """The seven numbers of one step. `alpha_next` and `sigma_next` are 0 when no step follows."""
+    """The seven numbers of one step.
+
+    `a_img` and `a_z` open a job, and are 0 in every later step; `alpha_next` and `sigma_next` are 0 when no step follows.
+    """
 
     t: float
     a_img: float
@@ -31,57 +40,160 @@ class Step:
     sigma_next: float = 0.0
 
 
-def flow_preconditioned(t: float) -> Step:
-    """Rectified flow's path x_t = (1 - t) E + t z with EDM's preconditioning (Karras et al. 2022, table 1).
+Sampler = Literal["renoise", "euler", "tcd"]
+"""How a step goes on to the next.
 
-    The identity at t = 0 (the boundary condition of consistency models), and x0 = out at t = 1.
-    """
-    power = (1 - t) ** 2 + t**2
-    return Step(t=t, a_img=1 - t, a_z=t, A=(1 - t) / power, B=t / power**0.5)
+renoise  from x0, with fresh noise (multistep consistency sampling, Song et al. 2023, alg. 1; LCM; DMD2)
+euler    along the straight line through x_in and x0 (DDIM without noise, Song et al. 2020, eq. 12; rectified flow)
+tcd      to the level of floor((1 - eta) * next), then with fresh noise (Zheng et al. 2024, alg. 2; Hyper-SD)
+"""
 
+Strengths = Literal["none", "levels", "any"]
+"""Which img2img the student was trained for: none, only at the levels of its own `times`, or from anywhere."""
 
-FAMILIES: dict[str, Callable[[float], Step]] = {"flow-preconditioned": flow_preconditioned}
-"""From a time in the family's own units to the step that ends there."""
+_LCM_SIGMA_DATA, _LCM_TIME_SCALE = 0.5, 10.0
 
 
 @dataclass(frozen=True, slots=True)
 class Contract:
-    """How a student of `family` is driven.
+    """How a student is driven, as its file says it.
 
-    `still_times` are the times of a still's steps, first to last. `strength_power` maps an img2img strength s in
-    0..1 to the time `s ** strength_power`; None says that the student does no img2img.
+    `times` are the levels that its steps start from, first to last. Where a student was trained with other numbers than
+    those of its levels, `map_times` are the times whose alpha and sigma turn out into x0, and `network_times` what the
+    network is told. `start` is the scale of a still's noise: unit variance, or the sigma of the first level.
+    `boundary` applies LCM's c_skip and c_out (Luo et al. 2023, eq. 9; scaled time as in diffusers' LCMScheduler).
+    Raises ValueError, at once, for numbers that no step can be made of.
     """
 
-    family: str
-    still_times: tuple[float, ...]
-    strength_power: float | None = None
+    schedule: str
+    prediction: str
+    times: tuple[float, ...]
+    sampler: Sampler = "renoise"
+    strengths: Strengths = "none"
+    start: Literal["unit", "level"] = "unit"
+    map_times: tuple[float, ...] = ()
+    network_times: tuple[float, ...] = ()
+    boundary: bool = False
+    eta: float = 0.0
+    options: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if self.family not in FAMILIES:
-            raise ValueError(f"unknown family {self.family!r}; known: {', '.join(FAMILIES)}")
-        if not self.still_times:
-            raise ValueError("a contract needs at least one time in still_times")
+        for what, value, known in (
+            ("schedule", self.schedule, tuple(SCHEDULES)),
+            ("prediction", self.prediction, tuple(PREDICTIONS)),
+            ("sampler", self.sampler, ("renoise", "euler", "tcd")),
+            ("strengths", self.strengths, ("none", "levels", "any")),
+            ("start", self.start, ("unit", "level")),
+        ):
+            if value not in known:
+                raise ValueError(f"unknown {what} {value!r}; known: {', '.join(known)}")
+        if not self.times:
+            raise ValueError("a contract needs at least one time in times")
+        if list(self.times) != sorted(set(self.times), reverse=True):
+            raise ValueError(f"times must fall from step to step, not {self.times}")
+        tables = {"map_times": self.map_times, "network_times": self.network_times}
+        for what, table in tables.items():
+            if table and len(table) != len(self.times):
+                raise ValueError(f"{what} has {len(table)} times for {len(self.times)} steps")
+        if self.strengths == "any" and any(tables.values()):
+            raise ValueError("strengths = 'any' needs levels that are their own map_times and network_times")
+        if self.map_times and self.sampler != "renoise":
+            raise ValueError(f"map_times go with the sampler renoise: {self.sampler} moves along one schedule")
+        try:
+            self._check_steps()
+        except (TypeError, ArithmeticError) as error:
+            raise ValueError(f"no step can be made of {self.prediction} on {self.schedule}: {error}") from error
+
+    def _check_steps(self) -> None:
+        if not 0.0 <= self.eta <= 1.0:
+            raise ValueError(f"eta must be between 0 and 1, not {self.eta}")
+        schedule = self._schedule
+        if not isinstance(schedule, VariancePreserving) and (self.sampler == "tcd" or self.boundary):
+            raise ValueError(f"the sampler tcd and boundary count in whole times, which the schedule {self.schedule} has not")
+        if self.strengths != "none":
+            schedule.time_of(1.0)  # raises where a schedule knows no strengths
+        self.still()
 
     def still(self) -> tuple[Step, ...]:
         """The steps of a picture from pure noise."""
-        return self._chain(self.still_times)
+        first = self._schedule.level(self.times[0])
+        return self._chain(self.times, 0.0, 1.0 if self.start == "unit" else first.sigma)
 
     def repaint(self, strength: float) -> tuple[Step, ...]:
         """The steps of img2img at a strength in 0..1. Raises UnsupportedStrength."""
-        if self.strength_power is None:
+        if self.strengths == "none":
             raise UnsupportedStrength("this student makes stills only: it knows no noise level but its own")
         if not 0.0 <= strength <= 1.0:
             raise UnsupportedStrength(f"strength must be between 0 and 1, not {strength}")
-        start = strength**self.strength_power
-        return self._chain((start, *(t for t in self.still_times if t < start)))
+        start = self._schedule.time_of(strength)
+        if self.strengths == "levels" and start not in self.times:
+            known = ", ".join(f"{known:g}" for known in self.known_strengths())
+            raise UnsupportedStrength(f"this student was trained for the strengths {known} only, not {strength:g}")
+        level = self._schedule.level(start)
+        return self._chain((start, *(t for t in self.times if t < start)), level.alpha, level.sigma)
 
-    def _chain(self, times: tuple[float, ...]) -> tuple[Step, ...]:
-        step_at = FAMILIES[self.family]
-        steps = []
-        for t, following in zip(times, (*times[1:], None), strict=True):
-            step = step_at(t)
-            if following is not None:
-                ahead = step_at(following)
-                step = Step(step.t, step.a_img, step.a_z, step.A, step.B, ahead.a_img, ahead.a_z)
-            steps.append(step)
+    def known_strengths(self) -> tuple[float, ...]:
+        """The strengths of a student that knows some only, ascending; empty where any or none is known."""
+        if self.strengths != "levels":
+            return ()
+        thousandths = (n / TRAIN_STEPS for n in range(TRAIN_STEPS + 1))
+        return tuple(strength for strength in thousandths if strength and self._schedule.time_of(strength) in self.times)
+
+    @property
+    def most_steps(self) -> int:
+        """Steps of the longest job there can be: how many jobs of one session keep a pipeline of ticks full."""
+        # where stills start below the last level, a strong repainting has one step more
+        above = self.strengths == "any" and self._schedule.time_of(1.0) > self.times[0]
+        return len(self.times) + above
+
+    @property
+    def _schedule(self) -> Schedule:
+        return SCHEDULES[self.schedule](**self.options)
+
+    def _chain(self, times: tuple[float, ...], a_img: float, a_z: float) -> tuple[Step, ...]:
+        schedule, steps = self._schedule, []
+        for index, (time, following) in enumerate(zip(times, (*times[1:], None), strict=True)):
+            landing = self._landing(following)
+            A, B = self._affine(time, landing)
+            ahead = (0.0, 0.0) if following is None else _renoise(landing, schedule.level(following))
+            steps.append(Step(self._told(time), a_img if not index else 0.0, a_z if not index else 0.0, A, B, *ahead))
         return tuple(steps)
+
+    def _told(self, time: float) -> float:
+        if self.network_times:
+            return self.network_times[self.times.index(time)]
+        return self._schedule.network_time(self._mapped(time))
+
+    def _mapped(self, time: float) -> float:
+        return self.map_times[self.times.index(time)] if self.map_times else time
+
+    def _landing(self, following: float | None) -> Level:
+        if self.sampler == "tcd":
+            return self._schedule.level(math.floor((1 - self.eta) * (following or 0.0)))
+        if self.sampler == "euler" and following is not None:
+            return self._schedule.level(following)
+        return CLEAN
+
+    def _affine(self, time: float, landing: Level) -> Affine:
+        mapped = self._mapped(time)
+        level = self._schedule.level(mapped)
+        A, B = PREDICTIONS[self.prediction](level)
+        if self.boundary:
+            c_skip, c_out = _boundary(mapped)
+            A, B = c_out * A + c_skip, c_out * B
+        if not landing.sigma:
+            return A, B
+        # the noise in x_in is (x_in - alpha x0) / sigma
+        noise_A, noise_B = (1 - level.alpha * A) / level.sigma, -level.alpha * B / level.sigma
+        return landing.alpha * A + landing.sigma * noise_A, landing.alpha * B + landing.sigma * noise_B
+
+
+def _boundary(time: float) -> tuple[float, float]:
+    scaled, power = _LCM_TIME_SCALE * time, _LCM_SIGMA_DATA**2
+    return power / (scaled**2 + power), scaled / math.sqrt(scaled**2 + power)
+
+
+def _renoise(landed: Level, level: Level) -> tuple[float, float]:
+    """From a point at one level to a noisier one: the factors of the point and of fresh noise."""
+    alpha = level.alpha / landed.alpha
+    return alpha, math.sqrt(max(0.0, level.sigma**2 - (alpha * landed.sigma) ** 2))

@@ -26,6 +26,7 @@ class Row:
     """One step of one job.
 
     `job` names the slot; `index` counts the job's steps from 0; `image` is given at index 0 of img2img and only there.
+    `w` is the guidance scale less one, for students that are told it; others ignore it.
     """
 
     job: int
@@ -35,6 +36,7 @@ class Row:
     conditioning: Conditioning
     seed: int
     image: Pixels | None = None
+    w: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -1,8 +1,8 @@
 """An engine without a network: deterministic images, a settable tick time, and faults on request.
 
 For tests and load tests. Its picture is a colour field that the prompt and the seed choose, mixed with the source image
-by the step's time. Faults are asked for in the prompt: `fake:error` fails that row, `fake:nan` gives that row a NaN,
-`fake:crash` fails every tick it is part of.
+as noise is at the start. Faults are asked for in the prompt: `fake:error` fails that row, `fake:nan` gives that row a
+NaN, `fake:crash` fails every tick it is part of.
 """
 
 import hashlib
@@ -91,7 +91,10 @@ class FakeEngine:
         bottom = corners[:, 1, :1, None] * (1 - x) + corners[:, 1, 1:, None] * x
         field = np.asarray(top * (1 - y[:, None]) + bottom * y[:, None], dtype=np.float32)
         field = field + 0.2 * np.float32(np.sin(row.seed % 1009))
-        return field if encoded is None else np.float32(row.step.t) * field + np.float32(1 - row.step.t) * encoded
+        total = row.step.a_img + row.step.a_z
+        if encoded is None or not total:
+            return field
+        return np.float32(row.step.a_z / total) * field + np.float32(row.step.a_img / total) * encoded
 
     def _encode(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
         h, w = self._side

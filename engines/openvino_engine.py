@@ -7,7 +7,7 @@ the noisy end multiplies errors (A = 14.6 for epsilon students).
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,17 +15,19 @@ from typing import Any
 import numpy as np
 import openvino as ov
 from numpy.typing import NDArray
-from tokenizers import Tokenizer
 
 from .build_cache import BuildCache, file_digest
 from .engine import Conditioning, EngineError, Painted, Row
 from .slots import Latents, Slots
 from .student import Student
+from .tokens import Tokens
 
 log = logging.getLogger(__name__)
 
 GRAPHS = ("text", "encode", "denoise", "decode")
 _WARM_UP_TICKS = 5
+_WARM_UP_SECONDS = 2.0
+"""A size whose ticks have taken as long is timed well enough, from its second tick on."""
 
 
 @dataclass(slots=True, eq=False)
@@ -57,8 +59,9 @@ class OpenVinoEngine:
         self.student, self.batch_sizes, self.device = student, tuple(sorted(batch_sizes)), device
         self._core = ov.Core()
         self.precision = self._choose_precision(precision)
-        self._files = {name: student.graphs / f"{name}.onnx" for name in GRAPHS}
-        self._tokenizer = self._read_tokenizer()
+        graphs = self._graphs()
+        self._files = {name: graphs / f"{name}.onnx" for name in GRAPHS}
+        self._tokens = Tokens(graphs)
         self._slots = Slots(student.latent_shape)
         config = {
             "PERFORMANCE_HINT": "LATENCY",
@@ -72,13 +75,14 @@ class OpenVinoEngine:
     def warm_up(self) -> dict[int, float]:
         costs = {}
         rng = np.random.default_rng(0)
-        step = (self.student.contract.repaint(0.5) if self.student.img2img else self.student.contract.still())[0]
+        contract = self.student.contract
+        step = (contract.repaint(self.student.strength) if self.student.img2img else contract.still())[0]
         shape = (self.student.height, self.student.width, 3)
         for size in self.batch_sizes:
             image = rng.integers(0, 256, shape, dtype=np.uint8) if self.student.img2img else None
             rows = [Row(-1, 0, step, True, self.condition(""), 0, image)] * size
-            seconds = []
-            for _ in range(_WARM_UP_TICKS):
+            seconds: list[float] = []
+            while len(seconds) < 2 or (len(seconds) < _WARM_UP_TICKS and sum(seconds) < _WARM_UP_SECONDS):
                 began = time.perf_counter()
                 self.tick(rows)
                 seconds.append(time.perf_counter() - began)
@@ -86,7 +90,8 @@ class OpenVinoEngine:
         return costs
 
     def condition(self, prompt: str) -> Conditioning:
-        self._text.inputs["ids"][0] = self._tokenizer.encode(prompt).ids
+        for name, ids in self._tokens.encode(prompt).items():
+            self._text.inputs[name][0] = ids
         self._text.run()
         return np.array(self._text.outputs["conditioning"][0], dtype=np.float32)
 
@@ -101,6 +106,8 @@ class OpenVinoEngine:
             denoise.inputs["A"][place] = row.step.A
             denoise.inputs["B"][place] = row.step.B
             denoise.inputs["conditioning"][place] = row.conditioning
+            if "w" in denoise.inputs:
+                denoise.inputs["w"][place] = row.w
         denoise.run()
         x0 = denoise.outputs["x0"][: len(rows)]
         sound = np.isfinite(x0.reshape(len(rows), -1).sum(1))
@@ -165,18 +172,22 @@ class OpenVinoEngine:
             raise EngineError(f"{self.device} has no bf16; ask for --precision auto or f32")
         return "bf16" if able and asked != "f32" else "f32"
 
-    def _read_tokenizer(self) -> Tokenizer:
-        missing = [str(path) for path in (*self._files.values(), self.student.graphs / "tokenizer.json") if not path.exists()]
-        if missing:
+    def _graphs(self) -> Path:
+        folder = self.student.graphs
+        if folder is None:
+            raise EngineError(f"the student {self.student.name!r} has no graphs yet: allaprima build {self.student.name}")
+        if missing := [name for name in GRAPHS if not (folder / f"{name}.onnx").exists()]:
             raise EngineError(
-                f"the student {self.student.name!r} lacks {', '.join(missing)}; reinstall, or build it (make student)"
+                f"the student {self.student.name!r} lacks {', '.join(f'{name}.onnx' for name in missing)} in {folder}: "
+                f"reinstall, or delete the folder and build again"
             )
-        return Tokenizer.from_file(str(self.student.graphs / "tokenizer.json"))
+        return folder
 
     def _facts(self, config: dict[str, Any]) -> dict[str, str]:
         return {
             "student": self.student.name,
-            "graphs": file_digest(*self._files.values()),
+            "graphs": _digest(self._files.values()),
+            "size": f"{self.student.width}x{self.student.height}",
             "batch_sizes": ",".join(map(str, self.batch_sizes)),
             "precision": self.precision,
             "backend": f"openvino {ov.get_version()}",
@@ -205,13 +216,21 @@ class OpenVinoEngine:
             shapes[port] = shape
         model.reshape(shapes)
         request = self._core.compile_model(model, self.device, config).create_infer_request()
-        inputs = {port.any_name: _bind(request, port) for port in request.model_inputs}
-        outputs = {port.any_name: _bind(request, port) for port in request.model_outputs}
+        inputs = _bind(request, request.model_inputs)
+        outputs = _bind(request, request.model_outputs)
         return _Bound(request, inputs, outputs)
 
 
-def _bind(request: Any, port: Any) -> NDArray[Any]:
-    """A fresh array that the request reads or writes in place."""
-    array = np.zeros(tuple(port.shape), dtype=port.element_type.to_dtype())
-    request.set_tensor(port, ov.Tensor(array, shared_memory=True))
-    return array
+def _bind(request: Any, ports: Iterable[Any]) -> dict[str, NDArray[Any]]:
+    """Fresh arrays that the request reads or writes in place, by each of the names that a port goes by."""
+    arrays = {}
+    for port in ports:
+        array = np.zeros(tuple(port.shape), dtype=port.element_type.to_dtype())
+        request.set_tensor(port, ov.Tensor(array, shared_memory=True))
+        arrays.update(dict.fromkeys(port.names, array))
+    return arrays
+
+
+def _digest(files: Iterable[Path]) -> str:
+    # big weights lie beside their graph
+    return file_digest(*(path for file in files for path in (file, file.with_name(file.name + ".data")) if path.exists()))

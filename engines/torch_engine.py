@@ -5,18 +5,32 @@ Import it only where torch is installed (`factory` does, and says so where it is
 
 import time
 from collections.abc import Sequence
+from typing import Any, Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from tokenizers import Tokenizer
 
-from .embedded.export import Modules, read_modules
 from .engine import Conditioning, EngineError, Painted, Pixels, Row
 from .slots import Slots
 from .student import Student
+from .tokens import Tokens
 
 Floats = NDArray[np.float32]
+
+
+class Modules(Protocol):
+    """A student's four graphs as torch modules."""
+
+    @property
+    def text(self) -> Any: ...
+    @property
+    def encode(self) -> Any: ...
+    @property
+    def denoise(self) -> Any: ...
+    @property
+    def decode(self) -> Any: ...
+    def to(self, device: str) -> "Modules": ...
 
 
 class TorchEngine:
@@ -35,7 +49,8 @@ class TorchEngine:
         self.batch_sizes = tuple(sorted(set(batch_sizes)))
         self.device = device
         self._modules = _load(student, device)
-        self._tokenizer = Tokenizer.from_file(str(student.graphs / "tokenizer.json"))
+        assert student.graphs is not None  # _load has read it
+        self._tokens = Tokens(student.graphs)
         self._slots = Slots(student.latent_shape)
 
     def warm_up(self) -> dict[int, float]:
@@ -54,9 +69,9 @@ class TorchEngine:
         return time.perf_counter() - began
 
     def condition(self, prompt: str) -> Conditioning:
-        ids = np.array([self._tokenizer.encode(prompt).ids], dtype=np.int64)
+        ids = [torch.from_numpy(ids[None]).to(self.device) for ids in self._tokens.encode(prompt).values()]
         with torch.inference_mode():
-            conditioning: Conditioning = _numpy(self._modules.text(torch.from_numpy(ids).to(self.device)))[0]
+            conditioning: Conditioning = _numpy(self._modules.text(*ids))[0]
         return conditioning
 
     def tick(self, rows: Sequence[Row]) -> list[Painted]:
@@ -118,7 +133,9 @@ class TorchEngine:
         steps = [row.step for row in rows]
         numbers = np.array([[s.t, s.A, s.B, s.alpha_next, s.sigma_next] for s in steps], dtype=np.float32).T
         conditioning = np.stack([row.conditioning for row in rows])
-        inputs = (x, numbers[0], conditioning, *numbers[1:], np.zeros_like(x))
+        inputs = [x, numbers[0], conditioning, *numbers[1:], np.zeros_like(x)]
+        if self.student.guidance is not None:
+            inputs.append(np.array([row.w for row in rows], dtype=np.float32))
         x0, _ = self._modules.denoise(*(torch.from_numpy(np.ascontiguousarray(v)).to(self.device) for v in inputs))
         return _numpy(x0)
 
@@ -133,12 +150,15 @@ def _numpy(value: torch.Tensor) -> Floats:
 
 
 def _load(student: Student, device: str) -> Modules:
+    if student.graphs is None:
+        raise EngineError(f"the student {student.name!r} has no graphs yet: allaprima build {student.name} --backend torch")
+    again = "make student" if student.weights is None else f"delete {student.graphs} and build it again"
     try:
-        modules = read_modules(student.graphs)
+        modules = _read(student)
     except FileNotFoundError as error:
-        raise EngineError(f"the graphs of student {student.name!r} are not built ({error}): run make student") from error
+        raise EngineError(f"the graphs of student {student.name!r} are not whole ({error}): {again}") from error
     except (RuntimeError, KeyError) as error:
-        why = f"the graphs of student {student.name!r} are not of this version's networks: build them again (make student)"
+        why = f"the graphs of student {student.name!r} are not of this version's networks: {again}"
         raise EngineError(why) from error
     if device.startswith("cuda"):
         # convolutions round to 10 bits of mantissa by default there, which is no reference
@@ -147,3 +167,18 @@ def _load(student: Student, device: str) -> Modules:
         return modules.to(device)
     except (RuntimeError, AssertionError) as error:
         raise EngineError(f"no device {device!r} for torch: {error}") from error
+
+
+def _read(student: Student) -> Modules:
+    assert student.graphs is not None
+    if student.architecture == "embedded":
+        from .embedded.export import read_modules as read_embedded
+
+        return read_embedded(student.graphs)
+    try:
+        from .stable_diffusion.build import read_modules
+    except ImportError as error:
+        raise EngineError(
+            f"the torch engine of {student.name} needs the extra: pip install 'allaprima[build]' ({error})"
+        ) from error
+    return read_modules(student.graphs)

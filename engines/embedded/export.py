@@ -6,37 +6,24 @@ the files. What was written is run by OpenVINO and compared with torch before an
 """
 
 import argparse
-import logging
 import shutil
 import tempfile
-import warnings
-from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import onnx
 import torch
-from numpy.typing import NDArray
-from onnx import numpy_helper
 from torch import Tensor, nn
 
+from ..onnx_files import Array, compile_graph, load_weights, read_weights, write_graph
 from .captions import TOKENS, build_tokenizer
 from .codec import CHANNELS, Codec
 from .network import TEXT_WIDTH, Denoiser, TextEncoder
 
 PIXELS = 256
 SIDE = PIXELS // 8
-OPSET = 20
-"""From 21 on group norms become GroupNormalization, on which OpenVINO 2026.4 crashes in float32 with fixed shapes."""
-
-_HALF_FROM = 8192
-"""Initializers with as many elements are stored in half precision; small ones cost nothing and stay exact."""
-
 GRAPHS = ("text", "encode", "denoise", "decode")
-Array = NDArray[np.generic]
 
 
 class TextGraph(nn.Module):
@@ -129,25 +116,16 @@ def modules_from_training(folder: Path, stage: str | None = None) -> Modules:
 
 def read_modules(folder: Path) -> Modules:
     """The modules again, from the ONNX files. Raises FileNotFoundError, and RuntimeError if a weight is missing."""
-    weights = {name: _initializers(folder / f"{name}.onnx") for name in GRAPHS}
+    weights = {name: read_weights(folder / f"{name}.onnx") for name in GRAPHS}
     text, denoiser, codec = TextEncoder(weights["text"]["text.tokens.weight"].shape[0]), Denoiser(), Codec()
-    for module, prefix, state in (
-        (text, "text.", weights["text"]),
-        (denoiser, "denoiser.", weights["denoise"]),
-        (codec, "codec.", weights["encode"] | weights["decode"]),
-    ):
-        known = module.state_dict().keys()  # a graph also holds constants that its module computes for itself
-        module.load_state_dict({name: value for name, value in _under(prefix, state).items() if name in known})
+    load_weights(text, weights["text"], "text.")
+    load_weights(denoiser, weights["denoise"], "denoiser.")
+    load_weights(codec, weights["encode"] | weights["decode"], "codec.")
     return Modules.around(text, denoiser, codec)
 
 
 def _under(prefix: str, state: dict[str, Tensor]) -> dict[str, Tensor]:
     return {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
-
-
-def _initializers(path: Path) -> dict[str, Tensor]:
-    tensors = onnx.load(path).graph.initializer
-    return {t.name: torch.from_numpy(numpy_helper.to_array(t).copy()).float() for t in tensors}
 
 
 def example_inputs(n: int, vocabulary: int, seed: int = 0) -> dict[str, dict[str, Array]]:
@@ -189,85 +167,10 @@ def write_graphs(modules: Modules, folder: Path) -> None:
     vocabulary = modules.text.text.tokens.num_embeddings
     for name, inputs in example_inputs(2, vocabulary).items():
         graph: nn.Module = getattr(modules, name)
-        model = _to_onnx(graph, {key: torch.from_numpy(value) for key, value in inputs.items()}, _OUTPUTS[name])
-        _store_half(model)
-        onnx.checker.check_model(model)
-        onnx.save(model, folder / f"{name}.onnx")
-    build_tokenizer().save(str(folder / "tokenizer.json"))
-
-
-def _to_onnx(graph: nn.Module, inputs: dict[str, Tensor], outputs: list[str]) -> onnx.ModelProto:
-    batch = torch.export.Dim("n", min=1, max=1024)
-    # the exporter's remarks are about torchvision's absence and about itself
-    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        program = torch.onnx.export(
-            graph,
-            tuple(inputs.values()),
-            dynamo=True,
-            verbose=False,
-            optimize=False,
-            opset_version=OPSET,
-            input_names=list(inputs),
-            output_names=outputs,
-            dynamic_shapes=({0: batch},) * len(inputs),
+        write_graph(
+            graph, {key: torch.from_numpy(value) for key, value in inputs.items()}, _OUTPUTS[name], folder / f"{name}.onnx"
         )
-    if program is None:
-        raise RuntimeError("torch exported nothing")
-    _fold(program.model, set(graph.state_dict()))
-    return program.model_proto
-
-
-def _fold(model: Any, keep: set[str]) -> None:
-    """Fold constants, but none of the named weights: the exporter's own optimizer transposes them and drops their names."""
-    # not needed to read the graphs back, and not in the torch engine's extra
-    from onnx_ir.passes.common import ClearMetadataAndDocStringPass
-    from onnxscript import optimizer
-
-    def should_fold(node: Any) -> bool | None:
-        return False if any(v and v.name in keep for v in node.inputs) else None
-
-    optimizer.inline(model)
-    optimizer.fold_constants_ir(model, onnx_shape_inference=True, should_fold=should_fold)
-    optimizer.remove_unused_nodes(model)
-    # the exporter notes the source line of every node, with its path on this machine
-    ClearMetadataAndDocStringPass()(model)
-
-
-def _store_half(model: onnx.ModelProto) -> None:
-    """Store the big weights as float16, each followed by a Cast to float32."""
-    casts = []
-    for tensor in model.graph.initializer:
-        if tensor.data_type != onnx.TensorProto.FLOAT or int(np.prod(tensor.dims)) < _HALF_FROM:
-            continue
-        half = numpy_helper.to_array(tensor).astype(np.float16)
-        if not np.isfinite(half).all():
-            raise ValueError(f"{tensor.name} does not fit into half precision")
-        full = f"{tensor.name}.float32"
-        for node in model.graph.node:
-            node.input[:] = [full if name == tensor.name else name for name in node.input]
-        casts.append(onnx.helper.make_node("Cast", [tensor.name], [full], to=onnx.TensorProto.FLOAT))
-        tensor.CopyFrom(numpy_helper.from_array(half, tensor.name))
-    del model.graph.value_info[:]
-    first = [*casts, *model.graph.node]
-    del model.graph.node[:]
-    model.graph.node.extend(first)
-
-
-def compile_graph(path: Path, n: int, precision: str = "f32") -> Callable[[dict[str, Array]], list[Array]]:
-    """A graph for a batch of n on OpenVINO's CPU, with fixed shapes as the engine has it: inputs by name to outputs."""
-    import openvino
-
-    core = openvino.Core()
-    model = core.read_model(path)
-    model.reshape({port: [n, *(d.get_length() for d in list(port.get_partial_shape())[1:])] for port in model.inputs})
-    compiled = core.compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": precision, "INFERENCE_NUM_THREADS": 1})
-
-    def run(inputs: dict[str, Array]) -> list[Array]:
-        return [np.asarray(value) for value in compiled(inputs).values()]
-
-    return run
+    build_tokenizer().save(str(folder / "tokenizer.json"))
 
 
 def verify(modules: Modules, folder: Path, precision: str = "f32") -> dict[str, float]:

@@ -19,7 +19,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..student import load_student
+from ..student import STUDENTS
 from .captions import Wish
 from .codec import Codec
 from .coupling import scene_for
@@ -235,7 +235,7 @@ def main() -> None:
     args = parser.parse_args()
     torch.set_num_threads(1)
     args.out.mkdir(parents=True, exist_ok=True)
-    reader, report = make_reader(read_modules(load_student("embedded").graphs).decode.codec, args.seconds)
+    reader, report = make_reader(read_modules(STUDENTS / "embedded").decode.codec, args.seconds)
     reader.save(args.out / "reader.pt")
     print(json.dumps(report, indent=1))
 

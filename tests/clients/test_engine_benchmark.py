@@ -28,7 +28,7 @@ def test_rows_share_nothing() -> None:
 
 def test_jobs_of_several_steps() -> None:
     """A job of several steps is a row of as many ticks, with its image at the first and its end at the last."""
-    student = replace(STUDENT, contract=replace(STUDENT.contract, still_times=(1.0, 0.2, 0.1)))
+    student = replace(STUDENT, contract=replace(STUDENT.contract, times=(1.0, 0.2, 0.1)))
     ticks = prepare(student, CONDITIONING, 2, 0.5)[0]
     assert [[(row.index, row.last, row.image is not None) for row in rows] for rows in ticks] == [
         [(0, False, True)] * 2,

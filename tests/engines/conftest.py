@@ -16,7 +16,7 @@ SIZES = (1, 2, 4)
 @pytest.fixture(scope="session")
 def two_steps(student: Student) -> Student:
     """The student that ships, driven in two steps."""
-    return replace(student, contract=replace(student.contract, still_times=(1.0, 0.5)))
+    return replace(student, contract=replace(student.contract, times=(1.0, 0.5)))
 
 
 @pytest.fixture(scope="session")

@@ -3,11 +3,12 @@
 import time
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from engines.engine import EngineError, Row
 from engines.fake_engine import FakeEngine
-from engines.student import Student
+from engines.student import Student, load_student
 
 
 def _row(engine: FakeEngine, prompt: str, job: int = 1) -> Row:
@@ -61,3 +62,19 @@ def test_blends_are_between(student: Student) -> None:
         assert image is not None
         means.append(float(image.mean()))
     assert min(means[0], means[2]) <= means[1] <= max(means[0], means[2])
+
+
+@pytest.mark.parametrize("name", ["sd-turbo", "embedded"])
+def test_the_source_shows_through(name: str) -> None:
+    """Whatever units a student counts its noise in, a weak repainting is near the picture and a strong one is not."""
+    engine = FakeEngine(load_student(name))
+    size = (engine.student.height, engine.student.width, 3)
+    white = np.full(size, 255, np.uint8)
+    means = []
+    for strength in (0.02, 0.5, 1.0):
+        (step,) = engine.student.contract.repaint(strength)
+        image = engine.tick([replace(_row(engine, "a boat"), step=step, image=white)])[0].image
+        assert image is not None
+        means.append(float(image.mean()))
+    assert means[0] > 235
+    assert means[0] > means[1] > means[2] + 10

@@ -89,7 +89,7 @@ def test_an_image_of_the_wrong_shape_fails_alone(engine: TorchEngine, image: Pix
 
 
 def test_steps_of_a_job_share_a_slot(engine: TorchEngine) -> None:
-    steps = Contract("flow-preconditioned", (1.0, 0.5)).still()
+    steps = Contract("flow", "preconditioned", (1.0, 0.5)).still()
     conditioning = engine.condition(PROMPT)
     first, second = (Row(9, i, step, i == 1, conditioning, 5) for i, step in enumerate(steps))
     halfway = engine.tick([first])[0]

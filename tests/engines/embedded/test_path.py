@@ -1,17 +1,18 @@
 import pytest
 import torch
 
-from engines.contract import flow_preconditioned
+from engines.contract import Contract
 from engines.embedded.path import FULL_STYLE, clean, noised, target_at
 from engines.student import load_student
 
+PATH = Contract("flow", "preconditioned", (1.0,), strengths="any")
 TIMES = (0.0, 0.02, 0.25, 0.5, 0.9, 1.0)
 
 
 @pytest.mark.parametrize("t", TIMES)
 def test_training_and_serving_use_the_same_numbers(t: float) -> None:
     source, noise, out = torch.randn(3, 1, 24, 4, 4)
-    step, time = flow_preconditioned(t), torch.tensor([t])
+    step, time = PATH.repaint(t)[0], torch.tensor([t])
     x = noised(source, noise, time)
     assert torch.allclose(x, step.a_img * source + step.a_z * noise, atol=1e-6)
     assert torch.allclose(clean(x, out, time), step.A * x + step.B * out, atol=1e-5)

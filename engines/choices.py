@@ -1,0 +1,48 @@
+"""What a user chooses beside a student, and how it is written on a command line."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """None and empty mean the student's own. Sizes are pixels."""
+
+    width: int | None = None
+    height: int | None = None
+    weights: Path | None = None
+    loras: tuple[tuple[Path, float], ...] = ()
+    full_vae: bool = False
+
+    def any(self) -> bool:
+        return self != Choices()
+
+
+def parse_size(text: str) -> tuple[int, int]:
+    """ "512x512" to (width, height). Raises ValueError."""
+    if not (found := re.fullmatch(r"(\d{1,5})x(\d{1,5})", text)):
+        raise ValueError(f"a size is WIDTHxHEIGHT, such as 512x512, not {text!r}")
+    return int(found[1]), int(found[2])
+
+
+def parse_lora(text: str) -> tuple[Path, float]:
+    """ "FILE:0.8" to (file, weight); without a weight it is 1. Raises ValueError."""
+    path, separator, weight = text.rpartition(":")
+    if not separator:
+        return Path(text), 1.0
+    try:
+        return Path(path), float(weight)
+    except ValueError:
+        raise ValueError(f"a LoRA is FILE:WEIGHT, such as style.safetensors:0.8, not {text!r}") from None
+
+
+def parse_batches(text: str) -> tuple[int, ...]:
+    """ "1,2,4" to tick sizes, ascending. Raises ValueError."""
+    try:
+        sizes = sorted({int(part) for part in text.split(",") if part.strip()})
+    except ValueError:
+        raise ValueError(f"tick sizes are numbers with commas, such as 1,2,4, not {text!r}") from None
+    if not sizes or sizes[0] < 1:
+        raise ValueError(f"give at least one tick size, each 1 or more, not {text!r}")
+    return tuple(sizes)

@@ -1,0 +1,161 @@
+"""The four graphs of a Stable Diffusion student as torch modules, around diffusers' and transformers' networks.
+
+n is the batch, H and W the image's pixels, h and w the latents' (an eighth). All floats are float32.
+"""
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+
+class TextGraph(nn.Module):
+    """ids int64 [n, 77] -> conditioning [n, 77, width]: the last hidden state, as SD 1.5 and 2.1 use it."""
+
+    def __init__(self, encoder: nn.Module) -> None:
+        super().__init__()
+        self.encoder = encoder
+
+    def forward(self, ids: Tensor) -> Tensor:
+        conditioning: Tensor = self.encoder(ids).last_hidden_state
+        return conditioning
+
+
+class TwoTextsGraph(nn.Module):
+    """ids, ids_2 int64 [n, 77] -> conditioning [n, 78, width]: SDXL's two encoders (Podell et al. 2023, section 2.1).
+
+    77 rows are both encoders' last hidden states but one, side by side; row 78 is the second's pooled embedding, padded
+    with zeros. So prompts of every architecture are one array, which can be kept, mixed and sent alike.
+    """
+
+    def __init__(self, encoder: nn.Module, encoder_2: nn.Module) -> None:
+        super().__init__()
+        self.encoder, self.encoder_2 = encoder, encoder_2
+
+    def forward(self, ids: Tensor, ids_2: Tensor) -> Tensor:
+        first = self.encoder(ids, output_hidden_states=True)
+        second = self.encoder_2(ids_2, output_hidden_states=True)
+        tokens = torch.cat([first.hidden_states[-2], second.hidden_states[-2]], dim=-1)
+        pooled = second.text_embeds
+        return torch.cat([tokens, nn.functional.pad(pooled, (0, tokens.shape[-1] - pooled.shape[-1]))[:, None]], dim=1)
+
+
+class EncodeGraph(nn.Module):
+    """pixels uint8 [n, H, W, 3] -> latents [n, 4, h, w], scaled to the unit variance that the UNet knows."""
+
+    def __init__(self, vae: nn.Module) -> None:
+        super().__init__()
+        self.vae = vae
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        encoded = self.vae.encode(pixels.permute(0, 3, 1, 2).to(torch.float32) / 127.5 - 1)  # type: ignore[operator]
+        latents: Tensor = encoded.latent_dist.mode() if hasattr(encoded, "latent_dist") else encoded.latents
+        return latents * self.vae.config.scaling_factor  # type: ignore[union-attr, operator]
+
+
+class DecodeGraph(nn.Module):
+    """latents [n, 4, h, w] -> pixels uint8 [n, H, W, 3]."""
+
+    def __init__(self, vae: nn.Module) -> None:
+        super().__init__()
+        self.vae = vae
+
+    def forward(self, latents: Tensor) -> Tensor:
+        scaled = latents / self.vae.config.scaling_factor  # type: ignore[union-attr, operator]
+        pixels: Tensor = self.vae.decode(scaled).sample * 127.5 + 127.5  # type: ignore[operator]
+        return pixels.clamp(0, 255).round().to(torch.uint8).permute(0, 2, 3, 1)
+
+
+class DenoiseGraph(nn.Module):
+    """x [n, 4, h, w], t [n], conditioning, and a step's numbers [n] each -> x0 and the next step's x.
+
+    The time is a float: InstaFlow's 1000.0 lies beyond any table. A network that is told its guidance also takes `w` [n].
+    """
+
+    def __init__(self, unet: nn.Module) -> None:
+        super().__init__()
+        self.unet = unet
+        self.guidance_width: int | None = unet.config.time_cond_proj_dim  # type: ignore[union-attr, assignment]
+
+    def forward(
+        self,
+        x: Tensor,
+        t: Tensor,
+        conditioning: Tensor,
+        A: Tensor,
+        B: Tensor,
+        alpha_next: Tensor,
+        sigma_next: Tensor,
+        noise_next: Tensor,
+        w: Tensor | None = None,
+    ) -> tuple[Tensor, Tensor]:
+        told = guidance_embedding(w, self.guidance_width) if w is not None and self.guidance_width else None
+        x0 = _each(A) * x + _each(B) * self.predict(x, t, conditioning, told)
+        return x0, _each(alpha_next) * x0 + _each(sigma_next) * noise_next
+
+    def predict(self, x: Tensor, t: Tensor, conditioning: Tensor, told: Tensor | None) -> Tensor:
+        out: Tensor = self.unet(x, t, encoder_hidden_states=conditioning, timestep_cond=told, return_dict=False)[0]
+        return out
+
+
+class DenoiseXLGraph(DenoiseGraph):
+    """The same with SDXL's micro-conditioning: not downscaled, not cropped, of the size that is painted."""
+
+    def __init__(self, unet: nn.Module, width: int, height: int, pooled_width: int) -> None:
+        super().__init__(unet)
+        self.pooled_width = pooled_width
+        # original height and width, crop top and left, target height and width
+        self.register_buffer(
+            "time_ids", torch.tensor([[height, width, 0, 0, height, width]], dtype=torch.float32), persistent=False
+        )
+
+    def predict(self, x: Tensor, t: Tensor, conditioning: Tensor, told: Tensor | None) -> Tensor:
+        added = {
+            "text_embeds": conditioning[:, -1, : self.pooled_width],
+            "time_ids": self.time_ids.expand(x.shape[0], -1),  # type: ignore[operator]
+        }
+        out: Tensor = self.unet(
+            x, t, encoder_hidden_states=conditioning[:, :-1], timestep_cond=told, added_cond_kwargs=added, return_dict=False
+        )[0]
+        return out
+
+
+def guidance_embedding(w: Tensor, width: int) -> Tensor:
+    """Sinusoids of 1000 w, [n] -> [n, width], as LCM's networks were told it (Luo et al. 2023; LCM's get_w_embedding)."""
+    half = width // 2
+    frequencies = torch.exp(torch.arange(half, device=w.device) * (-math.log(10000.0) / (half - 1)))
+    angles = 1000.0 * w[:, None] * frequencies[None]
+    return nn.functional.pad(torch.cat([angles.sin(), angles.cos()], dim=1), (0, width % 2))
+
+
+def _each(numbers: Tensor) -> Tensor:
+    return numbers[:, None, None, None]
+
+
+@dataclass(frozen=True)
+class Modules:
+    """The four graphs."""
+
+    text: nn.Module
+    encode: nn.Module
+    denoise: DenoiseGraph
+    decode: nn.Module
+
+    def to(self, device: str) -> "Modules":
+        for graph in (self.text, self.encode, self.denoise, self.decode):
+            graph.to(device)
+        return self
+
+
+def modules_around(unet: nn.Module, vae: nn.Module, encoders: list[nn.Module], width: int, height: int) -> Modules:
+    """The graphs around networks: one text encoder is SD 1.5 or 2.1, two are SDXL."""
+    text: nn.Module
+    denoise: DenoiseGraph
+    if len(encoders) == 2:
+        text = TwoTextsGraph(*encoders)
+        denoise = DenoiseXLGraph(unet, width, height, encoders[1].config.projection_dim)  # type: ignore[union-attr, arg-type]
+    else:
+        text, denoise = TextGraph(encoders[0]), DenoiseGraph(unet)
+    graphs = (text, EncodeGraph(vae), denoise, DecodeGraph(vae))
+    return Modules(*(graph.eval().requires_grad_(False) for graph in graphs))  # type: ignore[arg-type]
