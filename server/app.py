@@ -11,7 +11,7 @@ from fastapi.responses import FileResponse
 from fastapi.staticfiles import StaticFiles
 
 from . import __version__
-from .api import errors, live, openai, operations
+from .api import errors, live, models, openai, operations
 from .api.limit import BodyLimit
 from .house import House
 
@@ -30,11 +30,11 @@ class _PageFiles(StaticFiles):
 
 
 def make_app(house: House) -> FastAPI:
-    """The app; its lifespan starts the house's worker and shuts the house."""
+    """The app; its lifespan starts the house's workers and shuts the house."""
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        house.worker.start()
+        house.start()
         try:
             yield
         finally:
@@ -43,7 +43,7 @@ def make_app(house: House) -> FastAPI:
     app = FastAPI(title="Allaprima", version=__version__, lifespan=lifespan, redoc_url=None)
     errors.install(app)
     app.add_middleware(BodyLimit, limit=house.settings.max_message)
-    for part in (operations, openai, live):
+    for part in (operations, models, openai, live):
         app.include_router(part.routes(house))
 
     @app.get("/", include_in_schema=False)

@@ -4,6 +4,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationError
 
+from engines.contract import UnsupportedStrength
+from engines.student import Student
+
 from .types import Prompt
 from .wire import WireError
 
@@ -69,6 +72,7 @@ class Params(BaseModel):
     negative_prompt: Text = ""
     seed: Annotated[int, Field(ge=0, le=2**32 - 1)] = 0
     strength: Annotated[float, Field(ge=0, le=1)] = 0.5
+    guidance: float | None = None
     format: Literal["jpeg", "webp", "png"] = "jpeg"
     quality: Annotated[int, Field(ge=1, le=100)] = 85
     similarity: Similarity | None = Similarity()
@@ -96,7 +100,12 @@ def _said(error: ValidationError) -> str:
     return f"{place}: {first['msg']}" if place else str(first["msg"])
 
 
-def merge(current: Params, changes: dict[str, Any], max_prompt: int, negative_prompt: bool) -> Params:
+def first_params(student: Student) -> Params:
+    """What is in force before a client has said a word."""
+    return Params(strength=student.strength, guidance=student.guidance.default if student.guidance else None)
+
+
+def merge(current: Params, changes: dict[str, Any], max_prompt: int, student: Student) -> Params:
     """`current` with `changes` from a params message. Raises WireError with the key and what is wrong with it."""
     try:
         merged = Params.model_validate({**current.model_dump(), **changes})
@@ -104,6 +113,25 @@ def merge(current: Params, changes: dict[str, Any], max_prompt: int, negative_pr
         raise WireError("bad_params", _said(error)) from error
     if merged.characters() > max_prompt:
         raise WireError("bad_params", f"prompt: {merged.characters()} characters; the most taken here is {max_prompt}")
-    if merged.negative_prompt and not negative_prompt:
+    if merged.negative_prompt and not student.negative_prompt:
         raise WireError("bad_params", "negative_prompt: this student knows no negative prompts; leave it empty")
+    if (why := guidance_complaint(merged.guidance, student)) is not None:
+        raise WireError("bad_params", f"guidance: {why}")
+    if student.img2img:
+        try:
+            student.contract.repaint(merged.strength)
+        except UnsupportedStrength as error:
+            raise WireError("bad_params", f"strength: {error}") from error
     return merged
+
+
+def guidance_complaint(guidance: float | None, student: Student) -> str | None:
+    """Why this student cannot be told this guidance scale; None if it can."""
+    bounds = student.guidance
+    if guidance is None:
+        return None
+    if bounds is None:
+        return f"{student.name} has its guidance built in, and is told none; leave it out"
+    if not bounds.least <= guidance <= bounds.most:
+        return f"{student.name} takes {bounds.least:g} to {bounds.most:g}, not {guidance:g}"
+    return None

@@ -13,19 +13,19 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from engines.student import Student
+
 from . import codec, wire
 from .mailbox import Mailbox
-from .metrics import Metrics
-from .params import Params, merge, normalised
+from .metrics import StudentMetrics
+from .params import Params, first_params, merge, normalised
 from .queue import JobQueue, QueueFull
 from .similarity import SimilarityFilter, Verdict
 from .types import Job, Outcome, Prompt, Result
 from .wire import FrameIn, FrameOut, Kind, WireError
 
-DEPTH = 2
-"""Jobs of one session in flight: one in the tick that runs, one decoded for the next."""
-WINDOW = DEPTH + 1
-"""Frames a client may leave unanswered: those in flight and the one in the mailbox."""
+LEAST_DEPTH = 2
+"""Jobs of one session in flight, at least: one in the tick that runs, one decoded for the next."""
 
 MOST_UNANSWERED = 64
 """Frames without an answer after which nothing more is read. Only a client that ignores its window gets there."""
@@ -77,28 +77,29 @@ class Travel:
 class Session:
     """State of one live user. `send` takes messages for the client, in order; it must not block.
 
-    `room` says whether the server has room for a second job of a session; the first is always taken.
+    `room` says whether the server has room for a second job of a session; the first is always taken. `patience` gives
+    the seconds after which a frame of so many steps is not worth painting.
     """
 
     def __init__(
         self,
+        student: Student,
         queue: JobQueue,
         pool: ThreadPoolExecutor,
-        metrics: Metrics,
+        metrics: StudentMetrics,
         room: Callable[[], bool],
         max_prompt: int,
         max_pixels: int,
-        frame_deadline: float,
-        negative_prompt: bool,
+        patience: Callable[[int], float],
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.id = secrets.token_urlsafe(12)
-        self.params = Params()
+        self.student = student
+        self.params = first_params(student)
         self.rev = 0
         self.send: Callable[[Message], None] = lambda message: None
         self._queue, self._pool, self._metrics, self._room, self._clock = queue, pool, metrics, room, clock
-        self._max_prompt, self._max_pixels, self._deadline = max_prompt, max_pixels, frame_deadline
-        self._negative_prompt = negative_prompt
+        self._max_prompt, self._max_pixels, self._patience = max_prompt, max_pixels, patience
         self._travel = Travel(self.params.blend())
         self._filter = SimilarityFilter(random.Random())
         self._begin()
@@ -112,6 +113,14 @@ class Session:
         self._freed = asyncio.Event()
         self._answered = asyncio.Event()
         self._filter.reset()
+
+    @property
+    def window(self) -> int:
+        """Frames a client may leave unanswered: those in flight and the one in the mailbox."""
+        return max(LEAST_DEPTH, self.student.longest_job) + 1
+
+    def _steps(self) -> int:
+        return len(self.student.contract.repaint(self.params.strength)) if self.student.img2img else self.student.longest_job
 
     # what the client says ----------------------------------------------------------------------------------------
 
@@ -128,7 +137,7 @@ class Session:
             self.send(wire.encode_text(wire.error(error.code, str(error))))
 
     def _change(self, changes: dict[str, Any]) -> None:
-        old, new = self.params, merge(self.params, changes, self._max_prompt, self._negative_prompt)
+        old, new = self.params, merge(self.params, changes, self._max_prompt, self.student)
         if new.blend() != old.blend():
             self._travel.to(new.blend(), new.transition, self._clock())
         self.params = new
@@ -168,7 +177,8 @@ class Session:
         try:
             while True:
                 await self._paint_one(*await self._mailbox.take())
-                while len(self._in_flight) >= DEPTH or (self._in_flight and not self._room()):
+                # a student of T steps paints T frames at once, each at a step of its own (StreamDiffusion's Stream Batch)
+                while len(self._in_flight) >= max(LEAST_DEPTH, self._steps()) or (self._in_flight and not self._room()):
                     self._freed.clear()
                     await self._freed.wait()
         finally:
@@ -195,9 +205,10 @@ class Session:
             prompt=self._travel.at(self._clock()),
             seed=params.seed,
             created=arrived,
-            deadline=arrived + self._deadline,
+            deadline=arrived + self._patience(self._steps()),
             image=frame.image,
             strength=params.strength,
+            guidance=params.guidance,
             format=params.format,
             quality=params.quality,
         )

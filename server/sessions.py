@@ -19,26 +19,29 @@ class Sessions:
 
     def __init__(
         self,
-        make: Callable[[], Session],
         limit: int,
         resume_seconds: float,
         metrics: Metrics,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._make, self._limit, self._resume_seconds, self._metrics, self._clock = make, limit, resume_seconds, metrics, clock
+        self._limit, self._resume_seconds, self._metrics, self._clock = limit, resume_seconds, metrics, clock
         self._live: dict[str, Session] = {}
         self._parked: dict[str, tuple[float, Session]] = {}
 
     def __len__(self) -> int:
         return len(self._live)
 
-    def enter(self, resume: str | None) -> Session:
-        """A new session, or the one to resume if it is still there. Raises Full."""
+    def enter(self, resume: str | None, make: Callable[[], Session], student: str | None = None) -> Session:
+        """The session to resume if it is still there, and of the student asked for if any; else a new one. Raises Full."""
         self._expire()
         if len(self._live) >= self._limit:
             raise Full(f"the server is full ({self._limit} live sessions); try again in 10 seconds")
-        parked = self._parked.pop(resume, None) if resume else None
-        session = parked[1] if parked else self._make()
+        parked = self._parked.get(resume) if resume else None
+        if parked and student in (None, parked[1].student.name):
+            session = parked[1]
+            del self._parked[session.id]
+        else:
+            session = make()
         self._live[session.id] = session
         self._metrics.sessions.set(len(self._live))
         return session

@@ -4,8 +4,11 @@ import argparse
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from engines.choices import Choices, parse_lora, parse_size
+from engines.student import Student
 
 PREFIX = "ALLAPRIMA_"
 
@@ -21,11 +24,20 @@ class Settings(BaseSettings):
 
     host: str = Field("127.0.0.1", description="address to listen on")
     port: int = Field(8000, ge=0, le=65535, description="port to listen on; 0 picks a free one")
-    student: str = Field("embedded", description="student to serve")
+    student: Annotated[tuple[str, ...], NoDecode] = Field(
+        ("embedded",), description="students to serve, comma-separated; the first is the default (allaprima students)"
+    )
+    students: Path | None = Field(None, description="folder of your own student files; they come before ours")
     engine: str = Field("openvino", description="engine to run it on: openvino, torch or fake")
     batch_sizes: Annotated[tuple[int, ...], NoDecode] = Field(
-        (1, 2, 4, 8), description="tick sizes to compile, comma-separated"
+        (), description="tick sizes to compile, comma-separated; none: 1,2,4,8, or 1 for large students on a CPU"
     )
+    size: str | None = Field(None, description="WIDTHxHEIGHT to paint; none: the student's own")
+    weights: Path | None = Field(
+        None, description="weights in place of the student's own: a file, a folder, a mirror of the hub"
+    )
+    lora: Annotated[tuple[str, ...], NoDecode] = Field((), description="LoRA files to fuse, FILE:WEIGHT, comma-separated")
+    full_vae: bool = Field(False, description="true: the full VAE in place of the tiny one; slower, finer")
     precision: str = Field("auto", description="bf16, f32, or auto: bf16 where the processor has it")
     threads: int = Field(0, ge=0, description="threads of the engine; 0 means one per core")
     cache: Path = Field(Path.home() / ".cache" / "allaprima", description="folder of compiled engines")
@@ -42,11 +54,13 @@ class Settings(BaseSettings):
     resume_seconds: float = Field(30.0, ge=0, description="seconds for which a dropped session may come back")
     stall_seconds: float = Field(10.0, gt=0, description="seconds a client may leave its answers unread")
     grace: float = Field(10.0, ge=0, description="seconds given to work in flight at shutdown")
+    energy: Literal["auto", "off"] = Field("auto", description="auto: meter the energy of what has a meter; or off")
+    watts: float = Field(0.0, ge=0, description="watts of the device while it works, where no meter is; 0: none stated")
     fake_tick: float = Field(0.0, ge=0, description="seconds of a tick of the fake engine")
     fake_row: float = Field(0.0, ge=0, description="seconds of a row of the fake engine")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="debug, info, warning or error")
 
-    @field_validator("batch_sizes", "api_keys", mode="before")
+    @field_validator("batch_sizes", "api_keys", "student", "lora", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
@@ -59,9 +73,52 @@ class Settings(BaseSettings):
     @field_validator("batch_sizes")
     @classmethod
     def _sizes(cls, sizes: tuple[int, ...]) -> tuple[int, ...]:
-        if not sizes or min(sizes) < 1:
-            raise ValueError("give at least one size, each 1 or more")
+        if sizes and min(sizes) < 1:
+            raise ValueError("each size is 1 or more")
         return tuple(sorted(set(sizes)))
+
+    @field_validator("student")
+    @classmethod
+    def _some_student(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        if not names or len(set(names)) < len(names):
+            raise ValueError("name at least one student, and each once")
+        return names
+
+    @field_validator("size")
+    @classmethod
+    def _size(cls, size: str | None) -> str | None:
+        if size is not None:
+            parse_size(size)
+        return size
+
+    @field_validator("lora")
+    @classmethod
+    def _loras(cls, loras: tuple[str, ...]) -> tuple[str, ...]:
+        for lora in loras:
+            parse_lora(lora)
+        return loras
+
+    @model_validator(mode="after")
+    def _one_student_changed(self) -> "Settings":
+        if len(self.student) > 1 and self.choices().any():
+            raise ValueError(
+                "size, weights, lora and full_vae change one student, and several are named; "
+                "state them in student files of your own (students)"
+            )
+        return self
+
+    def choices(self) -> Choices:
+        """What is chosen beside the student."""
+        width, height = parse_size(self.size) if self.size else (None, None)
+        return Choices(width, height, self.weights, tuple(parse_lora(lora) for lora in self.lora), self.full_vae)
+
+    def folders(self) -> tuple[Path, ...]:
+        """Folders of student files beside ours."""
+        return (self.students,) if self.students else ()
+
+    def sizes_for(self, student: Student) -> tuple[int, ...]:
+        """Tick sizes to compile for a student."""
+        return self.batch_sizes or student.default_batches(self.engine)
 
     def engine_options(self) -> dict[str, Any]:
         """What the chosen engine's constructor takes beside student and sizes."""
@@ -76,7 +133,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     """One flag per setting, with its default and its name in the environment."""
     for name, field in Settings.model_fields.items():
         default = ",".join(map(str, field.default)) if isinstance(field.default, tuple) else field.default
-        shown = "none" if default == "" else default
+        shown = "none" if default in ("", None) else default
         parser.add_argument(
             "--" + name.replace("_", "-"),
             default=argparse.SUPPRESS,
@@ -90,5 +147,10 @@ def load_settings(flags: dict[str, str]) -> Settings:
     try:
         return Settings(**flags)  # type: ignore[arg-type]
     except ValidationError as error:
-        lines = (f"--{'.'.join(map(str, e['loc'])).replace('_', '-')}: {e['msg']} (got {e['input']!r})" for e in error.errors())
-        raise SettingsError("\n".join(lines)) from error
+        raise SettingsError("\n".join(_line(e) for e in error.errors())) from error
+
+
+def _line(error: Any) -> str:
+    if not error["loc"]:  # of settings that do not go together
+        return str(error["msg"]).removeprefix("Value error, ")
+    return f"--{'.'.join(map(str, error['loc'])).replace('_', '-')}: {error['msg']} (got {error['input']!r})"

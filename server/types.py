@@ -32,6 +32,7 @@ class Job:
     deadline: float
     image: bytes | None = None
     strength: float = 1.0
+    guidance: float | None = None
     format: str = "jpeg"
     quality: int = 85
 

@@ -16,12 +16,15 @@ from engines.engine import Engine, EngineError, Painted, Pixels, Row
 
 from . import codec
 from .batcher import Batcher, best_size
-from .metrics import Metrics
+from .metrics import StudentMetrics
 from .prompts import Prompts
 from .queue import JobQueue
+from .turns import Turns
 from .types import Job, Outcome, Result, Timings
 
 log = logging.getLogger(__name__)
+
+Say = Callable[[str], None]
 
 _IDLE = 0.25
 """Seconds between two looks at whether to stop."""
@@ -44,19 +47,26 @@ class _Task:
 
 
 class Worker:
-    """Runs one engine for one queue. `state` goes from starting to ready to stopped, or to failed with `error` set."""
+    """Runs one engine for one queue. `state` goes from starting to ready to stopped, or to failed with `error` set.
+
+    `make_engine` is called on the engine's thread and may take long; it is given a function to say what it is doing,
+    which `doing` then shows. Engines of one device share `turns`.
+    """
 
     def __init__(
         self,
-        make_engine: Callable[[], Engine],
+        make_engine: Callable[[Say], Engine],
         queue: JobQueue,
         pool: ThreadPoolExecutor,
-        metrics: Metrics,
+        metrics: StudentMetrics,
         max_pixels: int,
         on_failed: Callable[[], None] = lambda: None,
+        turns: Turns | None = None,
     ) -> None:
         self.state = "starting"
+        self.doing = ""
         self.error = ""
+        self._turns = turns or Turns()
         self._make_engine, self._queue, self._pool, self._metrics = make_engine, queue, pool, metrics
         self._max_pixels, self._on_failed = max_pixels, on_failed
         self._batcher = Batcher(queue.wanted)
@@ -83,6 +93,10 @@ class Worker:
     def waiting(self) -> int:
         """Jobs taken from the queue and not yet in a tick."""
         return len(self._batcher) + len(self._prepared)
+
+    def tick_seconds(self) -> float:
+        """What a tick of the largest size takes; 0 before the engine is ready."""
+        return self._costs[max(self._costs)] if self.state == "ready" else 0.0
 
     # intake ------------------------------------------------------------------------------------------------------
 
@@ -137,15 +151,16 @@ class Worker:
     def _run(self) -> None:
         tasks: list[_Task] = []
         try:
-            self._engine = self._make_engine()
+            self._engine = self._make_engine(self._say)
             self._prompts = Prompts(lambda prompt: self._engine.condition(prompt))
-            self._costs = self._engine.warm_up()
+            with self._turns:
+                self._costs = self._engine.warm_up()
             self._announce(self._engine)
             self.state = "ready"
             while tasks := self._next_tick():
-                alive = [task for task in tasks if self._await_image(task)]
-                if alive:
-                    self._tick(alive)
+                with self._turns:
+                    if alive := [task for task in tasks if self._await_image(task)]:
+                        self._tick(alive)
             self.state = "stopped"
         except Exception as error:
             self._fail(error)
@@ -153,6 +168,10 @@ class Worker:
         self._abandon(tasks)
         if self.state == "stopped":
             self._engine.close()
+
+    def _say(self, doing: str) -> None:
+        self.doing = doing
+        log.info(doing)
 
     def _fail(self, error: Exception) -> None:
         what = "did not start" if self.state == "starting" else "stopped working"
@@ -185,7 +204,8 @@ class Worker:
     def _await_image(self, task: _Task) -> bool:
         """Take the decoded image; False, and the job answered, if there is none or nobody wants it any more."""
         job = task.job
-        if not self._queue.wanted(job.id) or job.deadline < time.time():
+        # between two steps it is too late to be late: what was spent would be lost
+        if not self._queue.wanted(job.id) or (not task.index and job.deadline < time.time()):
             self._engine.forget(job.id)
             self._answer(job, Outcome.DROPPED_LATE, "late", "the image was not needed in time any more")
             return False
@@ -234,9 +254,15 @@ class Worker:
     def _row(self, task: _Task) -> Row:
         job = task.job
         last = task.index == len(task.steps) - 1
-        return Row(
-            job.id, task.index, task.steps[task.index], last, self._prompts.conditioning(job.prompt), job.seed, task.image
-        )
+        conditioning = self._prompts.conditioning(job.prompt)
+        return Row(job.id, task.index, task.steps[task.index], last, conditioning, job.seed, task.image, self._told(job))
+
+    def _told(self, job: Job) -> float:
+        """The guidance that the network is told, w = scale - 1 (Meng et al. 2023)."""
+        bounds = self._engine.student.guidance
+        if bounds is None:
+            return 0.0
+        return (bounds.default if job.guidance is None else job.guidance) - 1.0
 
     # answers -----------------------------------------------------------------------------------------------------
 

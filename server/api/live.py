@@ -10,9 +10,11 @@ from fastapi import APIRouter, WebSocket, WebSocketDisconnect
 from .. import wire
 from ..auth import bearer, bearer_subprotocol, complaint
 from ..house import House
-from ..session import WINDOW, Message, Session
+from ..served import Served
+from ..session import Message, Session
 from ..sessions import Full
 from ..transport import cut_off
+from .models import guidance_bounds
 
 log = logging.getLogger(__name__)
 
@@ -96,18 +98,18 @@ def _subprotocol(socket: WebSocket) -> str | None:
     return wire.SUBPROTOCOL if wire.SUBPROTOCOL in socket.scope.get("subprotocols", []) else None
 
 
-def _objection(socket: WebSocket, house: House, student: str | None) -> tuple[int, str] | None:
+def _objection(socket: WebSocket, house: House, served: Served | None) -> tuple[int, str] | None:
     offered = socket.scope.get("subprotocols", [])
     shown = bearer_subprotocol(offered) or bearer(socket.headers.get("authorization"))
     if (why := complaint(house.settings.api_keys, shown)) is not None:
         return wire.CLOSE_POLICY, why
     if offered and wire.SUBPROTOCOL not in offered:
         return wire.CLOSE_POLICY, f"this server speaks the subprotocol {wire.SUBPROTOCOL}"
-    if student not in (None, house.student.name):
-        return wire.CLOSE_POLICY, f"no student of that name here; there is: {house.student.name}"
-    if not house.student.img2img:
-        return wire.CLOSE_POLICY, f"{house.student.name} makes stills only"
-    if (why := house.not_ready()) is not None:
+    if served is None:
+        return wire.CLOSE_POLICY, f"no student of that name here; there are: {house.names()}"
+    if not served.student.img2img:
+        return wire.CLOSE_POLICY, f"{served.student.name} makes stills only"
+    if (why := served.not_ready()) is not None:
         return wire.CLOSE_FULL, f"{why}; try again in 5 seconds"
     return None
 
@@ -115,10 +117,11 @@ def _objection(socket: WebSocket, house: House, student: str | None) -> tuple[in
 async def _serve(socket: WebSocket, session: Session, house: House) -> None:
     outbox = Outbox(socket, house.settings.stall_seconds)
     session.send = outbox.put
-    student = house.student
+    student = session.student
     hello = wire.ready(
-        session.id, student.name, student.width, student.height, WINDOW, session.params.model_dump(),
+        session.id, student.name, student.width, student.height, session.window, session.params.model_dump(),
         rev=session.rev, styles=student.styles, suggestions=student.suggestions, negative_prompt=student.negative_prompt,
+        strengths=student.contract.known_strengths(), guidance=guidance_bounds(student),
     )  # fmt: skip
     outbox.put(wire.encode_text(hello))
     try:
@@ -133,11 +136,13 @@ def routes(house: House) -> APIRouter:
 
     @router.websocket("/v1/stream")
     async def stream(socket: WebSocket, student: str | None = None, resume: str | None = None) -> None:
-        if (objection := _objection(socket, house, student)) is not None:
-            await _refuse(socket, *objection)
+        served = house.served(student)
+        objection = _objection(socket, house, served)
+        if served is None or objection is not None:
+            await _refuse(socket, *(objection or (wire.CLOSE_POLICY, "")))
             return
         try:
-            session = house.sessions.enter(resume)
+            session = house.sessions.enter(resume, served.make_session, student)
         except Full as error:
             await _refuse(socket, wire.CLOSE_FULL, str(error))
             return

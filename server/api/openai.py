@@ -1,4 +1,4 @@
-"""Stills in the shape of OpenAI's Images API, and the list of models."""
+"""Stills in the shape of OpenAI's Images API."""
 
 import asyncio
 import base64
@@ -12,17 +12,20 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel, ConfigDict, Field
 
-from ..auth import bearer, complaint
+from engines.student import Student
+
 from ..house import House
-from ..params import Text
+from ..params import Text, guidance_complaint
 from ..queue import QueueFull
+from ..served import Served
 from ..session import next_job_id
 from ..types import Job, Outcome, Result
 from .errors import ApiError
+from .keys import keyed
 
 
 class ImagesRequest(BaseModel):
-    """OpenAI's fields, and `seed` and `negative_prompt` as its peers spell them."""
+    """OpenAI's fields, and `seed`, `negative_prompt` and `guidance_scale` as its peers spell them."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -35,6 +38,7 @@ class ImagesRequest(BaseModel):
     output_compression: Annotated[int, Field(ge=0, le=100)] = 90
     seed: Annotated[int, Field(ge=0, le=2**32 - 1)] | None = None
     negative_prompt: Text = ""
+    guidance_scale: float | None = None
     stream: bool = False
     background: Literal["auto", "opaque", "transparent"] = "auto"
     # taken, since clients send them, and without effect: a one-step student has nothing to trade
@@ -44,10 +48,14 @@ class ImagesRequest(BaseModel):
     user: str | None = None
 
 
-def _check(asked: ImagesRequest, house: House) -> None:
-    student = house.student
-    if asked.model not in (None, student.name):
-        raise ApiError(404, f"no model {asked.model!r} here; there is: {student.name}", "model_not_found", "model")
+def _served(asked: ImagesRequest, house: House) -> Served:
+    served = house.served(asked.model)
+    if served is None:
+        raise ApiError(404, f"no model {asked.model!r} here; there are: {house.names()}", "model_not_found", "model")
+    return served
+
+
+def _check(asked: ImagesRequest, student: Student, house: House) -> None:
     if asked.size != "auto":
         if not re.fullmatch(r"\d{1,5}x\d{1,5}", asked.size):
             raise ApiError(400, f"size must be WIDTHxHEIGHT or auto, not {asked.size!r}", "invalid_value", "size")
@@ -64,6 +72,8 @@ def _check(asked: ImagesRequest, house: House) -> None:
         raise ApiError(400, "this student paints opaque images only", "unsupported", "background")
     if asked.negative_prompt and not student.negative_prompt:
         raise ApiError(400, f"{student.name} knows no negative prompts; leave it empty", "unsupported", "negative_prompt")
+    if (objection := guidance_complaint(asked.guidance_scale, student)) is not None:
+        raise ApiError(400, objection, "unsupported", "guidance_scale")
     if len(asked.prompt) > house.settings.max_prompt:
         why = f"the prompt has {len(asked.prompt)} characters; the most taken here is {house.settings.max_prompt}"
         raise ApiError(400, why, "prompt_too_long", "prompt")
@@ -82,6 +92,7 @@ def _jobs(asked: ImagesRequest, house: House) -> list[Job]:
             seed=(seed + index) % 2**32,
             created=now,
             deadline=now + house.settings.still_deadline,
+            guidance=asked.guidance_scale,
             format=asked.output_format,
             quality=max(1, asked.output_compression),
         )
@@ -113,18 +124,18 @@ async def _until_gone(request: Request) -> None:
         pass
 
 
-async def _all_results(jobs: list[Job], house: House) -> list[Result]:
+async def _all_results(jobs: list[Job], served: Served) -> list[Result]:
     try:
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(house.queue.submit(job)) for job in jobs]
+            tasks = [group.create_task(served.queue.submit(job)) for job in jobs]
     except BaseExceptionGroup as failed:
         raise failed.exceptions[0] from None
     return [task.result() for task in tasks]
 
 
-async def _paint(request: Request, jobs: list[Job], house: House) -> list[Result]:
+async def _paint(request: Request, jobs: list[Job], served: Served) -> list[Result]:
     """Run the jobs; withdraw them all if the client goes away."""
-    painting = asyncio.ensure_future(_all_results(jobs, house))
+    painting = asyncio.ensure_future(_all_results(jobs, served))
     watching = asyncio.ensure_future(_until_gone(request))
     try:
         await asyncio.wait((painting, watching), return_when=asyncio.FIRST_COMPLETED)
@@ -136,7 +147,7 @@ async def _paint(request: Request, jobs: list[Job], house: House) -> list[Result
         painting.cancel()
 
 
-def _answer(results: list[Result], asked: ImagesRequest, jobs: list[Job], house: House) -> dict[str, Any]:
+def _answer(results: list[Result], asked: ImagesRequest, jobs: list[Job], student: Student, house: House) -> dict[str, Any]:
     for result in results:
         if result.outcome is Outcome.DROPPED_LATE:
             why = f"not painted within {house.settings.still_deadline:g} s; the server is overloaded, try again later"
@@ -145,7 +156,7 @@ def _answer(results: list[Result], asked: ImagesRequest, jobs: list[Job], house:
             status = 503 if result.code == "shutting_down" else 400 if result.outcome is Outcome.REFUSED else 500
             raise ApiError(status, result.message, result.code)
     data = [{"b64_json": base64.b64encode(r.image).decode(), "seed": j.seed} for r, j in zip(results, jobs, strict=True)]
-    size = f"{house.student.width}x{house.student.height}"
+    size = f"{student.width}x{student.height}"
     timings = [
         {"wait": t.wait, "decode": t.decode, "engine": t.engine, "encode": t.encode, "rows": r.rows}
         for r in results
@@ -154,50 +165,24 @@ def _answer(results: list[Result], asked: ImagesRequest, jobs: list[Job], house:
     return {"created": int(time.time()), "data": data, "output_format": asked.output_format, "size": size, "timings": timings}
 
 
-def describe(house: House) -> dict[str, Any]:
-    """A model of /v1/models: OpenAI's fields, and what our page wants to know."""
-    student = house.student
-    return {
-        "id": student.name, "object": "model", "created": int(house.started), "owned_by": "allaprima", "title": student.title,
-        "licence": student.licence, "width": student.width, "height": student.height, "img2img": student.img2img,
-        "negative_prompt": student.negative_prompt, "styles": student.styles, "suggestions": student.suggestions,
-    }  # fmt: skip
-
-
 def routes(house: House) -> APIRouter:
-    async def keyed(request: Request) -> None:
-        why = complaint(house.settings.api_keys, bearer(request.headers.get("authorization")))
-        if why is not None:
-            raise ApiError(401, why, "invalid_api_key")
-
     room = StillsRoom(house.settings.max_waiting)
-    router = APIRouter(prefix="/v1", dependencies=[Depends(keyed)])
+    router = APIRouter(prefix="/v1", dependencies=[Depends(keyed(house))])
 
     @router.post("/images/generations")
     async def generations(request: Request, asked: ImagesRequest) -> dict[str, Any]:
-        """Images from a prompt, in one step."""
-        _check(asked, house)
-        if (why := house.not_ready()) is not None:
+        """Images from a prompt, by the student that `model` names."""
+        served = _served(asked, house)
+        _check(asked, served.student, house)
+        if (why := served.not_ready()) is not None:
             raise ApiError(503, why, "not_ready", retry_after=2)
         jobs = _jobs(asked, house)
         try:
             with room.hold(asked.n):
-                results = await _paint(request, jobs, house)
+                results = await _paint(request, jobs, served)
         except QueueFull as error:
-            house.metrics.outcome(Outcome.REFUSED)
+            served.metrics.outcome(Outcome.REFUSED)
             raise ApiError(429, f"{error}; try again in a second", "server_busy", retry_after=1) from None
-        return _answer(results, asked, jobs, house)
-
-    @router.get("/models")
-    async def models() -> dict[str, Any]:
-        """The students served here."""
-        return {"object": "list", "data": [describe(house)]}
-
-    @router.get("/models/{name}")
-    async def model(name: str) -> dict[str, Any]:
-        """One student."""
-        if name != house.student.name:
-            raise ApiError(404, f"no model {name!r} here; there is: {house.student.name}", "model_not_found", "model")
-        return describe(house)
+        return _answer(results, asked, jobs, served.student, house)
 
     return router

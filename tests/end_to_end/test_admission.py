@@ -142,8 +142,8 @@ async def test_health_wants_no_key(guarded: Any) -> None:
 @pytest.mark.parametrize(
     ("query", "options", "says"),
     [
-        ("?student=nobody", {}, "there is: embedded"),
-        ("?student=", {}, "there is: embedded"),
+        ("?student=nobody", {}, "there are: embedded"),
+        ("?student=", {}, "there are: embedded"),
         ("", {"subprotocols": ("allaprima.v2",)}, "speaks the subprotocol allaprima.v1"),
         ("", {"subprotocols": ("chat", "superchat")}, "speaks the subprotocol allaprima.v1"),
     ],

@@ -41,7 +41,7 @@ async def test_the_official_client(server: Any) -> None:
         assert made.data is not None
         assert [_picture(image.b64_json).size for image in made.data] == [(256, 256)] * 2
         assert made.data[0].b64_json != made.data[1].b64_json
-        with pytest.raises(openai.NotFoundError, match="no model 'dall-e-3' here; there is: embedded"):
+        with pytest.raises(openai.NotFoundError, match="no model 'dall-e-3' here; there are: embedded"):
             await client.images.generate(model="dall-e-3", prompt="a boat")
         with pytest.raises(openai.BadRequestError, match="256x256") as refused:
             await client.images.generate(prompt="a boat", size="1024x1024")

@@ -81,7 +81,7 @@ async def test_port_taken(start: Any) -> None:
     ("flags", "says"),
     [
         (("--engine", "magic"), "no engine named 'magic'; there are: openvino, torch, fake"),
-        (("--student", "nobody"), "no student named 'nobody'; there are: embedded"),
+        (("--student", "nobody"), "no student named 'nobody'; there are: "),
         (("--port", "http"), "--port"),
         (("--batch-sizes", "0"), "--batch-sizes"),
         (("--log-level", "loud"), "--log-level"),

@@ -1,6 +1,8 @@
 """Metrics: the names that dashboards use, labels of bounded size, and rates over a window."""
 
 import re
+import time
+from collections.abc import Callable
 
 import pytest
 
@@ -16,20 +18,33 @@ class Clock:
         return self.now
 
 
-def _value(metrics: Metrics, name: str, **labels: str) -> float | None:
+class _Both:
+    """A server's metrics and those of its only student."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self.server = Metrics(clock)
+        self.student = self.server.of("embedded")
+        self.registry, self.exposition, self.sessions = self.server.registry, self.server.exposition, self.server.sessions
+        self.jobs_waiting = self.server.jobs_waiting
+        self.result, self.tick, self.engine, self.fps = (
+            self.student.result, self.student.tick, self.student.engine, self.student.fps,
+        )  # fmt: skip
+
+
+def _value(metrics: _Both, name: str, **labels: str) -> float | None:
     return metrics.registry.get_sample_value(name, labels)
 
 
 def test_every_outcome_is_there_from_the_start() -> None:
     """A counter that has not counted yet reads 0: a dashboard need not guess."""
-    metrics = Metrics("embedded")
+    metrics = _Both()
     for outcome in Outcome:
         assert _value(metrics, "allaprima_frames_total", student="embedded", outcome=outcome) == 0
 
 
 def test_an_image() -> None:
     """An image counts as a frame, as an image of its API, and in each stage's times."""
-    metrics = Metrics("embedded")
+    metrics = _Both()
     metrics.result("stream", Result(1, Outcome.IMAGE, b"x", 2, Timings(0.1, 0.2, 0.3, 0.4)), total=1.5)
     assert _value(metrics, "allaprima_frames_total", student="embedded", outcome="image") == 1
     assert _value(metrics, "allaprima_images_total", student="embedded", api="stream") == 1
@@ -40,7 +55,7 @@ def test_an_image() -> None:
 @pytest.mark.parametrize("outcome", [o for o in Outcome if o is not Outcome.IMAGE])
 def test_no_image(outcome: Outcome) -> None:
     """What became no image counts under its outcome only."""
-    metrics = Metrics("embedded")
+    metrics = _Both()
     metrics.result("stream", Result(1, outcome), total=1.0)
     assert _value(metrics, "allaprima_frames_total", student="embedded", outcome=outcome) == 1
     assert _value(metrics, "allaprima_images_total", student="embedded", api="stream") is None
@@ -49,7 +64,7 @@ def test_no_image(outcome: Outcome) -> None:
 
 def test_ticks() -> None:
     """A tick counts its seconds and its rows."""
-    metrics = Metrics("embedded")
+    metrics = _Both()
     metrics.tick(0.05, 3)
     metrics.tick(0.05, 4)
     assert _value(metrics, "allaprima_tick_rows_sum", student="embedded") == 7
@@ -60,7 +75,7 @@ def test_ticks() -> None:
 def test_fps() -> None:
     """Images a second are those of the last 5 s, and fall to 0 when none come."""
     clock = Clock()
-    metrics = Metrics("embedded", clock)
+    metrics = _Both(clock)
     for _ in range(100):
         metrics.result("stream", Result(1, Outcome.IMAGE), 0.1)
         clock.now += 0.1
@@ -74,16 +89,16 @@ def test_fps() -> None:
 def test_fps_keeps_little() -> None:
     """However many images come, the window's memory is bounded by its seconds."""
     clock = Clock()
-    metrics = Metrics("embedded", clock)
+    metrics = _Both(clock)
     for _ in range(20_000):
-        metrics._fps.count()
+        metrics.server.fps.count("embedded")
         clock.now += 0.01
-    assert len(metrics._fps._buckets) < 30
+    assert len(metrics.server.fps._buckets["embedded"]) < 30
 
 
 def test_the_names_in_the_exposition() -> None:
     """Every instrument of the design that needs no meter is exposed under its name."""
-    metrics = Metrics("embedded")
+    metrics = _Both()
     metrics.result("openai", Result(1, Outcome.IMAGE), 0.1)
     metrics.tick(0.1, 1)
     metrics.engine("fake", "none", "float32", (1, 2))
@@ -106,6 +121,18 @@ def test_the_names_in_the_exposition() -> None:
 
 def test_two_servers_do_not_share() -> None:
     """Two sets of metrics in one process count apart."""
-    one, two = Metrics("embedded"), Metrics("embedded")
-    one.outcome(Outcome.REPEAT)
+    one, two = _Both(), _Both()
+    one.student.outcome(Outcome.REPEAT)
     assert _value(two, "allaprima_frames_total", student="embedded", outcome="repeat") == 0
+
+
+def test_students_count_apart() -> None:
+    """What one student paints is not another's, and each has all its series from the start."""
+    metrics = Metrics()
+    one, other = metrics.of("one"), metrics.of("other")
+    one.result("stream", Result(1, Outcome.IMAGE), 0.1)
+    assert metrics.registry.get_sample_value("allaprima_frames_total", {"student": "one", "outcome": "image"}) == 1
+    assert metrics.registry.get_sample_value("allaprima_frames_total", {"student": "other", "outcome": "image"}) == 0
+    assert one.fps() > 0
+    assert other.fps() == 0
+    assert metrics.registry.get_sample_value("allaprima_fps", {"student": "other"}) == 0

@@ -1,10 +1,12 @@
 """Params: what a message may change, and that it says what is wrong in words."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from engines.student import load_student
 from server import wire
 from server.params import Params, merge, normalised
 from server.wire import WireError
@@ -13,7 +15,7 @@ from server.wire import WireError
 def _merge(
     changes: dict[str, Any], current: Params | None = None, max_prompt: int = 2000, negative_prompt: bool = True
 ) -> Params:
-    return merge(current or Params(), changes, max_prompt, negative_prompt)
+    return merge(current or Params(), changes, max_prompt, replace(load_student("embedded"), negative_prompt=negative_prompt))
 
 
 def test_defaults() -> None:

@@ -9,10 +9,12 @@ from typing import Any
 
 import pytest
 
+from engines.student import load_student
 from server import codec
 from server.metrics import Metrics
 from server.queue import QueueFull
-from server.session import DEPTH, MOST_PARTS, MOST_UNANSWERED, Session, Travel, next_job_id
+from server.session import LEAST_DEPTH as DEPTH
+from server.session import MOST_PARTS, MOST_UNANSWERED, Session, Travel, next_job_id
 from server.types import Job, Outcome, Result, Timings
 from server.wire import FrameIn, FrameOut, Kind
 
@@ -49,9 +51,11 @@ class Client:
 
     def __init__(self, queue: HandQueue, pool: ThreadPoolExecutor, **more: Any) -> None:
         self.now, self.room = 1000.0, True
-        self.queue, self.metrics = queue, Metrics("embedded")
-        options: dict[str, Any] = {"max_prompt": 100, "max_pixels": 1_000_000, "frame_deadline": 1.0, "negative_prompt": False}
-        self.session = Session(queue, pool, self.metrics, room=lambda: self.room, clock=lambda: self.now, **{**options, **more})  # type: ignore[arg-type]
+        self.queue, self.metrics = queue, Metrics()
+        student = more.pop("student", load_student("embedded"))
+        options: dict[str, Any] = {"max_prompt": 100, "max_pixels": 1_000_000, "patience": lambda steps: 1.0}
+        own = self.metrics.of("embedded")
+        self.session = Session(student, queue, pool, own, room=lambda: self.room, clock=lambda: self.now, **{**options, **more})  # type: ignore[arg-type]
         self.sent: list[FrameOut | dict[str, Any]] = []
         self.session.send = lambda m: self.sent.append(FrameOut.decode(m) if isinstance(m, bytes) else json.loads(m))
 

@@ -90,10 +90,11 @@ async def make_bench(student: Student) -> AsyncIterator[Callable[..., Any]]:
     async def make(
         batch_sizes: tuple[int, ...] = (1, 2, 4), engine: Engine | None = None, of: Student = student, ready: bool = True
     ) -> Bench:
-        queue, metrics = MemoryQueue(100), Metrics(of.name)
+        queue, metrics = MemoryQueue(100), Metrics()
         gated = GatedEngine(of, batch_sizes)
         failures: list[str] = []
-        worker = Worker(lambda: engine or gated, queue, pool, metrics, 16_000_000, lambda: failures.append(worker.error))
+        own = metrics.of("embedded")
+        worker = Worker(lambda say: engine or gated, queue, pool, own, 16_000_000, lambda: failures.append(worker.error))
         bench = Bench(worker, queue, metrics, gated, failures)
         benches.append(bench)
         worker.start()
@@ -290,7 +291,7 @@ async def test_withdrawn(make_bench: Any) -> None:
 
 async def test_strength_refused(make_bench: Any, student: Student, encoded: Any) -> None:
     """A strength the student was not trained for is refused with the reason, and whoever waits behind is painted."""
-    stills_only = replace(student, contract=replace(student.contract, strength_power=None))
+    stills_only = replace(student, contract=replace(student.contract, strengths="none"))
     bench = await make_bench(batch_sizes=(1,), of=stills_only)
     held = await bench.hold()
     refused = [bench.submit(image=encoded(), owner=str(i)) for i in range(3)]
@@ -305,7 +306,7 @@ async def test_strength_refused(make_bench: Any, student: Student, encoded: Any)
 
 async def test_jobs_of_two_steps(make_bench: Any, student: Student, encoded: Any) -> None:
     """Jobs of several steps share ticks with others at other steps, and those begun go first."""
-    two = replace(student, contract=replace(student.contract, still_times=(1.0, 0.5)))
+    two = replace(student, contract=replace(student.contract, times=(1.0, 0.5)))
     bench = await make_bench(batch_sizes=(1, 2), of=two)
     held = await bench.hold()
     tasks = [bench.submit(str(i), str(i)) for i in range(3)] + [bench.submit(image=encoded(), strength=0.3, owner="x")]
@@ -321,7 +322,7 @@ async def test_jobs_of_two_steps(make_bench: Any, student: Student, encoded: Any
 
 async def test_a_step_too_late(make_bench: Any, student: Student) -> None:
     """A job of two steps whose owner leaves between them is not continued, and its latents are freed."""
-    two = replace(student, contract=replace(student.contract, still_times=(1.0, 0.5)))
+    two = replace(student, contract=replace(student.contract, times=(1.0, 0.5)))
     bench = await make_bench(batch_sizes=(1,), of=two)
     held = await bench.hold()
     held.cancel()
@@ -378,7 +379,7 @@ async def test_stop_while_jobs_come(make_bench: Any, round_: int) -> None:
 async def test_stop_before_start() -> None:
     """A worker that never started stops at once."""
     pool = ThreadPoolExecutor(1)
-    worker = Worker(lambda: pytest.fail("not asked"), MemoryQueue(1), pool, Metrics("embedded"), 1000)
+    worker = Worker(lambda say: pytest.fail("not asked"), MemoryQueue(1), pool, Metrics().of("embedded"), 1000)
     worker.stop()
     pool.shutdown()
 

@@ -19,7 +19,7 @@ PATH = "/v1/images/generations"
 @pytest.fixture
 async def house(student: Student) -> AsyncIterator[House]:
     """A house whose worker has not started."""
-    house = build_house(load_settings({"engine": "fake"}), student, lambda: FakeEngine(student))
+    house = build_house(load_settings({"engine": "fake"}), [(student, lambda say: FakeEngine(student))])
     yield house
     await asyncio.to_thread(house.shut)
 
@@ -32,7 +32,7 @@ async def http(house: House) -> AsyncIterator[httpx.AsyncClient]:
 
 
 async def _started(house: House) -> None:
-    house.worker.start()
+    house.start()
     for _ in range(1000):
         if house.not_ready() is None:
             return
@@ -51,7 +51,7 @@ async def test_not_ready(house: House, http: httpx.AsyncClient) -> None:
     assert response.headers["retry-after"]
     assert (await http.get("/readyz")).status_code == 503
     assert (await http.get("/healthz")).status_code == 200
-    assert house.queue.in_flight() == 0
+    assert house.students["embedded"].queue.in_flight() == 0
 
 
 async def test_images(house: House, http: httpx.AsyncClient) -> None:
@@ -66,13 +66,13 @@ async def test_images(house: House, http: httpx.AsyncClient) -> None:
 async def test_a_queue_that_fills_behind_the_door(house: House, http: httpx.AsyncClient, count: int) -> None:
     """If the queue refuses what the door let in it is one 429 with when to try again, and every job is withdrawn."""
     await _started(house)
-    house.queue.close()
+    house.students["embedded"].queue.close()
     response = await http.post(PATH, json={"prompt": "x", "n": count})
     assert response.status_code == 429, response.text
     assert response.json()["error"]["code"] == "server_busy"
     assert response.headers["retry-after"] == "1"
     assert _outcome(house, "refused") == 1
-    assert house.queue.in_flight() == 0
+    assert house.students["embedded"].queue.in_flight() == 0
 
 
 async def test_an_error_no_one_thought_of(house: House, monkeypatch: pytest.MonkeyPatch) -> None:

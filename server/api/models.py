@@ -1,0 +1,47 @@
+"""The students served here, in the shape of OpenAI's list of models."""
+
+from dataclasses import asdict
+from typing import Any
+
+from fastapi import APIRouter, Depends
+
+from engines.student import Student
+
+from ..house import House
+from .errors import ApiError
+from .keys import keyed
+
+
+def guidance_bounds(student: Student) -> dict[str, float] | None:
+    """Default, least and most guidance scale; None for a student that is told none."""
+    return asdict(student.guidance) if student.guidance else None
+
+
+def describe(student: Student, created: int) -> dict[str, Any]:
+    """A model of /v1/models: OpenAI's fields, and what our page wants to know."""
+    return {
+        "id": student.name, "object": "model", "created": created, "owned_by": "allaprima", "title": student.title,
+        "licence": student.licence, "width": student.width, "height": student.height, "steps": len(student.contract.times),
+        "img2img": student.img2img, "strengths": student.contract.known_strengths(), "guidance": guidance_bounds(student),
+        "negative_prompt": student.negative_prompt, "styles": student.styles, "suggestions": student.suggestions,
+    }  # fmt: skip
+
+
+def routes(house: House) -> APIRouter:
+    router = APIRouter(prefix="/v1", dependencies=[Depends(keyed(house))])
+    created = int(house.started)
+
+    @router.get("/models")
+    async def models() -> dict[str, Any]:
+        """The students served here; the first is the default."""
+        return {"object": "list", "data": [describe(served.student, created) for served in house.students.values()]}
+
+    @router.get("/models/{name}")
+    async def model(name: str) -> dict[str, Any]:
+        """One student."""
+        served = house.served(name)
+        if served is None:
+            raise ApiError(404, f"no model {name!r} here; there are: {house.names()}", "model_not_found", "model")
+        return describe(served.student, created)
+
+    return router

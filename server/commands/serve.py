@@ -1,0 +1,116 @@
+"""allaprima serve: the server, and the one place where its parts are put together."""
+
+import argparse
+import asyncio
+import logging
+import math
+import socket
+import sys
+from typing import Any
+
+import uvicorn
+
+from engines.engine import Engine, EngineError
+from engines.factory import ENGINES, make_engine
+from engines.prepare import prepare, sized
+from engines.student import Student, load_student
+
+from ..app import make_app
+from ..house import House, build_house
+from ..served import MakeEngine
+from ..settings import Settings, add_flags, load_settings
+from ..transport import StreamProtocol
+from ..turns import Turns
+from ..worker import Say
+
+FAILED = 1
+_LAST_ANSWERS = 3
+"""Seconds beyond the grace for answers that nothing more will be painted."""
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    parser.description = "Start the server. Each flag may also be set by environment."
+    add_flags(parser)
+
+
+def run(flags: dict[str, Any]) -> int:
+    """Serve until told to stop; the exit status. Raises SettingsError, UnknownStudent, BadStudent, EngineError."""
+    settings = load_settings(flags)
+    logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    for chatty in ("uvicorn", "httpx", "huggingface_hub"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
+    return _serve(settings)
+
+
+def _students(settings: Settings) -> list[tuple[Student, MakeEngine]]:
+    if settings.engine not in ENGINES:
+        raise EngineError(f"no engine named {settings.engine!r}; there are: {', '.join(ENGINES)}")
+    one_by_one = Turns()  # building two students at once would need the memory of both
+
+    def maker(student: Student) -> MakeEngine:
+        def make(say: Say) -> Engine:
+            with one_by_one:
+                ready = student
+                if settings.engine != "fake":
+                    ready = prepare(student, settings.cache, settings.choices(), say)
+                    say(f"compiling {student.name} for {settings.engine}")
+                return make_engine(settings.engine, ready, settings.sizes_for(student), **settings.engine_options())
+
+        return make
+
+    students = [sized(load_student(name, settings.folders()), settings.choices()) for name in settings.student]
+    return [(student, maker(student)) for student in students]
+
+
+class _Server(uvicorn.Server):
+    """uvicorn's server, which says where it listens once it does, and gives what is in flight `grace` seconds at the end."""
+
+    def __init__(self, config: uvicorn.Config, house: House) -> None:
+        super().__init__(config)
+        self._house = house
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        for server in self.servers if self.started else ():
+            for listener in server.sockets:
+                host, port = listener.getsockname()[:2]
+                logging.getLogger(__name__).info("listening on http://%s:%d", host, port)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        over = asyncio.create_task(self._end_grace())
+        await super().shutdown(sockets)
+        over.cancel()
+        self._captured_signals.clear()  # uvicorn would raise them again: but a stop that was asked for is a success
+
+    async def _end_grace(self) -> None:
+        # uvicorn would cut off who still waits; the house answers them first
+        await asyncio.sleep(self._house.settings.grace)
+        await asyncio.to_thread(self._house.shut)
+
+
+def _serve(settings: Settings) -> int:
+    def stop() -> None:
+        server.should_exit = True
+
+    house = build_house(settings, _students(settings), on_failed=stop)
+    config = uvicorn.Config(
+        make_app(house),
+        host=settings.host,
+        port=settings.port,
+        log_config=None,
+        access_log=False,
+        ws=StreamProtocol,
+        ws_max_size=settings.max_message,
+        ws_per_message_deflate=False,  # frames are compressed already
+        timeout_graceful_shutdown=math.ceil(settings.grace) + _LAST_ANSWERS,
+        server_header=False,
+    )
+    server = _Server(config, house)
+    try:
+        server.run()
+    except SystemExit:  # uvicorn has said why it cannot listen
+        return FAILED
+    if house.error():
+        print(f"allaprima: {house.error()}", file=sys.stderr)
+        return FAILED
+    return 0 if server.started else FAILED

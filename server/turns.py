@@ -1,0 +1,30 @@
+"""One device, several engines: they take turns, and whoever has waited longest is next."""
+
+import threading
+from collections import deque
+from types import TracebackType
+
+
+class Turns:
+    """A lock that is passed on in order of asking. Python's own may give it again and again to the same thread."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._busy = False
+        self._waiting: deque[threading.Event] = deque()
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if not self._busy:
+                self._busy = True
+                return
+            mine = threading.Event()
+            self._waiting.append(mine)
+        mine.wait()
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        with self._lock:
+            if self._waiting:
+                self._waiting.popleft().set()
+            else:
+                self._busy = False
