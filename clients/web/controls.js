@@ -7,15 +7,20 @@ export class Controls {
   #params;
   #form;
   #styles = [];
+  #strengths = [];
   #similarity = { threshold: 0.98, max_skips: 10 };
 
   constructor(form, params) {
     this.#form = form;
     this.#params = params;
-    const { prompt, negative, strength, seed, transition, similarity } = form.elements;
+    const { prompt, negative, strength, guidance, seed, transition, similarity } = form.elements;
     prompt.addEventListener("input", () => this.#setPrompt(prompt.value));
     negative.addEventListener("input", () => params.set("negative_prompt", negative.value));
-    strength.addEventListener("input", () => this.#setNumber("strength", strength));
+    strength.addEventListener("input", () => {
+      strength.value = this.#known(strength.valueAsNumber);
+      this.#setNumber("strength", strength);
+    });
+    guidance.addEventListener("input", () => this.#setNumber("guidance", guidance));
     transition.addEventListener("input", () => this.#setNumber("transition", transition));
     similarity.addEventListener("change", () => params.set("similarity", similarity.checked ? this.#similarity : null));
     seed.addEventListener("change", () => {
@@ -37,9 +42,19 @@ export class Controls {
     return this.#form.elements.prompt.value;
   }
 
-  /** What this student knows: its styles, its suggestions, whether it takes a negative prompt. */
-  offer({ styles = [], suggestions = [], negative_prompt: takesNegative = false }) {
+  /**
+   * What this student knows: its styles, its suggestions, whether it takes a negative prompt, which strengths it was
+   * trained for (none named: any), and the bounds of its guidance (null: it is told none).
+   */
+  offer({ styles = [], suggestions = [], negative_prompt: takesNegative = false, strengths = [], guidance = null }) {
     this.#styles = styles;
+    this.#strengths = strengths;
+    this.#offerGuidance(guidance);
+    const strength = this.#params.get("strength");
+    if (strength !== undefined && strength !== this.#known(strength)) {
+      this.#params.set("strength", this.#known(strength));
+      this.#form.elements.strength.value = this.#known(strength); // even under the person's finger
+    }
     this.#fill("#styles", styles, (style) => this.#setPrompt(withStyle(this.prompt, style, this.#styles)));
     this.#fill("#suggestions", suggestions, (suggestion) => this.#setPrompt(suggestion));
     this.#form.querySelector("#negative-row").hidden = !takesNegative;
@@ -49,7 +64,7 @@ export class Controls {
 
   /** Puts the params wanted now into the fields, except the one being typed in. */
   show() {
-    const { prompt, negative, strength, seed, transition, similarity } = this.#form.elements;
+    const { prompt, negative, strength, guidance, seed, transition, similarity } = this.#form.elements;
     const put = (field, value) => {
       if (field !== document.activeElement && field.value !== String(value)) field.value = value;
     };
@@ -57,6 +72,7 @@ export class Controls {
     put(prompt, typeof wanted === "string" ? wanted : wanted.map(({ text }) => text).join(", "));
     put(negative, this.#params.get("negative_prompt") ?? "");
     put(strength, this.#params.get("strength") ?? 0.5);
+    put(guidance, this.#params.get("guidance") ?? guidance.defaultValue);
     put(seed, this.#params.get("seed") ?? 0);
     put(transition, this.#params.get("transition") ?? 0);
     // switched off and on again, the filter is the one the server had
@@ -69,6 +85,25 @@ export class Controls {
     const [seed] = crypto.getRandomValues(new Uint32Array(1));
     this.#params.set("seed", seed);
     this.#form.elements.seed.value = seed;
+  }
+
+  /** The strength nearest to one wanted that this student was trained for. */
+  #known(strength) {
+    if (!this.#strengths.length) return strength;
+    return this.#strengths.reduce((best, one) => (Math.abs(one - strength) < Math.abs(best - strength) ? one : best));
+  }
+
+  #offerGuidance(bounds) {
+    const { guidance } = this.#form.elements;
+    this.#form.querySelector("#guidance-row").hidden = !bounds;
+    if (!bounds) {
+      this.#params.forget("guidance");
+      return;
+    }
+    [guidance.min, guidance.max, guidance.defaultValue] = [bounds.least, bounds.most, bounds.default];
+    const wanted = this.#params.get("guidance");
+    // another student's guidance may be beyond this one's
+    if (typeof wanted !== "number" || wanted < bounds.least || wanted > bounds.most) this.#params.set("guidance", bounds.default);
   }
 
   #setPrompt(text) {
@@ -84,11 +119,15 @@ export class Controls {
   }
 
   #describe() {
-    const { strength, transition } = this.#form.elements;
+    const { strength, guidance, transition } = this.#form.elements;
+    this.#form.querySelector("#guidance-value").textContent = guidance.valueAsNumber.toFixed(1);
     this.#form.querySelector("#strength-value").textContent = `${Math.round(strength.valueAsNumber * 100)}%`;
     const seconds = transition.valueAsNumber;
     this.#form.querySelector("#transition-value").textContent = seconds ? `over ${seconds.toFixed(1)} s` : "at once";
-    for (const field of [strength, transition]) field.style.setProperty("--filled", `${(field.value / field.max) * 100}%`);
+    for (const field of [strength, guidance, transition]) {
+      const filled = (field.value - field.min) / (field.max - field.min);
+      field.style.setProperty("--filled", `${filled * 100}%`);
+    }
     const present = stylesIn(this.prompt, this.#styles);
     for (const chip of this.#form.querySelectorAll("#styles button")) {
       chip.setAttribute("aria-pressed", present.includes(chip.textContent));

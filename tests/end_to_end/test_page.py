@@ -9,6 +9,7 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from textwrap import dedent
 from urllib.error import URLError
 
 import pytest
@@ -227,3 +228,35 @@ def test_full_server_says_when_it_tries_again(open_page: Callable[[str], Page]) 
         first.close()
         second.get_by_test_id("retry").click()
         wait_for_paint(second)
+
+
+def test_students_have_their_own_controls(open_page: Callable[[str], Page], tmp_path: Path) -> None:
+    """Another student's controls are its own: a strength it knows is chosen for it, and guidance shows where it is told."""
+    few_steps = dedent("""
+        name = "NAME"
+        title = "for this test"
+        licence = "none"
+        source = "none"
+        architecture = "sd15"
+        weights = { base = "nobody/nothing", tiny = "nobody/nothing" }
+        image = { width = 64, height = 64 }
+        contract = { schedule = "scaled-linear", prediction = "epsilon", times = [999, 499], strengths = "KIND" }
+    """)
+    (tmp_path / "levels.toml").write_text(few_steps.replace("NAME", "levels").replace("KIND", "levels"))
+    told = few_steps.replace("NAME", "told").replace("KIND", "any") + "guidance = { default = 8, least = 1, most = 14 }\n"
+    (tmp_path / "told.toml").write_text(told)
+    with serving("--engine", "fake", "--students", str(tmp_path), "--student", "embedded,levels,told") as several:
+        page = open_page(several.url)
+        wait_for_paint(page)
+        page.get_by_test_id("strength").fill("0.73")
+        expect(page.get_by_test_id("guidance")).to_be_hidden()
+        page.get_by_test_id("student").select_option("levels")
+        expect(page.get_by_test_id("strength")).to_have_value("0.5")
+        page.get_by_test_id("strength").fill("0.9")
+        expect(page.get_by_test_id("strength")).to_have_value("1")
+        wait_for_paint(page)
+        page.get_by_test_id("student").select_option("told")
+        expect(page.get_by_test_id("guidance")).to_be_visible()
+        expect(page.get_by_test_id("guidance")).to_have_value("8")
+        wait_for_paint(page)
+        assert page.evaluate("allaprima.status") == "painting"
