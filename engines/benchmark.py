@@ -1,6 +1,7 @@
 """Images per second of an engine alone, by batch size: python -m engines.benchmark --engine openvino --student embedded
 
-Rows are img2img, each with an image, a seed and conditioning of its own, all prepared ahead; the engine does the rest.
+Rows are img2img where the student does that, each with an image, a seed and conditioning of its own, all made ahead; the
+engine does the rest.
 Batch sizes take turns, a second each, so that a machine that slows down for a while slows them all.
 """
 
@@ -15,8 +16,10 @@ from typing import Any
 
 import numpy as np
 
+from .choices import Choices
 from .engine import Conditioning, Engine, EngineError, Pixels, Row
 from .factory import ENGINES, make_engine
+from .prepare import prepare
 from .student import Student, UnknownStudent, load_student
 
 _ROUNDS = 4
@@ -30,6 +33,8 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parse(arguments)
     try:
         student = load_student(options.student)
+        if options.engine != "fake":
+            student = prepare(student, options.cache, Choices(), lambda doing: print(doing, file=sys.stderr))
         engine = make_engine(options.engine, student, options.batch_sizes, **_engine_options(options))
         try:
             result = benchmark(engine, options.seconds, options.strength)
@@ -49,7 +54,7 @@ def benchmark(engine: Engine, seconds: float, strength: float = 0.5) -> dict[str
     """
     engine.warm_up()
     conditioning = [engine.condition(prompt) for prompt in _PROMPTS]
-    work = {size: prepare(engine.student, conditioning, size, strength) for size in engine.batch_sizes}
+    work = {size: make_rounds(engine.student, conditioning, size, strength) for size in engine.batch_sizes}
     spent: dict[int, list[float]] = {size: [] for size in engine.batch_sizes}
     processor = dict.fromkeys(engine.batch_sizes, 0.0)
     while unfinished := [size for size in engine.batch_sizes if sum(spent[size]) < seconds]:
@@ -68,14 +73,15 @@ def benchmark(engine: Engine, seconds: float, strength: float = 0.5) -> dict[str
     }
 
 
-def prepare(student: Student, conditioning: Sequence[Conditioning], size: int, strength: float) -> list[list[list[Row]]]:
-    """Rounds of `size` jobs, each round a list of ticks: one per step. No two rows share an image or a seed."""
-    steps = student.contract.repaint(strength)
+def make_rounds(student: Student, conditioning: Sequence[Conditioning], size: int, strength: float) -> list[list[list[Row]]]:
+    """Rounds of `size` jobs: repaints, or stills of a student that makes no other. Each round is a list of ticks, one per
+    step; no two rows share an image or a seed."""
+    steps = student.contract.repaint(strength) if student.img2img else student.contract.still()
     random = np.random.default_rng(size)
     rounds = []
     for round_index in range(_ROUNDS):
         jobs = range(round_index * size, (round_index + 1) * size)
-        images = [_picture(random, student) for _ in jobs]
+        images = [_picture(random, student) if student.img2img else None for _ in jobs]
         rounds.append([
             [
                 Row(

@@ -29,6 +29,10 @@ class Guidance:
     least: float
     most: float
 
+    def __post_init__(self) -> None:
+        if not self.least <= self.default <= self.most:
+            raise ValueError(f"guidance: least {self.least:g}, default {self.default:g} and most {self.most:g} must ascend")
+
 
 @dataclass(frozen=True, slots=True)
 class Student:

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from engines.benchmark import benchmark, main, prepare
+from engines.benchmark import benchmark, main, make_rounds
 from engines.engine import EngineError, Painted, Row
 from engines.fake_engine import FakeEngine
 from engines.student import load_student
@@ -18,7 +18,7 @@ CONDITIONING = [np.zeros(STUDENT.text_shape, np.float32)]
 
 def test_rows_share_nothing() -> None:
     """No two rows have the same image, seed or job."""
-    rows = [row for ticks in prepare(STUDENT, CONDITIONING, 4, 0.5) for row in ticks[0]]
+    rows = [row for ticks in make_rounds(STUDENT, CONDITIONING, 4, 0.5) for row in ticks[0]]
     assert len({row.seed for row in rows}) == len({row.job for row in rows}) == len(rows) == 16
     for one, other in itertools.combinations(rows, 2):
         assert one.image is not None
@@ -29,7 +29,7 @@ def test_rows_share_nothing() -> None:
 def test_jobs_of_several_steps() -> None:
     """A job of several steps is a row of as many ticks, with its image at the first and its end at the last."""
     student = replace(STUDENT, contract=replace(STUDENT.contract, times=(1.0, 0.2, 0.1)))
-    ticks = prepare(student, CONDITIONING, 2, 0.5)[0]
+    ticks = make_rounds(student, CONDITIONING, 2, 0.5)[0]
     assert [[(row.index, row.last, row.image is not None) for row in rows] for rows in ticks] == [
         [(0, False, True)] * 2,
         [(1, False, False)] * 2,

@@ -136,6 +136,12 @@ def test_boundary() -> None:
     assert pytest.approx((bare[0].A, bare[0].B), rel=1e-6) == (noisy.A, noisy.B)
 
 
+def test_boundary_of_a_mapped_time() -> None:
+    """The boundary condition holds at the time that x0 is found with, not at that of the noise."""
+    (step,) = Contract("scaled-linear", "epsilon", (999,), map_times=(0,), boundary=True).still()
+    assert (step.A, step.B) == (1.0, 0.0)
+
+
 def test_euler_keeps_its_noise() -> None:
     """Euler lands at the next level by itself: nothing is added, so fresh noise does not matter."""
     contract = replace(FOUR_LEVELS, sampler="euler")
