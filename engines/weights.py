@@ -20,7 +20,9 @@ class Source:
             raise ValueError("weights are at a repo or at a path: state one of the two")
 
     def __str__(self) -> str:
-        where = str(self.path) if self.path else self.repo + ("" if self.revision == "main" else f"@{self.revision}")
+        if self.path:
+            return str(self.path / self.file)
+        where = self.repo + ("" if self.revision == "main" else f"@{self.revision}")
         return f"{where}/{self.file}" if self.file else where
 
 
