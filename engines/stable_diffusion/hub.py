@@ -1,52 +1,82 @@
-"""Files of the Hugging Face hub: downloaded with progress, resumed where a download broke off, kept in the hub's cache.
+"""Files of the Hugging Face hub: few of a repository's, and errors that say what to do.
 
-huggingface_hub does the work; what is ours is to choose few files, and errors that say what to do. Its own environment
-variables hold (HF_HOME, HF_TOKEN, HF_ENDPOINT, HF_HUB_OFFLINE).
+huggingface_hub's own environment variables hold (HF_HOME, HF_TOKEN, HF_ENDPOINT, HF_HUB_OFFLINE).
 """
 
+import errno
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from ..engine import EngineError
 from ..weights import Source
+from .download import download, failures, store
+from .explain import first_line
+
+_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS, errno.EEXIST, errno.ENOTDIR)
+"""Errors of the disk: full, not to be written, or something in the way."""
 
 
 def fetch_file(source: Source) -> Path:
     """The one file of a source. Raises EngineError with what to do."""
-    from huggingface_hub import hf_hub_download
-
     with _explained(source):
-        return Path(hf_hub_download(source.repo, source.file, revision=source.revision))
+        return download(source, source.file)
 
 
 def fetch_folder(source: Source, choose: Callable[[Sequence[str]], list[str]]) -> Path:
     """A local copy of the files that `choose` picks of all that the repository has. Raises EngineError."""
-    import httpx
-    from huggingface_hub import HfApi, hf_hub_download, snapshot_download
-    from huggingface_hub.errors import OfflineModeIsEnabled
-
     with _explained(source):
-        try:
-            names = HfApi().list_repo_files(source.repo, revision=source.revision)
-        except (OfflineModeIsEnabled, httpx.TransportError, ConnectionError):
-            # what an earlier build fetched is enough
-            cached = Path(snapshot_download(source.repo, revision=source.revision, local_files_only=True))
-            choose([str(path.relative_to(cached)) for path in cached.rglob("*") if path.is_file()])
-            return cached
+        names = _listed(source)
+        if names is None:
+            return _kept(source, choose)
         wanted = choose(names)
-        paths = [Path(hf_hub_download(source.repo, name, revision=source.revision)) for name in wanted]
+        paths = [download(source, name) for name in wanted]
     return paths[0].parents[len(Path(wanted[0]).parts) - 1]
+
+
+def _listed(source: Source) -> list[str] | None:
+    """The names of all files of a repository; None if the hub cannot be reached."""
+    from huggingface_hub import HfApi, errors
+
+    try:
+        # unlike the question for the files alone, it is not asked five times over half a minute before it is given up
+        about = HfApi().model_info(source.repo, revision=source.revision)
+    except errors.HfHubHTTPError as error:
+        if error.response.status_code < 500:  # it answered, and what it said counts
+            raise
+        return None
+    except failures():
+        return None
+    return None if about.siblings is None else [file.rfilename for file in about.siblings]
+
+
+def _kept(source: Source, choose: Callable[[Sequence[str]], list[str]]) -> Path:
+    """What earlier downloads left in the cache, if it is all that is needed."""
+    ref = store(source.repo) / "refs" / source.revision
+    commit = ref.read_text().strip() if ref.is_file() else source.revision
+    folder = store(source.repo) / "snapshots" / commit
+    try:
+        choose([path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()])
+    except EngineError as error:
+        kept = "downloaded only in part" if folder.is_dir() else "not downloaded"
+        raise EngineError(
+            f"the hub cannot be reached, and {source} was {kept} before: connect, or give {_local(source)}"
+        ) from error
+    return folder
+
+
+def _local(source: Source) -> str:
+    return f"--weights FOLDER, with the files in FOLDER/{source.repo}/"
 
 
 @contextmanager
 def _explained(source: Source) -> Iterator[None]:
-    import httpx
     from huggingface_hub import errors
 
-    local = f"--weights FOLDER, with the files in FOLDER/{source.repo}/"
     try:
         yield
+    except EngineError:
+        raise
     except errors.GatedRepoError as error:
         raise EngineError(
             f"{source.repo} is gated: accept its licence at https://huggingface.co/{source.repo}, then set HF_TOKEN or run "
@@ -54,18 +84,44 @@ def _explained(source: Source) -> Iterator[None]:
         ) from error
     except errors.RepositoryNotFoundError as error:
         raise EngineError(
-            f"the hub has no repository {source.repo}, or it is private: set HF_TOKEN, or give {local}"
+            f"the hub has no repository {source.repo}, or it is private: set HF_TOKEN, or give {_local(source)}"
         ) from error
     except errors.RevisionNotFoundError as error:
-        raise EngineError(f"{source.repo} has no revision {source.revision!r}") from error
-    except errors.LocalEntryNotFoundError as error:
         raise EngineError(
-            f"the hub cannot be reached, and {source} was not downloaded before: connect, or give {local}"
+            f"{source.repo} has no revision {source.revision!r}: correct it in the student's file, or give {_local(source)}"
         ) from error
-    except errors.EntryNotFoundError as error:
-        raise EngineError(f"{source.repo} has no file {source.file}") from error
-    except (errors.HfHubHTTPError, errors.OfflineModeIsEnabled, httpx.TransportError, ConnectionError) as error:
-        said = (str(error) or repr(error)).strip().splitlines()[0][:200]
+    except errors.RemoteEntryNotFoundError as error:
         raise EngineError(
-            f"downloading {source} failed ({said}): try again, what is there is kept and the rest is fetched; or give {local}"
+            f"the hub has no file {source}: correct it in the student's file, or give {_local(source)}"
         ) from error
+    except errors.HFValidationError as error:
+        raise EngineError(
+            f"{source.repo!r} is no name of a repository (OWNER/NAME): correct it in the student's file"
+        ) from error
+    except failures() as error:
+        raise EngineError(_failure(source, error)) from error
+
+
+def _failure(source: Source, error: BaseException) -> str:
+    from huggingface_hub import constants, errors
+
+    chain = [one for one in (error, error.__cause__, error.__context__) if one is not None]
+    for one in chain:
+        if isinstance(one, errors.HfHubHTTPError) and one.response.status_code < 500:
+            return (
+                f"the hub refuses {source} ({first_line(one)}): set HF_TOKEN to one that may read it, or give {_local(source)}"
+            )
+    if isinstance(error, errors.LocalEntryNotFoundError):
+        return (
+            f"the hub cannot be reached ({first_line(chain[-1])}), and {source} was not downloaded before: connect, or give "
+            f"{_local(source)}"
+        )
+    if isinstance(error, OSError) and error.errno in _DISK:
+        return (
+            f"{source} cannot be kept in {constants.HF_HUB_CACHE} ({error.strerror}): free space there, or set HF_HOME to "
+            f"another folder"
+        )
+    return (
+        f"downloading {source} failed ({first_line(error)}): try again, what is there is kept and the rest is fetched; or give "
+        f"{_local(source)}"
+    )

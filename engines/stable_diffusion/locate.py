@@ -26,7 +26,10 @@ def _from(weights: Weights, given: Path) -> Weights:
     if given.is_file():
         return replace(weights, unet=Source(path=given.parent, file=given.name))
     if not given.is_dir():
-        raise EngineError(f"--weights: there is nothing at {given}")
+        raise EngineError(
+            f"--weights: there is nothing at {given}; give a file of weights, a folder of a pipeline or a UNet, or a "
+            f"mirror of the hub"
+        )
     if (given / "model_index.json").exists():
         return _from_pipeline(weights, given)
     if (given / "config.json").exists():
