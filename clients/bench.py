@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from .bench_report import markdown
+from .bench_report import best_batch, markdown
 from .serving import Serving, ServingError, serving
 
 STILL_CLIENTS = 4
@@ -54,7 +54,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
         busy = server.memory()
     return {
         "engine": engine, "loads": loads, "still": still, "flat": flat, "ready_after": server.ready_after,
-        "memory": {"idle": idle, "after": busy}, "seconds": options.seconds,
+        "memory": {"idle": idle, "after": busy}, "seconds": options.seconds, "overhead": overhead(engine),
     }  # fmt: skip
 
 
@@ -67,6 +67,12 @@ def engine_alone(options: argparse.Namespace) -> dict[str, Any]:
         command += ["--tick-seconds", str(options.fake_tick), "--row-seconds", str(options.fake_row)]
     limit = 300 + 3 * options.engine_seconds * len(options.batch_sizes.split(","))
     return _json_of(command, limit, may_complain=False)
+
+
+def overhead(engine: list[dict[str, Any]]) -> dict[str, Any]:
+    """What watching costs, and its share of an image's time at the engine's best. Raises BenchError."""
+    size, rate = best_batch(engine)
+    return _json_of(["server.overhead", "--json", "--image-ms", str(1e3 / rate), "--rows", str(size)], 300, may_complain=False)
 
 
 def loaded(server: Serving, options: argparse.Namespace, clients: int, seconds: float, *more: str) -> dict[str, Any]:

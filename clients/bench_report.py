@@ -11,7 +11,7 @@ from typing import Any
 def markdown(measured: dict[str, Any]) -> str:
     """The whole report."""
     parts = [_heading(measured), _summary(measured), _engine(measured["engine"]), _loads(measured), _stages(measured["loads"])]
-    parts += [_still(measured["still"])]
+    parts += [_still(measured["still"]), _overhead(measured["overhead"])]
     if measured["flat"]:
         parts.append(_flat(measured["flat"]))
     return "\n\n".join(parts)
@@ -31,6 +31,13 @@ def ratio(load: dict[str, Any], before: dict[str, Any], after: dict[str, Any]) -
     means = {size: (engine_rates(before)[size] + engine_rates(after)[size]) / 2 for size in sizes}
     size = min(means) if load["clients"] == 1 else max(means, key=means.__getitem__)
     return load["images_per_s"] / means[size], size
+
+
+def best_batch(runs: Sequence[dict[str, Any]]) -> tuple[int, float]:
+    """The batch size with the most images per second on average over the engine's runs, and how many those are."""
+    means = {size: statistics.mean(engine_rates(run)[size] for run in runs) for size in engine_rates(runs[0])}
+    size = max(means, key=means.__getitem__)
+    return size, means[size]
 
 
 def flatness(slices: Sequence[dict[str, float]]) -> float:
@@ -135,6 +142,22 @@ def _still(still: dict[str, Any]) -> str:
     ]  # fmt: skip
     head = ["clients", "answers/s", "answered by the filter", "engine busy", "ms of a repeat, p50 / p95 / p99", "unanswered"]
     return _table("Still frames, at a camera's pace", head, [row])
+
+
+def _overhead(overhead: dict[str, Any]) -> str:
+    micros = sum(overhead["per_image_ns"].values()) / 1e3
+    traced = overhead["traces_on_ns"]
+    lines = [
+        f"Of an image's {overhead['image_ms']:.1f} ms in a tick of {overhead['rows']}, its metrics, energy books and log take "
+        f"{micros:.0f} us; with what is done once a second, **{overhead['share']:.2%}** of the time. "
+        + ("" if traced is None else f"A trace of every image would take {traced / 1e3:.0f} us more; they are off by default."),
+        "",
+        ", ".join(f"{name} {ns / 1e3:.1f} us" for name, ns in overhead["per_image_ns"].items())
+        + "; "
+        + ", ".join(f"{name} {us:.0f} us a second" for name, us in overhead["per_second_us"].items())
+        + ".",
+    ]
+    return "### What watching costs\n\n" + "\n".join(lines)
 
 
 def _flat(flat: dict[str, Any]) -> str:

@@ -13,6 +13,7 @@ from fastapi.staticfiles import StaticFiles
 from . import __version__
 from .api import errors, live, models, openai, operations
 from .api.limit import BodyLimit
+from .api.request_id import RequestId
 from .house import House
 
 PAGE = Path(__file__).parent.parent / "clients" / "web"
@@ -41,8 +42,9 @@ def make_app(house: House) -> FastAPI:
             await asyncio.to_thread(house.shut)
 
     app = FastAPI(title="Allaprima", version=__version__, lifespan=lifespan, redoc_url=None)
-    errors.install(app)
+    errors.install(app, house.metrics)
     app.add_middleware(BodyLimit, limit=house.settings.max_message)
+    app.add_middleware(RequestId)  # the last one is outermost
     for part in (operations, models, openai, live):
         app.include_router(part.routes(house))
 

@@ -7,11 +7,13 @@ from dataclasses import dataclass
 
 from engines.student import Student
 
+from .energy import Energy, build_energy
 from .metrics import Metrics
 from .served import MakeEngine, Served, serve_student
 from .sessions import Sessions
 from .settings import Settings
-from .turns import Turns
+from .tracing import Tracer, build_tracer
+from .turns import Device
 
 CODEC_THREADS = 2
 
@@ -23,6 +25,8 @@ class House:
     settings: Settings
     students: Mapping[str, Served]
     metrics: Metrics
+    energy: Energy
+    tracer: Tracer
     pool: ThreadPoolExecutor
     sessions: Sessions
     started: float
@@ -43,29 +47,39 @@ class House:
         return next((served.worker.error for served in self.students.values() if served.worker.error), "")
 
     def start(self) -> None:
+        self.energy.sampler.start()
         for served in self.students.values():
             served.worker.start()
 
     def shut(self) -> None:
         for served in self.students.values():
             served.queue.close()
+            served.worker.begin_stop()  # all before one is waited for: a queue that is closed lets its worker spin
         for served in self.students.values():
             served.worker.stop()
+        self.energy.sampler.stop()
         self.pool.shutdown()
+        self.tracer.shut()
 
 
 def build_house(
     settings: Settings, students: Sequence[tuple[Student, MakeEngine]], on_failed: Callable[[], None] = lambda: None
 ) -> House:
-    """Wire the parts. Nothing runs yet: `start` begins."""
+    """Wire the parts. Nothing runs yet: `start` begins. Raises SettingsError."""
     metrics = Metrics()
+    energy = build_energy(settings.energy == "auto", settings.watts, settings.metered_gpus())
+    metrics.registry.register(energy.collector)
+    tracer = build_tracer(settings)
     pool = ThreadPoolExecutor(CODEC_THREADS, thread_name_prefix="codec")
-    turns = Turns()
+    device = Device()
     served = {
-        student.name: serve_student(student, make, settings, settings.sizes_for(student), metrics, pool, turns, on_failed)
+        student.name: serve_student(
+            student, make, settings, settings.sizes_for(student), metrics, pool, device, energy.ledger, tracer, on_failed
+        )
         for student, make in students
     }
-    sessions = Sessions(settings.max_sessions, settings.resume_seconds, metrics)
+    sessions = Sessions(settings.max_sessions, settings.resume_seconds, metrics, energy.ledger)
+    metrics.sessions.set_function(lambda: len(sessions))
     metrics.jobs_waiting.set_function(lambda: sum(one.waiting() for one in served.values()))
     metrics.jobs_in_flight.set_function(lambda: sum(one.queue.in_flight() for one in served.values()))
-    return House(settings, served, metrics, pool, sessions, time.time())
+    return House(settings, served, metrics, energy, tracer, pool, sessions, time.time())

@@ -1,54 +1,82 @@
-"""Every instrument and bucket, declared once. Base units; labels of bounded size, never a session id."""
+"""The instruments of one server, made of their declarations. Labels of bounded size, never a session id."""
 
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+import prometheus_client
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, ProcessCollector, generate_latest, values
 from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.metrics_core import Metric
+from prometheus_client.openmetrics import exposition as openmetrics
 from prometheus_client.registry import Collector
 
-from .types import Outcome, Result
+from . import __version__, instruments
+from .instruments import Instrument
+from .types import APIS, Ending, Outcome, Refusal, Result
 
-_STAGE_BUCKETS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.25, 0.5, 1.0, 2.0, 5.0)
-_TICK_BUCKETS = (0.002, 0.005, 0.01, 0.015, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.25, 0.5, 1.0, 2.0)
-_ROW_BUCKETS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32)
+# A server is one process: its values stay in memory, whatever PROMETHEUS_MULTIPROC_DIR says to others. Files would be wrong
+# here: a container's first process always has the same number, and would go on counting where the last one died.
+values.ValueClass = values.MutexValue
+# the time at which each counter began is a series beside each counter, and tells no more than process_start_time_seconds
+prometheus_client.disable_created_metrics()  # type: ignore[no-untyped-call]
+
+_OPENMETRICS = "application/openmetrics-text"
+_STAGES = ("wait", "decode", "engine", "encode")
+
+
+def _counter(of: Instrument, registry: CollectorRegistry) -> Counter:
+    return Counter(of.family, of.help, tuple(of.labels), registry=registry)
+
+
+def _gauge(of: Instrument, registry: CollectorRegistry) -> Gauge:
+    return Gauge(of.family, of.help, tuple(of.labels), registry=registry)
+
+
+def _histogram(of: Instrument, registry: CollectorRegistry) -> Histogram:
+    return Histogram(of.family, of.help, tuple(of.labels), buckets=of.buckets, registry=registry)
 
 
 class _Fps(Collector):
-    """Images per second over the last few seconds, by student, computed when asked."""
+    """Images per second over the last few seconds, by student, computed when asked. Any thread."""
 
     WINDOW = 5.0
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
+        self._lock = threading.Lock()
         self._buckets: dict[str, deque[tuple[float, int]]] = {}
 
     def add(self, student: str) -> None:
         self._buckets.setdefault(student, deque())
 
     def count(self, student: str) -> None:
-        second = self._clock() // 0.25 * 0.25
+        now = self._clock()
+        second = now // 0.25 * 0.25
         buckets = self._buckets[student]
-        if buckets and buckets[-1][0] == second:
-            buckets[-1] = (second, buckets[-1][1] + 1)
-        else:
-            buckets.append((second, 1))
-            self._forget(buckets)
+        with self._lock:
+            if buckets and buckets[-1][0] == second:
+                buckets[-1] = (second, buckets[-1][1] + 1)
+            else:
+                buckets.append((second, 1))
+                self._forget(buckets, now)
 
-    def _forget(self, buckets: deque[tuple[float, int]]) -> None:
-        while buckets and buckets[0][0] <= self._clock() - self.WINDOW:
+    def _forget(self, buckets: deque[tuple[float, int]], now: float) -> None:
+        while buckets and buckets[0][0] <= now - self.WINDOW:
             buckets.popleft()
 
     def value(self, student: str) -> float:
-        buckets = self._buckets[student]
-        self._forget(buckets)
-        return sum(count for _, count in list(buckets)) / self.WINDOW
+        with self._lock:
+            buckets = self._buckets[student]
+            self._forget(buckets, self._clock())
+            return sum(count for _, count in buckets) / self.WINDOW
 
     def collect(self) -> Iterable[Metric]:
-        gauge = GaugeMetricFamily("allaprima_fps", "Images out per second over the last 5 s", labels=["student"])
-        for student in self._buckets:
+        of = instruments.FPS
+        gauge = GaugeMetricFamily(of.family, of.help, labels=list(of.labels))
+        for student in list(self._buckets):
             gauge.add_metric([student], self.value(student))
         yield gauge
 
@@ -58,31 +86,43 @@ class Metrics:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self.registry = own = CollectorRegistry()
-        self.frames = Counter(
-            "allaprima_frames", "Frames and stills, by what became of them", ["student", "outcome"], registry=own
-        )
-        self.images = Counter("allaprima_images", "Images made, by API", ["student", "api"], registry=own)
-        self.stages = Histogram(
-            "allaprima_stage_seconds", "Time in each stage", ["stage"], buckets=_STAGE_BUCKETS, registry=own
-        )
-        self.tick_seconds = Histogram("allaprima_tick_seconds", "A tick", ["student"], buckets=_TICK_BUCKETS, registry=own)
-        self.tick_rows = Histogram("allaprima_tick_rows", "Rows in a tick", ["student"], buckets=_ROW_BUCKETS, registry=own)
-        self.sessions = Gauge("allaprima_sessions", "Live sessions connected", registry=own)
-        self.jobs_waiting = Gauge("allaprima_jobs_waiting", "Jobs admitted and not yet in a tick", registry=own)
-        self.jobs_in_flight = Gauge("allaprima_jobs_in_flight", "Jobs admitted and not yet answered", registry=own)
-        self.engine = Gauge(
-            "allaprima_engine_info", "What paints", ["student", "backend", "device", "precision", "batch_sizes"], registry=own
-        )
+        self.frames = _counter(instruments.FRAMES, own)
+        self.images = _counter(instruments.IMAGES, own)
+        self.stages = _histogram(instruments.STAGE_SECONDS, own)
+        self.tick_seconds = _histogram(instruments.TICK_SECONDS, own)
+        self.tick_rows = _histogram(instruments.TICK_ROWS, own)
+        self.tick_failures = _counter(instruments.TICK_FAILURES, own)
+        self.sessions = _gauge(instruments.SESSIONS, own)
+        self.jobs_waiting = _gauge(instruments.JOBS_WAITING, own)
+        self.jobs_in_flight = _gauge(instruments.JOBS_IN_FLIGHT, own)
+        self.worker_up = _gauge(instruments.WORKER_UP, own)
+        self.loop_tasks = _gauge(instruments.LOOP_TASKS, own)
+        self.engine = Info(instruments.ENGINE.family, instruments.ENGINE.help, ["student"], registry=own)
         self.fps = _Fps(clock)
-        self.registry.register(self.fps)
+        own.register(self.fps)
+        refusals, ended = _counter(instruments.REFUSALS, own), _counter(instruments.SESSIONS_ENDED, own)
+        # a counter that has not counted yet reads 0: who looks need not guess
+        self._refusals = {reason: refusals.labels(reason) for reason in Refusal}
+        self._ended = {reason: ended.labels(reason) for reason in Ending}
+        Info(instruments.BUILD.family, instruments.BUILD.help, registry=own).info({"version": __version__})
+        ProcessCollector(registry=own)
 
     def of(self, student: str) -> "StudentMetrics":
         """The instruments of one student; from now on its series are there, at zero."""
         return StudentMetrics(self, student)
 
-    def exposition(self) -> bytes:
-        """The Prometheus text format."""
-        return generate_latest(self.registry)
+    def refused(self, reason: Refusal) -> None:
+        self._refusals[reason].inc()
+
+    def session_ended(self, how: Ending) -> None:
+        self._ended[how].inc()
+
+    def exposition(self, accept: str = "") -> tuple[bytes, str]:
+        """All series and their content type: OpenMetrics if the Accept header asks for it, else Prometheus's text format."""
+        if _OPENMETRICS in accept:
+            body: bytes = openmetrics.generate_latest(self.registry)  # type: ignore[no-untyped-call]
+            return body, openmetrics.CONTENT_TYPE_LATEST
+        return generate_latest(self.registry), CONTENT_TYPE_PLAIN_0_0_4
 
 
 class StudentMetrics:
@@ -92,22 +132,27 @@ class StudentMetrics:
         self._all, self._student = all_metrics, student
         all_metrics.fps.add(student)
         self._outcomes = {outcome: all_metrics.frames.labels(student, outcome) for outcome in Outcome}
-        self._stages = {stage: all_metrics.stages.labels(stage) for stage in ("wait", "decode", "engine", "encode", "total")}
+        self._images = {api: all_metrics.images.labels(student, api) for api in APIS}
+        self._stages = {stage: all_metrics.stages.labels(stage) for stage in (*_STAGES, "total")}
         self._tick_seconds = all_metrics.tick_seconds.labels(student)
         self._tick_rows = all_metrics.tick_rows.labels(student)
+        self._tick_failures = all_metrics.tick_failures.labels(student)
 
     def outcome(self, outcome: Outcome) -> None:
         self._outcomes[outcome].inc()
+
+    def refused(self, reason: Refusal) -> None:
+        self._all.refused(reason)
 
     def result(self, api: str, result: Result, total: float) -> None:
         """Count a job's result; `total` is seconds from admission to answer."""
         self.outcome(result.outcome)
         if result.outcome is not Outcome.IMAGE:
             return
-        self._all.images.labels(self._student, api).inc()
+        self._images[api].inc()
         self._all.fps.count(self._student)
         timings = result.timings
-        for stage in ("wait", "decode", "engine", "encode"):
+        for stage in _STAGES:
             self._stages[stage].observe(getattr(timings, stage))
         self._stages["total"].observe(total)
 
@@ -115,8 +160,17 @@ class StudentMetrics:
         self._tick_seconds.observe(seconds)
         self._tick_rows.observe(rows)
 
+    def tick_failed(self) -> None:
+        self._tick_failures.inc()
+
     def engine(self, backend: str, device: str, precision: str, batch_sizes: tuple[int, ...]) -> None:
-        self._all.engine.labels(self._student, backend, device, precision, ",".join(map(str, batch_sizes))).set(1)
+        sizes = ",".join(map(str, batch_sizes))
+        says = {"backend": backend, "device": device, "precision": precision, "batch_sizes": sizes}
+        self._all.engine.labels(self._student).info(says)
+
+    def up(self, ready: Callable[[], bool]) -> None:
+        """Ask this, whenever somebody looks, if the engine is ready."""
+        self._all.worker_up.labels(self._student).set_function(lambda: float(ready()))
 
     def fps(self) -> float:
         return self._all.fps.value(self._student)

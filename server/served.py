@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from engines.engine import Engine
 from engines.student import Student
 
+from .energy import Ledger
 from .metrics import Metrics, StudentMetrics
 from .queue import JobQueue, MemoryQueue
 from .session import Session
 from .settings import Settings
-from .turns import Turns
+from .tracing import Tracer
+from .turns import Device
 from .worker import Say, Worker
 
 MakeEngine = Callable[[Say], Engine]
@@ -52,19 +54,23 @@ def serve_student(
     batch_sizes: tuple[int, ...],
     metrics: Metrics,
     pool: ThreadPoolExecutor,
-    turns: Turns,
+    device: Device,
+    ledger: Ledger,
+    tracer: Tracer,
     on_failed: Callable[[], None],
 ) -> Served:
     """Wire one student's parts. Nothing runs yet."""
     queue = MemoryQueue(capacity=settings.max_waiting + (student.longest_job + 1) * settings.max_sessions)
     own = metrics.of(student.name)
-    worker = Worker(make_engine, queue, pool, own, settings.max_pixels, on_failed, turns)
+    worker = Worker(make_engine, queue, pool, own, settings.max_pixels, on_failed, device, ledger, tracer)
+    own.up(lambda: worker.state == "ready")
+    front = tracer.jobs(queue, student.name)
     full_pipeline = 2 * max(batch_sizes)
 
     def make_session() -> Session:
         return Session(
             student=student,
-            queue=queue,
+            queue=front,
             pool=pool,
             metrics=own,
             room=lambda: queue.in_flight() < full_pipeline,
@@ -73,4 +79,4 @@ def serve_student(
             patience=lambda steps: max(settings.frame_deadline, _TICKS_OF_PATIENCE * steps * worker.tick_seconds()),
         )
 
-    return Served(student, queue, worker, own, make_session)
+    return Served(student, front, worker, own, make_session)

@@ -21,11 +21,9 @@ from .metrics import StudentMetrics
 from .params import Params, first_params, merge, normalised
 from .queue import JobQueue, QueueFull
 from .similarity import SimilarityFilter, Verdict
-from .types import Job, Outcome, Prompt, Result
+from .tally import Tally
+from .types import Job, Outcome, Prompt, Refusal, Result
 from .wire import FrameIn, FrameOut, Kind, WireError
-
-LEAST_DEPTH = 2
-"""Jobs of one session in flight, at least: one in the tick that runs, one decoded for the next."""
 
 MOST_UNANSWERED = 64
 """Frames without an answer after which nothing more is read. Only a client that ignores its window gets there."""
@@ -36,6 +34,14 @@ _ESCAPED = 12
 MOST_PARTS = 16
 """Prompts in the blend a travel starts from: each one costs the engine."""
 
+_REASONS = {
+    "bad_params": Refusal.BAD_REQUEST,
+    "bad_image": Refusal.BAD_REQUEST,
+    "full": Refusal.FULL,
+    "unsupported_strength": Refusal.UNSUPPORTED,
+}
+"""Codes of errors that are refusals, beside those of messages that break the protocol. The others are failures of ours."""
+
 _job_ids = itertools.count(secrets.randbits(30) << 32)
 
 Message = str | bytes
@@ -44,6 +50,11 @@ Message = str | bytes
 def next_job_id() -> int:
     """Unique over all processes for all practical purposes, and cheap."""
     return next(_job_ids)
+
+
+def _depth(steps: int) -> int:
+    """Jobs of one session in flight: one at each step of the tick that runs, one decoded for the next."""
+    return steps + 1
 
 
 class Travel:
@@ -77,6 +88,8 @@ class Travel:
 class Session:
     """State of one live user. `send` takes messages for the client, in order; it must not block.
 
+    `tally` counts what one connection brings, and `trace` is that connection's span: whoever connects sets them.
+
     `room` says whether the server has room for a second job of a session; the first is always taken. `patience` gives
     the seconds after which a frame of so many steps is not worth painting.
     """
@@ -98,6 +111,8 @@ class Session:
         self.params = first_params(student)
         self.rev = 0
         self.send: Callable[[Message], None] = lambda message: None
+        self.tally = Tally()
+        self.trace = ""
         self._queue, self._pool, self._metrics, self._room, self._clock = queue, pool, metrics, room, clock
         self._max_prompt, self._max_pixels, self._patience = max_prompt, max_pixels, patience
         self._travel = Travel(self.params.blend())
@@ -117,7 +132,7 @@ class Session:
     @property
     def window(self) -> int:
         """Frames a client may leave unanswered: those in flight and the one in the mailbox."""
-        return max(LEAST_DEPTH, self.student.longest_job) + 1
+        return _depth(self.student.longest_job) + 1
 
     def _steps(self) -> int:
         return len(self.student.contract.repaint(self.params.strength)) if self.student.img2img else self.student.longest_job
@@ -134,7 +149,13 @@ class Session:
                 raise WireError("bad_message", 'the only text message a client sends is of type "params"')
             self._change(message)
         except WireError as error:
-            self.send(wire.encode_text(wire.error(error.code, str(error))))
+            self._complain(error)
+
+    def _complain(self, error: WireError) -> None:
+        """Say what is wrong with a message that is not a frame to be answered."""
+        self.tally.errors += 1
+        self._metrics.refused(_REASONS.get(error.code, Refusal.PROTOCOL))
+        self.send(wire.encode_text(wire.error(error.code, str(error))))
 
     def _change(self, changes: dict[str, Any]) -> None:
         old, new = self.params, merge(self.params, changes, self._max_prompt, self.student)
@@ -150,17 +171,18 @@ class Session:
         try:
             frame = FrameIn.decode(data)
         except WireError as error:
-            self.send(wire.encode_text(wire.error(error.code, str(error))))
+            self._complain(error)
             return
         if frame.id <= self._last_id:
             why = f"frame ids must grow: {frame.id} came after {self._last_id}; this frame was not painted"
-            self.send(wire.encode_text(wire.error("bad_id", why)))
+            self._complain(WireError("bad_id", why))
             return
         self._last_id = frame.id
+        self.tally.frames += 1
         self._unanswered[frame.id] = None
         pushed = self._mailbox.put((frame, self._clock()))
         if pushed is not None:
-            self._metrics.outcome(Outcome.DROPPED_NEWER)
+            self._count(Outcome.DROPPED_NEWER)
             dropped, _ = pushed
             self._answer(dropped.id, FrameOut(dropped.id, Kind.DROPPED, rev=self.rev).encode())
 
@@ -178,7 +200,7 @@ class Session:
             while True:
                 await self._paint_one(*await self._mailbox.take())
                 # a student of T steps paints T frames at once, each at a step of its own (StreamDiffusion's Stream Batch)
-                while len(self._in_flight) >= max(LEAST_DEPTH, self._steps()) or (self._in_flight and not self._room()):
+                while len(self._in_flight) >= _depth(self._steps()) or (self._in_flight and not self._room()):
                     self._freed.clear()
                     await self._freed.wait()
         finally:
@@ -190,12 +212,13 @@ class Session:
         try:
             verdict = await self._judge(frame, self.params)
         except codec.BadImage as error:
-            self._metrics.outcome(Outcome.FAILED)
+            self._count(Outcome.FAILED)
+            self._metrics.refused(_REASONS["bad_image"])
             self._answer(frame.id, wire.encode_text(wire.error("bad_image", str(error), frame.id)))
             return
         params, rev = self.params, self.rev  # now, since they may have changed during the judging, which starts the filter anew
         if verdict.skip:
-            self._metrics.outcome(Outcome.REPEAT)
+            self._count(Outcome.REPEAT)
             self._answer(frame.id, FrameOut(frame.id, Kind.REPEAT, rev=rev).encode())
             return
         job = Job(
@@ -211,6 +234,8 @@ class Session:
             guidance=params.guidance,
             format=params.format,
             quality=params.quality,
+            request=self.id,
+            trace=self.trace,
         )
         task = asyncio.create_task(self._await_result(frame.id, rev, job))
         self._in_flight.add(task)
@@ -236,9 +261,19 @@ class Session:
         except QueueFull as error:
             self._metrics.outcome(Outcome.REFUSED)
             result = Result(job.id, Outcome.REFUSED, code="full", message=f"{error}; try again in a moment")
-        if result.outcome is not Outcome.IMAGE:
+        if result.outcome is Outcome.IMAGE:
+            self.tally.image(self._clock() - job.created)
+        else:
+            self.tally.outcomes[result.outcome] += 1
             self._filter.reset()  # the client never got the image that later frames would be compared with
+        if (reason := _REASONS.get(result.code)) is not None:
+            self._metrics.refused(reason)
         self._answer(frame_id, _message(frame_id, rev, result))
+
+    def _count(self, outcome: Outcome) -> None:
+        """Count a frame that became no job; those that did are counted by whoever ran them."""
+        self._metrics.outcome(outcome)
+        self.tally.outcomes[outcome] += 1
 
     def _answer(self, frame_id: int, message: Message) -> None:
         """Answers leave in order of id: hold this one until all before it are there."""

@@ -1,10 +1,18 @@
-"""All live sessions: admission, and a place to wait for those whose connection dropped."""
+"""All live sessions: admission, a place to wait for those whose connection dropped, and one line on each connection's end."""
 
+import logging
 import time
 from collections.abc import Callable
+from typing import Any
 
+from .energy import Ledger
+from .logs import fields
 from .metrics import Metrics
 from .session import Session
+from .tally import Tally
+from .types import Ending
+
+log = logging.getLogger(__name__)
 
 PARKED_PER_LIVE = 4
 """Sessions that wait to be resumed, for each that may be live: a bound for clients that come and go in a loop."""
@@ -22,9 +30,11 @@ class Sessions:
         limit: int,
         resume_seconds: float,
         metrics: Metrics,
+        ledger: Ledger,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._limit, self._resume_seconds, self._metrics, self._clock = limit, resume_seconds, metrics, clock
+        self._limit, self._resume_seconds, self._clock = limit, resume_seconds, clock
+        self._metrics, self._ledger = metrics, ledger
         self._live: dict[str, Session] = {}
         self._parked: dict[str, tuple[float, Session]] = {}
 
@@ -43,17 +53,24 @@ class Sessions:
         else:
             session = make()
         self._live[session.id] = session
-        self._metrics.sessions.set(len(self._live))
+        session.tally = Tally(self._clock())
+        self._ledger.enter(session.id)
         return session
 
-    def leave(self, session: Session) -> None:
-        """The connection is gone; the session waits a while for another."""
-        self._live.pop(session.id, None)
-        self._metrics.sessions.set(len(self._live))
+    def leave(self, session: Session, how: Ending) -> dict[str, Any]:
+        """The connection is gone; the session waits a while for another. What is logged of the connection."""
+        now = self._clock()
+        del self._live[session.id]
         session.send = lambda message: None
         if self._resume_seconds:
-            self._parked[session.id] = (self._clock() + self._resume_seconds, session)
+            self._parked[session.id] = (now + self._resume_seconds, session)
         self._expire()
+        self._metrics.session_ended(how)
+        said = {"session": session.id, "student": session.student.name, "reason": how.value, **session.tally.fields(now)}
+        if (spent := self._ledger.leave(session.id)) is not None:
+            said |= {"joules": round(spent.joules, 3), "meter": spent.meter}
+        log.info("session ended", extra=fields(**said))
+        return said
 
     def _expire(self) -> None:
         now = self._clock()

@@ -12,6 +12,9 @@ from engines.student import Student
 
 PREFIX = "ALLAPRIMA_"
 
+_ON_PROCESSOR = ("openvino", "fake")
+"""Engines that leave an NVIDIA GPU alone."""
+
 
 class SettingsError(ValueError):
     """A setting is wrong; the text names it and says how."""
@@ -29,6 +32,7 @@ class Settings(BaseSettings):
     )
     students: Path | None = Field(None, description="folder of your own student files; they come before ours")
     engine: str = Field("openvino", description="engine to run it on: openvino, torch or fake")
+    device: str = Field("cpu", description="device of the torch engine: cpu, cuda or cuda:N")
     batch_sizes: Annotated[tuple[int, ...], NoDecode] = Field(
         (), description="tick sizes to compile, comma-separated; none: 1,2,4,8, or 1 for large students on a CPU"
     )
@@ -56,16 +60,22 @@ class Settings(BaseSettings):
     grace: float = Field(10.0, ge=0, description="seconds given to work in flight at shutdown")
     energy: Literal["auto", "off"] = Field("auto", description="auto: meter the energy of what has a meter; or off")
     watts: float = Field(0.0, ge=0, description="watts of the device while it works, where no meter is; 0: none stated")
+    energy_device: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="GPUs to meter, comma-separated: UUID, PCI bus id or index; none: those that the engine may use"
+    )
     fake_tick: float = Field(0.0, ge=0, description="seconds of a tick of the fake engine")
     fake_row: float = Field(0.0, ge=0, description="seconds of a row of the fake engine")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="debug, info, warning or error")
+    log_format: Literal["text", "json"] = Field("text", description="text, or json: one object a line")
+    traces: str | None = Field(None, description="OTLP endpoint (HTTP) that traces are sent to, http://HOST:4318; none: off")
+    trace_share: float = Field(1.0, ge=0, le=1, description="share of sessions and images that are traced, 0 to 1")
 
-    @field_validator("batch_sizes", "api_keys", "student", "lora", mode="before")
+    @field_validator("batch_sizes", "api_keys", "student", "lora", "energy_device", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
-    @field_validator("log_level", mode="before")
+    @field_validator("log_level", "log_format", mode="before")
     @classmethod
     def _lower(cls, value: Any) -> Any:
         return value.lower() if isinstance(value, str) else value
@@ -98,6 +108,13 @@ class Settings(BaseSettings):
             parse_lora(lora)
         return loras
 
+    @field_validator("traces")
+    @classmethod
+    def _endpoint(cls, url: str | None) -> str | None:
+        if url is not None and not url.startswith(("http://", "https://")):
+            raise ValueError("an endpoint is http://HOST:PORT or https://")
+        return url
+
     @model_validator(mode="after")
     def _one_student_changed(self) -> "Settings":
         if len(self.student) > 1 and self.choices().any():
@@ -120,12 +137,19 @@ class Settings(BaseSettings):
         """Tick sizes to compile for a student."""
         return self.batch_sizes or student.default_batches(self.engine)
 
+    def metered_gpus(self) -> tuple[str, ...] | None:
+        """GPUs to meter: those named; else none where the processor paints, and otherwise all that the driver shows (None)."""
+        on_processor = self.engine in _ON_PROCESSOR or (self.engine == "torch" and self.device == "cpu")
+        return self.energy_device or (() if on_processor else None)
+
     def engine_options(self) -> dict[str, Any]:
         """What the chosen engine's constructor takes beside student and sizes."""
         if self.engine == "openvino":
             return {"cache": self.cache / "openvino", "precision": self.precision, "threads": self.threads}
         if self.engine == "fake":
             return {"tick_seconds": self.fake_tick, "row_seconds": self.fake_row}
+        if self.engine == "torch":
+            return {"device": self.device}
         return {}
 
 

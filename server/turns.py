@@ -2,6 +2,7 @@
 
 import threading
 from collections import deque
+from dataclasses import dataclass, field
 from types import TracebackType
 
 
@@ -28,3 +29,11 @@ class Turns:
                 self._waiting.popleft().set()
             else:
                 self._busy = False
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """What the engines of one device share. One starts at a time, so that it can be timed undisturbed; ticks alternate."""
+
+    starting: Turns = field(default_factory=Turns)
+    ticking: Turns = field(default_factory=Turns)

@@ -8,6 +8,10 @@ Prompt: TypeAlias = tuple[tuple[str, float], ...]
 """A blend of prompts: (text, weight) pairs whose weights sum to one."""
 
 
+APIS = ("stream", "openai", "sdapi")
+"""Ways by which jobs come in; the label of `allaprima_images_total`."""
+
+
 class Outcome(StrEnum):
     """What became of a frame or a still; the label of `allaprima_frames_total`."""
 
@@ -19,9 +23,38 @@ class Outcome(StrEnum):
     FAILED = "failed"
 
 
+class Refusal(StrEnum):
+    """Why somebody was told no; the label of `allaprima_refusals_total`."""
+
+    UNAUTHORIZED = "unauthorized"
+    FULL = "full"
+    NOT_READY = "not_ready"
+    BAD_REQUEST = "bad_request"
+    TOO_LARGE = "too_large"
+    UNKNOWN_STUDENT = "unknown_student"
+    UNSUPPORTED = "unsupported"
+    PROTOCOL = "protocol"
+
+
+class Ending(StrEnum):
+    """How a live connection ended; the label of `allaprima_sessions_ended_total`."""
+
+    LEFT = "left"
+    LOST = "lost"
+    STALLED = "stalled"
+    TOO_LARGE = "too_large"
+    PROTOCOL = "protocol"
+    SHUTDOWN = "shutdown"
+    ERROR = "error"
+
+
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One image to make. A plain value: encoded bytes in; times are seconds since the epoch."""
+    """One image to make. A plain value: encoded bytes in; times are seconds since the epoch.
+
+    `request` names who asked, for logs: a request's id, or a session's. `trace` is W3C's `traceparent` of the span that this
+    job belongs to, empty where nobody traces.
+    """
 
     id: int
     owner: str
@@ -35,6 +68,8 @@ class Job:
     guidance: float | None = None
     format: str = "jpeg"
     quality: int = 85
+    request: str = ""
+    trace: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +84,10 @@ class Timings:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What became of a job. `image` is encoded bytes, there if and only if the outcome is IMAGE; `message` is for a person."""
+    """What became of a job. `image` is encoded bytes, there if and only if the outcome is IMAGE; `message` is for a person.
+
+    `joules` is what the image took, without idling, and `meter` what counted them; None and empty where nothing can say.
+    """
 
     job: int
     outcome: Outcome
@@ -58,3 +96,5 @@ class Result:
     timings: Timings = Timings()
     message: str = ""
     code: str = ""
+    joules: float | None = None
+    meter: str = ""

@@ -16,10 +16,13 @@ from engines.engine import Engine, EngineError, Painted, Pixels, Row
 
 from . import codec
 from .batcher import Batcher, best_size
+from .energy import Ledger
+from .logs import Seldom, fields
 from .metrics import StudentMetrics
 from .prompts import Prompts
 from .queue import JobQueue
-from .turns import Turns
+from .tracing import NO_TRACER, Tracer
+from .turns import Device
 from .types import Job, Outcome, Result, Timings
 
 log = logging.getLogger(__name__)
@@ -28,6 +31,8 @@ Say = Callable[[str], None]
 
 _IDLE = 0.25
 """Seconds between two looks at whether to stop."""
+_FAILING_STREAM = 10.0
+"""Seconds between two lines on live frames that fail: a stream of them could fail thirty times a second."""
 
 
 @dataclass(slots=True, eq=False)
@@ -41,6 +46,7 @@ class _Task:
     index: int = 0
     rows: int = 0
     timings: Timings = field(default_factory=Timings)
+    share: float = 0.0  # seconds of its ticks that are its own: of each tick an equal part
 
     def decoded(self) -> bool:
         return self.decoding is None or self.decoding.done()
@@ -50,7 +56,7 @@ class Worker:
     """Runs one engine for one queue. `state` goes from starting to ready to stopped, or to failed with `error` set.
 
     `make_engine` is called on the engine's thread and may take long; it is given a function to say what it is doing,
-    which `doing` then shows. Engines of one device share `turns`.
+    which `doing` then shows. Engines of one device share `device`, and all of a server's share the `ledger` of its energy.
     """
 
     def __init__(
@@ -61,14 +67,18 @@ class Worker:
         metrics: StudentMetrics,
         max_pixels: int,
         on_failed: Callable[[], None] = lambda: None,
-        turns: Turns | None = None,
+        device: Device | None = None,
+        ledger: Ledger | None = None,
+        tracer: Tracer = NO_TRACER,
     ) -> None:
         self.state = "starting"
         self.doing = ""
         self.error = ""
-        self._turns = turns or Turns()
+        self._device = device or Device()
         self._make_engine, self._queue, self._pool, self._metrics = make_engine, queue, pool, metrics
         self._max_pixels, self._on_failed = max_pixels, on_failed
+        self._ledger, self._tracer = ledger or Ledger(), tracer
+        self._failing_stream = Seldom(_FAILING_STREAM)
         self._batcher = Batcher(queue.wanted)
         self._changed = threading.Condition()  # guards the batcher, _prepared and _stopping
         self._prepared: list[_Task] = []
@@ -82,11 +92,15 @@ class Worker:
         self._intake_thread.start()
         self._engine_thread.start()
 
-    def stop(self) -> None:
-        """Finish the tick that runs, fail what still waits, free the engine. Returns when the threads have ended."""
+    def begin_stop(self) -> None:
+        """Let the tick that runs be the last; does not wait."""
         with self._changed:
             self._stopping = True
             self._changed.notify_all()
+
+    def stop(self) -> None:
+        """Finish the tick that runs, fail what still waits, free the engine. Returns when the threads have ended."""
+        self.begin_stop()
         if self._engine_thread.ident is not None:
             self._engine_thread.join()
 
@@ -151,14 +165,15 @@ class Worker:
     def _run(self) -> None:
         tasks: list[_Task] = []
         try:
-            self._engine = self._make_engine(self._say)
-            self._prompts = Prompts(lambda prompt: self._engine.condition(prompt))
-            with self._turns:
-                self._costs = self._engine.warm_up()
+            with self._device.starting:
+                self._engine = self._make_engine(self._say)
+                self._prompts = Prompts(lambda prompt: self._engine.condition(prompt))
+                with self._device.ticking:
+                    self._costs = self._engine.warm_up()
             self._announce(self._engine)
             self.state = "ready"
             while tasks := self._next_tick():
-                with self._turns:
+                with self._device.ticking:
                     if alive := [task for task in tasks if self._await_image(task)]:
                         self._tick(alive)
             self.state = "stopped"
@@ -215,8 +230,8 @@ class Worker:
             task.image, seconds = task.decoding.result()
         except Exception as error:
             if not isinstance(error, codec.BadImage):
-                log.exception("an image could not be decoded")
-            self._answer(job, Outcome.FAILED, "bad_image", str(error) or "the image cannot be decoded")
+                log.exception("an image could not be decoded", extra=fields(request=job.request))
+            self._fail_job(job, "bad_image", str(error) or "the image cannot be decoded")
             return False
         task.decoding = None
         task.timings = Timings(decode=seconds)
@@ -224,7 +239,10 @@ class Worker:
 
     def _tick(self, tasks: list[_Task]) -> None:
         now, began = time.time(), time.perf_counter()
-        painted = self._paint(tasks)
+        name, jobs = self._engine.student.name, [task.job for task in tasks]
+        with self._ledger.tick(name, [job.owner for job in jobs]) as tick, self._tracer.tick(name, jobs):
+            painted = self._paint(tasks)
+            tick.images = sum(result.image is not None for result in painted)
         seconds = time.perf_counter() - began
         self._metrics.tick(seconds, len(tasks))
         for task, result in zip(tasks, painted, strict=True):
@@ -232,9 +250,10 @@ class Worker:
             wait = before.wait if task.index else max(0.0, now - task.job.created - before.decode)
             task.timings = Timings(wait=wait, decode=before.decode, engine=before.engine + seconds)
             task.rows = len(tasks)
+            task.share += seconds / len(tasks)
             task.image = None
             if result.error is not None:
-                self._answer(task.job, Outcome.FAILED, "engine_error", result.error)
+                self._fail_job(task.job, "engine_error", result.error)
             elif result.image is not None:
                 self._pool.submit(self._finish, task, result.image)
             else:
@@ -246,8 +265,10 @@ class Worker:
         try:
             return self._engine.tick([self._row(task) for task in tasks])
         except Exception as error:
+            self._metrics.tick_failed()
             if len(tasks) == 1:
-                log.error("a tick failed: %s", error, exc_info=not isinstance(error, EngineError))
+                if not isinstance(error, EngineError):  # whose text says it all
+                    log.exception("a tick failed", extra=fields(request=tasks[0].job.request))
                 return [Painted(error=f"the engine failed on this image: {error}")]
             return [self._paint([task])[0] for task in tasks]
 
@@ -272,14 +293,23 @@ class Worker:
         try:
             image = codec.encode(pixels, job.format, job.quality)
         except Exception as error:
-            log.exception("an image could not be encoded")
-            self._answer(job, Outcome.FAILED, "encode_error", f"the image could not be encoded: {error}")
+            log.exception("an image could not be encoded", extra=fields(request=job.request))
+            self._fail_job(job, "encode_error", f"the image could not be encoded: {error}")
             return
         timings = Timings(timings.wait, timings.decode, timings.engine, time.perf_counter() - began)
-        self._deliver(job, Result(job.id, Outcome.IMAGE, image, task.rows, timings))
+        spent = self._ledger.estimate(task.share)
+        joules, meter = (None, "") if spent is None else (spent.joules, spent.meter)
+        self._deliver(job, Result(job.id, Outcome.IMAGE, image, task.rows, timings, joules=joules, meter=meter))
 
     def _answer(self, job: Job, outcome: Outcome, code: str, message: str) -> None:
         self._deliver(job, Result(job.id, outcome, code=code, message=message))
+
+    def _fail_job(self, job: Job, code: str, message: str) -> None:
+        held_back = self._failing_stream.due() if job.api == "stream" else 0
+        if held_back is not None:
+            said = fields(request=job.request, api=job.api, code=code, why=message, held_back=held_back or None)
+            log.warning("a job failed", extra=said)
+        self._answer(job, Outcome.FAILED, code, message)
 
     def _deliver(self, job: Job, result: Result) -> None:
         self._metrics.result(job.api, result, time.time() - job.created)

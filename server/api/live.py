@@ -3,17 +3,19 @@
 import asyncio
 import logging
 from collections.abc import Coroutine
-from typing import Any
+from typing import Any, NamedTuple
 
 from fastapi import APIRouter, WebSocket, WebSocketDisconnect
 
 from .. import wire
 from ..auth import bearer, bearer_subprotocol, complaint
 from ..house import House
+from ..refusals import turn_away
 from ..served import Served
 from ..session import Message, Session
 from ..sessions import Full
 from ..transport import cut_off
+from ..types import Ending, Refusal
 from .models import guidance_bounds
 
 log = logging.getLogger(__name__)
@@ -23,6 +25,28 @@ MOST_UNSENT = 64
 
 _LAST_CHANCE = 1.0
 """Seconds for a stalled client to read why it is closed."""
+
+
+_UNSAID, _LOST = 1005, 1006
+
+_ENDINGS = {
+    wire.CLOSE_TOO_BIG: Ending.TOO_LARGE,
+    wire.CLOSE_GOING_AWAY: Ending.SHUTDOWN,
+    1002: Ending.PROTOCOL,
+    1003: Ending.PROTOCOL,
+    _LOST: Ending.LOST,
+    1007: Ending.PROTOCOL,
+    1011: Ending.LOST,
+}
+"""What the code of a close says of how a connection ended; with any other the client left."""
+
+
+class Objection(NamedTuple):
+    """Why a client is not let in, for the metrics and for itself."""
+
+    reason: Refusal
+    close: int
+    why: str
 
 
 class Outbox:
@@ -59,11 +83,17 @@ async def _read(socket: WebSocket, session: Session, outbox: Outbox) -> None:
         await session.room_for_more()
         message = await socket.receive()
         if message["type"] == "websocket.disconnect":
-            raise WebSocketDisconnect(message.get("code", 1005))
+            raise WebSocketDisconnect(_close_code(message))
         if (text := message.get("text")) is not None:
             session.text(text)
         else:
             session.frame(message["bytes"])
+
+
+def _close_code(message: Any) -> int:
+    code: int = message.get("code", _LOST)
+    # uvicorn says 1005 both of a close without a code and of a connection that is gone, of which there is no reason
+    return _LOST if code == _UNSAID and "reason" not in message else code
 
 
 async def _first_to_end(*parts: Coroutine[Any, Any, None]) -> None:
@@ -75,7 +105,7 @@ async def _first_to_end(*parts: Coroutine[Any, Any, None]) -> None:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-    for task in done:
+    for task in (task for task in tasks if task in done):  # in their order: the reader knows best how it ended
         task.result()
 
 
@@ -88,33 +118,39 @@ async def _cut_off(socket: WebSocket) -> None:
         cut_off(socket.scope)
 
 
-async def _refuse(socket: WebSocket, code: int, reason: str) -> None:
+async def _refuse(socket: WebSocket, house: House, objection: Objection) -> None:
+    reason, code, why = objection
+    client = socket.client.host if socket.client else None
+    turn_away(house.metrics, reason, why, api="stream", where=socket.url.path, client=client)
     # accepted first: a browser shows the code and the reason of a close, but nothing of a refused handshake
     await socket.accept(subprotocol=_subprotocol(socket))
-    await socket.close(code, reason[:120])
+    await socket.close(code, why[:120])
 
 
 def _subprotocol(socket: WebSocket) -> str | None:
     return wire.SUBPROTOCOL if wire.SUBPROTOCOL in socket.scope.get("subprotocols", []) else None
 
 
-def _objection(socket: WebSocket, house: House, served: Served | None) -> tuple[int, str] | None:
+def _objection(socket: WebSocket, house: House, served: Served | None) -> Objection | None:
     offered = socket.scope.get("subprotocols", [])
     shown = bearer_subprotocol(offered) or bearer(socket.headers.get("authorization"))
     if (why := complaint(house.settings.api_keys, shown)) is not None:
-        return wire.CLOSE_POLICY, why
+        return Objection(Refusal.UNAUTHORIZED, wire.CLOSE_POLICY, why)
     if offered and wire.SUBPROTOCOL not in offered:
-        return wire.CLOSE_POLICY, f"this server speaks the subprotocol {wire.SUBPROTOCOL}"
+        return Objection(Refusal.PROTOCOL, wire.CLOSE_POLICY, f"this server speaks the subprotocol {wire.SUBPROTOCOL}")
     if served is None:
-        return wire.CLOSE_POLICY, f"no student of that name here; there are: {house.names()}"
+        return Objection(
+            Refusal.UNKNOWN_STUDENT, wire.CLOSE_POLICY, f"no student of that name here; there are: {house.names()}"
+        )
     if not served.student.img2img:
-        return wire.CLOSE_POLICY, f"{served.student.name} makes stills only"
+        return Objection(Refusal.UNSUPPORTED, wire.CLOSE_POLICY, f"{served.student.name} makes stills only")
     if (why := served.not_ready()) is not None:
-        return wire.CLOSE_FULL, f"{why}; try again in 5 seconds"
+        return Objection(Refusal.NOT_READY, wire.CLOSE_FULL, f"{why}; try again in 5 seconds")
     return None
 
 
-async def _serve(socket: WebSocket, session: Session, house: House) -> None:
+async def _serve(socket: WebSocket, session: Session, house: House) -> Ending:
+    """Serve until the connection ends; how it did."""
     outbox = Outbox(socket, house.settings.stall_seconds)
     session.send = outbox.put
     student = session.student
@@ -129,6 +165,31 @@ async def _serve(socket: WebSocket, session: Session, house: House) -> None:
     except TimeoutError:
         log.info("a client was cut off: it did not read for %g s", house.settings.stall_seconds)
         await _cut_off(socket)
+        return Ending.STALLED
+    except WebSocketDisconnect as gone:
+        return _ENDINGS.get(gone.code, Ending.LEFT)
+    except ConnectionError:
+        return Ending.LOST
+    raise AssertionError("none of the three ends by itself")
+
+
+async def _attend(socket: WebSocket, session: Session, house: House) -> None:
+    """One connection of a session, from its greeting to the line that is logged of it."""
+    how = Ending.ERROR
+    with house.tracer.session() as span:
+        session.trace = span.trace
+        try:
+            await socket.accept(subprotocol=_subprotocol(socket))
+            how = await _serve(socket, session, house)
+        except (WebSocketDisconnect, ConnectionError):  # before it was greeted
+            how = Ending.LOST
+        except asyncio.CancelledError:
+            how = Ending.SHUTDOWN
+            raise
+        finally:
+            if how is Ending.TOO_LARGE:
+                house.metrics.refused(Refusal.TOO_LARGE)
+            span.say(**house.sessions.leave(session, how))
 
 
 def routes(house: House) -> APIRouter:
@@ -138,20 +199,15 @@ def routes(house: House) -> APIRouter:
     async def stream(socket: WebSocket, student: str | None = None, resume: str | None = None) -> None:
         served = house.served(student)
         objection = _objection(socket, house, served)
-        if served is None or objection is not None:
-            await _refuse(socket, *(objection or (wire.CLOSE_POLICY, "")))
+        if objection is not None:
+            await _refuse(socket, house, objection)
             return
+        assert served is not None  # or there is an objection
         try:
             session = house.sessions.enter(resume, served.make_session, student)
         except Full as error:
-            await _refuse(socket, wire.CLOSE_FULL, str(error))
+            await _refuse(socket, house, Objection(Refusal.FULL, wire.CLOSE_FULL, str(error)))
             return
-        try:
-            await socket.accept(subprotocol=_subprotocol(socket))
-            await _serve(socket, session, house)
-        except (WebSocketDisconnect, ConnectionError):
-            pass
-        finally:
-            house.sessions.leave(session)
+        await _attend(socket, session, house)
 
     return router

@@ -7,6 +7,7 @@ import secrets
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Request
@@ -19,9 +20,11 @@ from ..params import Text, guidance_complaint
 from ..queue import QueueFull
 from ..served import Served
 from ..session import next_job_id
+from ..tracing import known_trace
 from ..types import Job, Outcome, Result
 from .errors import ApiError
 from .keys import keyed
+from .request_id import request_id
 
 
 class ImagesRequest(BaseModel):
@@ -79,9 +82,11 @@ def _check(asked: ImagesRequest, student: Student, house: House) -> None:
         raise ApiError(400, why, "prompt_too_long", "prompt")
 
 
-def _jobs(asked: ImagesRequest, house: House) -> list[Job]:
+def _jobs(asked: ImagesRequest, request: Request, house: House) -> list[Job]:
     """One job an image, with seeds that follow each other from the one asked for."""
+    # the owner is our own word and not the request's id: of two requests that call themselves the same, each has its turn
     now, owner = time.time(), f"request-{secrets.token_hex(8)}"
+    name, trace = request_id(request), known_trace(request.headers.get("traceparent"))
     seed = secrets.randbits(32) if asked.seed is None else asked.seed
     return [
         Job(
@@ -95,6 +100,8 @@ def _jobs(asked: ImagesRequest, house: House) -> list[Job]:
             guidance=asked.guidance_scale,
             format=asked.output_format,
             quality=max(1, asked.output_compression),
+            request=name,
+            trace=trace,
         )
         for index in range(asked.n)
     ]
@@ -157,12 +164,14 @@ def _answer(results: list[Result], asked: ImagesRequest, jobs: list[Job], studen
             raise ApiError(status, result.message, result.code)
     data = [{"b64_json": base64.b64encode(r.image).decode(), "seed": j.seed} for r, j in zip(results, jobs, strict=True)]
     size = f"{student.width}x{student.height}"
-    timings = [
-        {"wait": t.wait, "decode": t.decode, "engine": t.engine, "encode": t.encode, "rows": r.rows}
-        for r in results
-        for t in (r.timings,)
-    ]
+    timings = [_timings(result) for result in results]
     return {"created": int(time.time()), "data": data, "output_format": asked.output_format, "size": size, "timings": timings}
+
+
+def _timings(result: Result) -> dict[str, Any]:
+    """Seconds by stage, rows of the last tick, and where a meter can say so, joules."""
+    known = {**asdict(result.timings), "rows": result.rows}
+    return known if result.joules is None else {**known, "joules": result.joules, "meter": result.meter}
 
 
 def routes(house: House) -> APIRouter:
@@ -176,7 +185,7 @@ def routes(house: House) -> APIRouter:
         _check(asked, served.student, house)
         if (why := served.not_ready()) is not None:
             raise ApiError(503, why, "not_ready", retry_after=2)
-        jobs = _jobs(asked, house)
+        jobs = _jobs(asked, request, house)
         try:
             with room.hold(asked.n):
                 results = await _paint(request, jobs, served)

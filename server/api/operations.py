@@ -1,8 +1,10 @@
 """For whoever runs the server: health, readiness, metrics."""
 
-from fastapi import APIRouter, Response
+import asyncio
+
+from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
-from prometheus_client import CONTENT_TYPE_LATEST
+from starlette.concurrency import run_in_threadpool
 
 from ..house import House
 
@@ -22,8 +24,11 @@ def routes(house: House) -> APIRouter:
         return JSONResponse({"status": "ready"} if why is None else {"status": "not ready", "reason": why}, 503 if why else 200)
 
     @router.get("/metrics")
-    async def metrics() -> Response:
-        """Prometheus text."""
-        return Response(house.metrics.exposition(), media_type=CONTENT_TYPE_LATEST)
+    async def metrics(request: Request) -> Response:
+        """Prometheus text, or OpenMetrics for who asks for that."""
+        house.metrics.loop_tasks.set(len(asyncio.all_tasks()))
+        # writing some hundred series takes milliseconds
+        body, kind = await run_in_threadpool(house.metrics.exposition, request.headers.get("accept", ""))
+        return Response(body, headers={"Content-Type": kind})
 
     return router

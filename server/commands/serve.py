@@ -17,10 +17,10 @@ from engines.student import Student, load_student
 
 from ..app import make_app
 from ..house import House, build_house
+from ..logs import configure
 from ..served import MakeEngine
 from ..settings import Settings, add_flags, load_settings
 from ..transport import StreamProtocol
-from ..turns import Turns
 from ..worker import Say
 
 FAILED = 1
@@ -36,25 +36,21 @@ def add(parser: argparse.ArgumentParser) -> None:
 def run(flags: dict[str, Any]) -> int:
     """Serve until told to stop; the exit status. Raises SettingsError, UnknownStudent, BadStudent, EngineError."""
     settings = load_settings(flags)
-    logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    for chatty in ("uvicorn", "httpx", "huggingface_hub"):
-        logging.getLogger(chatty).setLevel(logging.WARNING)
+    configure(settings.log_level, settings.log_format)
     return _serve(settings)
 
 
 def _students(settings: Settings) -> list[tuple[Student, MakeEngine]]:
     if settings.engine not in ENGINES:
         raise EngineError(f"no engine named {settings.engine!r}; there are: {', '.join(ENGINES)}")
-    one_by_one = Turns()  # building two students at once would need the memory of both
 
     def maker(student: Student) -> MakeEngine:
         def make(say: Say) -> Engine:
-            with one_by_one:
-                ready = student
-                if settings.engine != "fake":
-                    ready = prepare(student, settings.cache, settings.choices(), say)
-                    say(f"compiling {student.name} for {settings.engine}")
-                return make_engine(settings.engine, ready, settings.sizes_for(student), **settings.engine_options())
+            ready = student
+            if settings.engine != "fake":
+                ready = prepare(student, settings.cache, settings.choices(), say)
+                say(f"compiling {student.name} for {settings.engine}")
+            return make_engine(settings.engine, ready, settings.sizes_for(student), **settings.engine_options())
 
         return make
 

@@ -16,6 +16,13 @@ def test_engine_alone() -> None:
     assert all(row["images_per_s"] > 0 for row in result["batches"])
 
 
+def test_overhead() -> None:
+    """What watching costs is measured in a process of its own, against the engine's best time of an image."""
+    result = bench.overhead([{"batches": [{"batch": 1, "images_per_s": 50.0}, {"batch": 4, "images_per_s": 100.0}]}])
+    assert (result["image_ms"], result["rows"]) == (10.0, 4)
+    assert 0 < result["share"] < 1
+
+
 def test_an_engine_that_is_not_there() -> None:
     """An engine that cannot be made ends the benchmark with what it said."""
     options = bench._parse(["--engine", "fake", "--student", "nobody"])

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from clients.bench_report import flatness, markdown, ratio
+from clients.bench_report import best_batch, flatness, markdown, ratio
 
 
 def engine(*rates: float) -> dict[str, Any]:
@@ -33,6 +33,11 @@ def test_many_are_compared_with_the_best_batch() -> None:
     assert ratio(load(16, 27), engine(10, 40, 20), engine(10, 20, 39)) == (pytest.approx(0.9), 2)
 
 
+def test_best_batch() -> None:
+    """The best batch is best on average over all runs."""
+    assert best_batch([engine(10, 40, 20), engine(10, 20, 39)]) == (2, 30)
+
+
 def test_flatness() -> None:
     """Flatness compares the last third with the first, and slices without images do not count."""
     rising = [{"p99_ms": value} for value in (1.0, 1.0, 1.5, 1.5, 2.0, 2.0, None)]
@@ -45,6 +50,10 @@ def test_markdown() -> None:
     text = markdown({
         "engine": [engine(10, 20)] * 3, "loads": [load(1, 9), load(1, 8)], "still": load(4, 10), "flat": load(16, 18),
         "ready_after": 1.25, "memory": {"idle": {"resident": 100.0}, "after": {}}, "seconds": 10.0,
+        "overhead": {
+            "image_ms": 8.0, "rows": 4, "per_image_ns": {"metrics": 15_000.0, "energy": 1000.0},
+            "per_second_us": {"a scrape": 200.0}, "traces_on_ns": 50_000.0, "share": 0.0022,
+        },
     })  # fmt: skip
     assert "| 2 | 20.0 | 20.0 | 20.0 | **20.0** | 20.0 |" in text
     assert "**90%** of batch 1" in text
@@ -58,3 +67,5 @@ def test_markdown() -> None:
     assert "first: **1.00**" in text
     assert "100 MiB when ready, unknown after" in text
     assert "Full: no room (2)" in text
+    assert "8.0 ms in a tick of 4, its metrics, energy books and log take 16 us" in text
+    assert "**0.22%** of the time" in text

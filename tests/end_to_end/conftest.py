@@ -102,10 +102,13 @@ class Server:
     def http(self, **options: Any) -> httpx.AsyncClient:
         return httpx.AsyncClient(base_url=self.url, timeout=PATIENCE, trust_env=False, **options)
 
+    def metrics(self) -> str:
+        """What /metrics says, as text."""
+        return httpx.get(f"{self.url}/metrics", timeout=PATIENCE, trust_env=False).text
+
     def metric(self, name: str, **labels: str) -> float:
         """A sample of /metrics, 0 where there is none."""
-        text = httpx.get(f"{self.url}/metrics", timeout=PATIENCE, trust_env=False).text
-        for line in text.splitlines():
+        for line in self.metrics().splitlines():
             found = re.fullmatch(rf"{name}(?:\{{(.*)\}})? (\S+)", line)
             if found and all(f'{key}="{value}"' in (found[1] or "") for key, value in labels.items()):
                 return float(found[2])
@@ -120,6 +123,12 @@ class Server:
                 return
             await asyncio.sleep(0.05)
         pytest.fail(f"{name} did not become {value}")
+
+    def refusals(self, reason: str) -> float:
+        return self.metric("allaprima_refusals_total", reason=reason)
+
+    def ended(self, how: str) -> float:
+        return self.metric("allaprima_sessions_ended_total", reason=how)
 
     def said(self) -> str:
         return self.log.read_text()

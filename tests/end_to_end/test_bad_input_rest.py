@@ -20,7 +20,8 @@ def _error(response: Any, status: int) -> dict[str, Any]:
     body = response.json()
     assert body.keys() == {"error"}
     error: dict[str, Any] = body["error"]
-    assert error.keys() == {"message", "type", "param", "code"}
+    assert error.keys() == {"message", "type", "param", "code", "request_id"}
+    assert error["request_id"] == response.headers["x-request-id"]
     assert error["message"]
     assert "Traceback" not in error["message"]
     assert len(error["message"]) < 500

@@ -54,7 +54,7 @@ async def test_a_still_by_each(server: Any) -> None:
 async def test_a_session_by_each(server: Any, encoded: Any) -> None:
     """A session names its student, is told its size, its window and its strengths, and paints beside another's."""
     async with server.live("?student=four") as few, server.live() as one:
-        assert (few.ready["student"], few.ready["width"], few.ready["window"]) == ("four", 64, 5)
+        assert (few.ready["student"], few.ready["width"], few.ready["window"]) == ("four", 64, 6)
         assert few.ready["strengths"] == [0.25, 0.5, 0.75, 1.0]
         assert (one.ready["student"], one.ready["window"], one.ready["strengths"]) == ("embedded", 3, [])
         answers = await asyncio.gather(few.paint(1, encoded()), one.paint(1, encoded()))

@@ -1,13 +1,22 @@
 """Metrics: the names that dashboards use, labels of bounded size, and rates over a window."""
 
+import os
 import re
+import subprocess
+import sys
 import time
 from collections.abc import Callable
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
 
 import pytest
+from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
+from server import __version__
+from server.instruments import STAGE_SECONDS, TICK_SECONDS
 from server.metrics import Metrics
-from server.types import Outcome, Result, Timings
+from server.types import APIS, Ending, Outcome, Refusal, Result, Timings
 
 
 class Clock:
@@ -35,11 +44,40 @@ def _value(metrics: _Both, name: str, **labels: str) -> float | None:
     return metrics.registry.get_sample_value(name, labels)
 
 
-def test_every_outcome_is_there_from_the_start() -> None:
+def test_every_counter_is_there_from_the_start() -> None:
     """A counter that has not counted yet reads 0: a dashboard need not guess."""
     metrics = _Both()
     for outcome in Outcome:
         assert _value(metrics, "allaprima_frames_total", student="embedded", outcome=outcome) == 0
+    for api in APIS:
+        assert _value(metrics, "allaprima_images_total", student="embedded", api=api) == 0
+    for reason in Refusal:
+        assert _value(metrics, "allaprima_refusals_total", reason=reason) == 0
+    for how in Ending:
+        assert _value(metrics, "allaprima_sessions_ended_total", reason=how) == 0
+    assert _value(metrics, "allaprima_tick_failures_total", student="embedded") == 0
+
+
+def test_no_series_comes_later() -> None:
+    """Whatever happens, the series are those that were there at the start: none is a session's or a client's."""
+    metrics = _Both()
+    metrics.engine("fake", "none", "float32", (1, 2))
+
+    def series() -> set[str]:
+        text, _ = metrics.exposition()
+        return {line.rsplit(" ", 1)[0] for line in text.decode().splitlines() if not line.startswith("#")}
+
+    before = series()
+    for outcome in Outcome:
+        for api in APIS:
+            metrics.result(api, Result(1, outcome, b"x", 2, Timings(0.1, 0.2, 0.3, 0.4)), total=1.5)
+    for reason in Refusal:
+        metrics.student.refused(reason)
+    for how in Ending:
+        metrics.server.session_ended(how)
+    metrics.tick(0.1, 3)
+    metrics.student.tick_failed()
+    assert series() == before
 
 
 def test_an_image() -> None:
@@ -58,7 +96,8 @@ def test_no_image(outcome: Outcome) -> None:
     metrics = _Both()
     metrics.result("stream", Result(1, outcome), total=1.0)
     assert _value(metrics, "allaprima_frames_total", student="embedded", outcome=outcome) == 1
-    assert _value(metrics, "allaprima_images_total", student="embedded", api="stream") is None
+    assert _value(metrics, "allaprima_images_total", student="embedded", api="stream") == 0
+    assert _value(metrics, "allaprima_stage_seconds_count", stage="total") == 0
     assert metrics.fps() == 0
 
 
@@ -96,6 +135,76 @@ def test_fps_keeps_little() -> None:
     assert len(metrics.server.fps._buckets["embedded"]) < 30
 
 
+@pytest.mark.parametrize("instrument", [STAGE_SECONDS, TICK_SECONDS], ids=lambda one: one.name)
+def test_buckets(instrument: Any) -> None:
+    """From 5 ms to 10 s no bucket is wider than its lower bound, and what dashboards ask for by name is there."""
+    bounds = instrument.buckets
+    assert bounds[0] <= 0.005
+    assert bounds[-1] >= 10
+    assert all(upper <= 2 * lower for lower, upper in pairwise(bounds))
+    assert {0.1, 0.25, 0.5, 1.0, 2.0} <= set(bounds)
+
+
+def test_a_ready_worker() -> None:
+    """A worker is up when it says so at the moment somebody looks."""
+    metrics, state = _Both(), ["starting"]
+    metrics.student.up(lambda: state[0] == "ready")
+    assert _value(metrics, "allaprima_worker_up", student="embedded") == 0
+    state[0] = "ready"
+    assert _value(metrics, "allaprima_worker_up", student="embedded") == 1
+
+
+def test_what_runs() -> None:
+    """The version is a label, and the process is described."""
+    metrics = _Both()
+    assert _value(metrics, "allaprima_build_info", version=__version__) == 1
+    assert (_value(metrics, "process_resident_memory_bytes") or 0) > 1e6
+    assert (_value(metrics, "process_open_fds") or 0) > 2
+
+
+@pytest.mark.parametrize(
+    ("accept", "kind"),
+    [
+        ("", "text/plain; version=0.0.4"),
+        ("*/*", "text/plain; version=0.0.4"),
+        ("text/plain;version=nonsense", "text/plain; version=0.0.4"),
+        ("application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5,*/*;q=0.1", "application/openmetrics-text"),
+        ("application/openmetrics-text;version=nonsense", "application/openmetrics-text; version=1.0.0"),
+    ],
+)
+def test_formats(accept: str, kind: str) -> None:
+    """Who asks for OpenMetrics gets it, everybody else the text format, and nobody an error."""
+    body, content_type = _Both().exposition(accept)
+    assert content_type.startswith(kind)
+    assert body.endswith(b"# EOF\n") == kind.startswith("application")
+
+
+def test_openmetrics_is_well_formed() -> None:
+    """The client library's own parser of OpenMetrics, which is strict, takes it; there are no series of creation times."""
+    metrics = _Both()
+    metrics.engine("fake", "none", "float32", (1, 2))
+    metrics.result("openai", Result(1, Outcome.IMAGE), 0.1)
+    text = metrics.exposition("application/openmetrics-text")[0].decode()
+    families = {family.name: family.type for family in text_string_to_metric_families(text)}
+    assert families["allaprima_frames"] == "counter"
+    assert families["allaprima_stage_seconds"] == "histogram"
+    assert families["allaprima_engine"] == families["allaprima_build"] == "info"
+    assert "_created" not in text
+
+
+@pytest.mark.parametrize("variable", ["PROMETHEUS_MULTIPROC_DIR", "prometheus_multiproc_dir"])
+def test_the_multi_process_mode_of_others(variable: str, tmp_path: Path) -> None:
+    """A folder for many processes' values that is set, and not even there, is left alone: values stay in memory."""
+    program = (
+        "from server.metrics import Metrics; m = Metrics(); s = m.of('x'); s.tick(0.1, 2); print(m.exposition()[0].decode())"
+    )
+    environment = {**os.environ, variable: str(tmp_path / "nowhere"), "PYTHONWARNINGS": "error"}
+    done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert 'allaprima_tick_rows_sum{student="x"} 2.0' in done.stdout
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_the_names_in_the_exposition() -> None:
     """Every instrument of the design that needs no meter is exposed under its name."""
     metrics = _Both()
@@ -104,7 +213,7 @@ def test_the_names_in_the_exposition() -> None:
     metrics.engine("fake", "none", "float32", (1, 2))
     metrics.sessions.set(3)
     metrics.jobs_waiting.set(1)
-    text = metrics.exposition().decode()
+    text = metrics.exposition()[0].decode()
     names = set(re.findall(r"^(allaprima_\w+?)(?:_bucket|_sum|_count|_created)?[ {]", text, re.MULTILINE))
     assert names >= {
         "allaprima_frames_total", "allaprima_images_total", "allaprima_fps", "allaprima_stage_seconds",

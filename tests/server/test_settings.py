@@ -69,6 +69,11 @@ def test_flags_not_given_are_not_there() -> None:
         ("grace", "-1"),
         ("resume_seconds", "-1"),
         ("log_level", "loud"),
+        ("log_format", "xml"),
+        ("traces", "collector:4318"),
+        ("trace_share", "1.5"),
+        ("watts", "-1"),
+        ("energy", "maybe"),
     ],
 )
 def test_wrong(flag: str, value: str) -> None:
@@ -102,4 +107,15 @@ def test_engine_options(tmp_path: Path) -> None:
     assert fake.engine_options() == {"tick_seconds": 0.5, "row_seconds": 0.0}
     real = load_settings({"engine": "openvino", "cache": str(tmp_path), "precision": "f32", "threads": "2"})
     assert real.engine_options() == {"cache": tmp_path / "openvino", "precision": "f32", "threads": 2}
-    assert load_settings({"engine": "torch"}).engine_options() == {}
+    assert load_settings({"engine": "torch"}).engine_options() == {"device": "cpu"}
+    assert load_settings({"engine": "torch", "device": "cuda:1"}).engine_options() == {"device": "cuda:1"}
+
+
+def test_metered_gpus() -> None:
+    """Where the processor paints no GPU is metered, else all of them; whoever names some has those metered."""
+    assert load_settings({"engine": "openvino"}).metered_gpus() == ()
+    assert load_settings({"engine": "fake"}).metered_gpus() == ()
+    assert load_settings({"engine": "torch"}).metered_gpus() == ()
+    assert load_settings({"engine": "torch", "device": "cuda"}).metered_gpus() is None
+    assert load_settings({"engine": "torch", "device": "cuda", "energy_device": "GPU-1, 0"}).metered_gpus() == ("GPU-1", "0")
+    assert load_settings({"engine": "openvino", "energy_device": "0"}).metered_gpus() == ("0",)

@@ -16,6 +16,8 @@ from engines.engine import Engine, EngineError, Painted, Row
 from engines.fake_engine import FakeEngine
 from engines.student import Student
 from server import codec
+from server.energy import Ledger
+from server.energy.meter import MeterName
 from server.metrics import Metrics
 from server.queue import MemoryQueue
 from server.session import next_job_id
@@ -53,6 +55,7 @@ class Bench:
     queue: MemoryQueue
     metrics: Metrics
     engine: GatedEngine
+    ledger: Ledger
     failures: list[str] = field(default_factory=list)
 
     def submit(self, prompt: str = "a boat", owner: str = "me", **more: Any) -> "asyncio.Task[Result]":
@@ -94,8 +97,13 @@ async def make_bench(student: Student) -> AsyncIterator[Callable[..., Any]]:
         gated = GatedEngine(of, batch_sizes)
         failures: list[str] = []
         own = metrics.of("embedded")
-        worker = Worker(lambda say: engine or gated, queue, pool, own, 16_000_000, lambda: failures.append(worker.error))
-        bench = Bench(worker, queue, metrics, gated, failures)
+        ledger = Ledger()
+
+        def failed() -> None:
+            failures.append(worker.error)
+
+        worker = Worker(lambda say: engine or gated, queue, pool, own, 16_000_000, failed, ledger=ledger)
+        bench = Bench(worker, queue, metrics, gated, ledger, failures)
         benches.append(bench)
         worker.start()
         if ready:
@@ -155,6 +163,97 @@ async def test_a_fault_is_its_own(make_bench: Any, fault: str) -> None:
     assert (await tasks[2]).code == "engine_error"
     assert "Traceback" not in (await tasks[2]).message
     assert (await bench.submit()).outcome is Outcome.IMAGE
+
+
+def _said(caplog: pytest.LogCaptureFixture) -> list[Any]:
+    return [record.fields for record in caplog.records if record.getMessage() == "a job failed"]  # type: ignore[attr-defined]
+
+
+async def test_a_still_that_fails_is_logged(make_bench: Any, caplog: pytest.LogCaptureFixture) -> None:
+    """Each still that fails is a line that names its request and why; what is painted or late is none."""
+    bench = await make_bench()
+    await asyncio.gather(*(bench.submit("fake:error", api="openai", request=name) for name in ("req-1", "req-2")))
+    await bench.submit("fine", api="openai", request="req-3")
+    await bench.submit("late", api="openai", request="req-4", deadline=0.0)
+    assert sorted(said["request"] for said in _said(caplog)) == ["req-1", "req-2"]
+    assert _said(caplog)[0]["code"] == "engine_error"
+    assert "asked to fail" in _said(caplog)[0]["why"]
+
+
+async def test_frames_that_fail_are_logged_seldom(make_bench: Any, caplog: pytest.LogCaptureFixture) -> None:
+    """Of a stream whose frames all fail there is one line in a while, not one a frame."""
+    bench = await make_bench()
+    for _ in range(20):
+        assert (await bench.submit("fake:crash", request="a session")).outcome is Outcome.FAILED
+    [said] = _said(caplog)
+    assert (said["request"], said["api"]) == ("a session", "stream")
+
+
+async def test_a_tick_that_fails_is_counted(make_bench: Any) -> None:
+    """A tick of three that fails counts once, and once more for the row that fails alone."""
+    bench = await make_bench()
+    held = await bench.hold()
+    tasks = [bench.submit(prompt, owner=str(i)) for i, prompt in enumerate(["one", "fake:crash", "two"])]
+    await bench.until(lambda: bench.worker.waiting() == 3)
+    bench.engine.gate.set()
+    await asyncio.gather(held, *tasks)
+    assert bench.metrics.registry.get_sample_value("allaprima_tick_failures_total", {"student": "embedded"}) == 2
+
+
+def _metered(bench: Bench) -> MeterName:
+    """A meter whose first window, an idle one, took nothing: so all that it counts from here on is painting."""
+    meter = MeterName("gpu0", "nvml")
+    bench.ledger.enrol(meter)
+    bench.ledger.close({meter: 0})
+    return meter
+
+
+async def test_joules_of_images_that_share_a_tick(make_bench: Any) -> None:
+    """An image's joules are its equal share of its tick's seconds, at the watts that painting took in the windows before."""
+    bench = await make_bench()
+    meter = _metered(bench)
+    first = await bench.submit()
+    assert (first.joules, first.meter) == (None, "")  # no window in which anybody painted has closed
+    bench.ledger.close({meter: 1_000_000})
+    held = await bench.hold()
+    tasks = [bench.submit(owner=str(i)) for i in range(2)]
+    await bench.until(lambda: bench.worker.waiting() == 2)
+    bench.engine.gate.set()
+    for result in await asyncio.gather(*tasks):
+        assert result.rows == 2
+        assert result.joules == pytest.approx(bench.ledger.estimate(result.timings.engine / 2).joules)
+        assert result.joules > 0
+        assert result.meter == "nvml"
+    await held
+
+
+async def test_joules_of_several_ticks(make_bench: Any, student: Student) -> None:
+    """An image of two steps took what both of its ticks took."""
+    two = replace(student, contract=replace(student.contract, times=(1.0, 0.5)))
+    bench = await make_bench(of=two)
+    meter = _metered(bench)
+    await bench.submit()
+    bench.ledger.close({meter: 1_000_000})
+    result = await bench.submit()
+    assert len(bench.engine.ticks) == 4
+    assert result.joules == pytest.approx(bench.ledger.estimate(result.timings.engine).joules)
+
+
+async def test_whose_ticks(make_bench: Any) -> None:
+    """Each tick is booked on its rows' owners, and on its student with the images it finished."""
+    bench = await make_bench()
+    meter = _metered(bench)
+    bench.ledger.enter("me")
+    bench.ledger.enter("nobody")
+    await bench.submit(owner="me")
+    await bench.submit("fake:error", owner="me")
+    bench.ledger.close({meter: 8_000_000})
+    assert bench.ledger.joules_per_image() == {("embedded", "nvml"): 8.0}
+    mine, nobodys = bench.ledger.leave("me"), bench.ledger.leave("nobody")
+    assert mine is not None
+    assert mine.joules == pytest.approx(8)
+    assert nobodys is not None
+    assert nobodys.joules == 0
 
 
 async def test_a_prompt_that_cannot_be_read(make_bench: Any, monkeypatch: pytest.MonkeyPatch) -> None:

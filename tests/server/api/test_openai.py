@@ -85,7 +85,8 @@ async def test_an_error_no_one_thought_of(house: House, monkeypatch: pytest.Monk
     monkeypatch.setattr("server.api.openai._jobs", broken)
     transport = httpx.ASGITransport(make_app(house), raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
-        response = await client.post(PATH, json={"prompt": "x"})
+        response = await client.post(PATH, json={"prompt": "x"}, headers={"X-Request-Id": "mine"})
     assert response.status_code == 500
+    assert response.headers["x-request-id"] == response.json()["error"]["request_id"] == "mine"
     assert response.json()["error"]["code"] == "internal_error"
     assert "secret" not in response.text

@@ -19,7 +19,7 @@ def _registry(ledger: Ledger) -> CollectorRegistry:
 
 
 def test_the_series(clock: Clock) -> None:
-    """Joules and watts are by device and meter, joules per image by student and meter."""
+    """Joules, idle ones too, and watts are by device and meter, joules per image by student and meter."""
     ledger = Ledger(clock)
     registry = _registry(ledger)
     ledger.enrol(GPU)
@@ -28,9 +28,11 @@ def test_the_series(clock: Clock) -> None:
         clock.now += 2
         tick.images = 40
     ledger.close({GPU: 600 * MJ, CPU: 60 * MJ})
+    idle = "allaprima_energy_idle_joules_total"
     gpu, cpu = {"device": "gpu0", "meter": "nvml"}, {"device": "package-0", "meter": "rapl"}
     assert registry.get_sample_value("allaprima_energy_joules_total", gpu) == 600
     assert registry.get_sample_value("allaprima_energy_joules_total", cpu) == 60
+    assert (registry.get_sample_value(idle, gpu), registry.get_sample_value(idle, cpu)) == (0, 0)
     assert registry.get_sample_value("allaprima_power_watts", gpu) == 300
     assert registry.get_sample_value("allaprima_power_watts", cpu) == 30
     per_image = "allaprima_joules_per_image"
@@ -54,13 +56,14 @@ def test_before_the_first_window(clock: Clock) -> None:
 
 
 def test_idle(clock: Clock) -> None:
-    """An idle machine has power, and no joules per image."""
+    """An idle machine has power, all its joules are idle, and there are none per image."""
     ledger = Ledger(clock)
     ledger.enrol(GPU)
     clock.now += 1
     ledger.close({GPU: 60 * MJ})
     text = generate_latest(_registry(ledger)).decode()
     assert 'allaprima_power_watts{device="gpu0",meter="nvml"} 60.0' in text
+    assert 'allaprima_energy_idle_joules_total{device="gpu0",meter="nvml"} 60.0' in text
     assert "allaprima_joules_per_image" not in text
 
 
@@ -76,4 +79,4 @@ def test_a_lost_meter(clock: Clock) -> None:
         ledger.close(spent)
     text = generate_latest(_registry(ledger)).decode()
     assert "nvml" not in text
-    assert text.count('meter="rapl"') == 3
+    assert text.count('meter="rapl"') == 4

@@ -1,0 +1,56 @@
+"""A house: its parts know of each other, and nothing runs on when it is shut."""
+
+import threading
+import time
+from typing import Any
+
+import pytest
+
+from engines.fake_engine import FakeEngine
+from engines.student import Student
+from server import house as houses
+from server.energy import build_energy
+from server.house import build_house
+from server.settings import load_settings
+
+
+def _names() -> set[str]:
+    return {thread.name.partition("_")[0] for thread in threading.enumerate() if thread is not threading.main_thread()}
+
+
+def test_threads(student: Student) -> None:
+    """A house at work has a thread for the energy beside the worker's; shut, it has none, however often it is shut."""
+    before = _names()
+    house = build_house(load_settings({"engine": "fake", "watts": "35"}), [(student, lambda say: FakeEngine(student))])
+    assert _names() == before
+    house.start()
+    for _ in range(1000):
+        if house.not_ready() is None:
+            break
+        time.sleep(0.01)
+    assert _names() >= {"energy", "engine", "intake"}
+    house.shut()
+    house.shut()
+    assert not _names() & {"energy", "engine", "intake", "codec"}
+
+
+@pytest.mark.parametrize(
+    ("flags", "asked"),
+    [
+        ({"engine": "fake"}, (True, 0.0, ())),
+        ({"engine": "fake", "watts": "35", "energy_device": "GPU-1"}, (True, 35.0, ("GPU-1",))),
+        ({"engine": "torch", "device": "cuda", "energy": "off"}, (False, 0.0, None)),
+    ],
+)
+def test_what_is_metered(student: Student, monkeypatch: pytest.MonkeyPatch, flags: dict[str, str], asked: Any) -> None:
+    """Energy is asked for as the settings say."""
+    calls: list[Any] = []
+
+    def build(*args: Any) -> Any:
+        calls.append(args)
+        return build_energy(on=False)
+
+    monkeypatch.setattr(houses, "build_energy", build)
+    house = build_house(load_settings(flags), [(student, lambda say: FakeEngine(student))])
+    assert calls == [asked]
+    house.shut()
