@@ -6,7 +6,7 @@ HOURS ?= 2
 DEVICE ?= cpu
 BATCH ?= 16
 
-.PHONY: run test check bench student clean
+.PHONY: run test check bench soak dashboards student clean
 
 run: .venv/base
 	$(BIN)/allaprima serve
@@ -22,6 +22,15 @@ check: .venv/dev
 
 bench: .venv/base
 	$(BIN)/python -m clients.bench
+
+# Sixteen people come and go for half an hour: what is left of them in the server
+MINUTES ?= 30
+soak: .venv/base
+	$(BIN)/python -m clients.soak --clients 16 --minutes $(MINUTES)
+
+# Draw the pictures of docs/operating.md again, from the dashboards and a server under load
+dashboards: .venv/dev
+	$(BIN)/python -m deploy.rehearsal --watts 35
 
 # Make the embedded student again, from nothing. On a GPU: make student DEVICE=cuda BATCH=512
 student: .venv/student
