@@ -26,43 +26,55 @@ def fetch_file(source: Source) -> Path:
 def fetch_folder(source: Source, choose: Callable[[Sequence[str]], list[str]]) -> Path:
     """A local copy of the files that `choose` picks of all that the repository has. Raises EngineError."""
     with _explained(source):
-        names = _listed(source)
-        if names is None:
-            return _kept(source, choose)
-        wanted = choose(names)
+        try:
+            wanted = choose(_listed(source))
+        except failures() as error:
+            if (kept := _kept(source, choose)) is not None:  # however the hub answers, or not at all
+                return kept
+            if _refusal(error):
+                raise
+            part = "only in part " if _snapshot(source).is_dir() else ""
+            raise EngineError(
+                f"the hub cannot be reached ({first_line(error)}), and {source} was {'' if part else 'not '}downloaded {part}"
+                f"before: connect, or give {_local(source)}"
+            ) from error
         paths = [download(source, name) for name in wanted]
     return paths[0].parents[len(Path(wanted[0]).parts) - 1]
 
 
-def _listed(source: Source) -> list[str] | None:
-    """The names of all files of a repository; None if the hub cannot be reached."""
-    from huggingface_hub import HfApi, errors
+def _listed(source: Source) -> list[str]:
+    """The names of all files of a repository."""
+    from huggingface_hub import HfApi
 
-    try:
-        # unlike the question for the files alone, it is not asked five times over half a minute before it is given up
-        about = HfApi().model_info(source.repo, revision=source.revision)
-    except errors.HfHubHTTPError as error:
-        if error.response.status_code < 500:  # it answered, and what it said counts
-            raise
-        return None
-    except failures():
-        return None
-    return None if about.siblings is None else [file.rfilename for file in about.siblings]
+    # unlike the question for the files alone, it is not asked five times over half a minute before it is given up
+    about = HfApi().model_info(source.repo, revision=source.revision)
+    return [file.rfilename for file in about.siblings or ()]
 
 
-def _kept(source: Source, choose: Callable[[Sequence[str]], list[str]]) -> Path:
+def _kept(source: Source, choose: Callable[[Sequence[str]], list[str]]) -> Path | None:
     """What earlier downloads left in the cache, if it is all that is needed."""
-    ref = store(source.repo) / "refs" / source.revision
-    commit = ref.read_text().strip() if ref.is_file() else source.revision
-    folder = store(source.repo) / "snapshots" / commit
+    folder = _snapshot(source)
     try:
         choose([path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()])
-    except EngineError as error:
-        kept = "downloaded only in part" if folder.is_dir() else "not downloaded"
-        raise EngineError(
-            f"the hub cannot be reached, and {source} was {kept} before: connect, or give {_local(source)}"
-        ) from error
+    except EngineError:
+        return None
     return folder
+
+
+def _snapshot(source: Source) -> Path:
+    """Where the cache has a revision's files, if it has any."""
+    ref = store(source.repo) / "refs" / source.revision
+    return store(source.repo) / "snapshots" / (ref.read_text().strip() if ref.is_file() else source.revision)
+
+
+def _refusal(error: BaseException) -> BaseException | None:
+    """The hub's own word that it does not give something, in an error or behind it."""
+    from huggingface_hub import errors
+
+    for one in (error, error.__cause__, error.__context__):
+        if isinstance(one, errors.HfHubHTTPError) and one.response.status_code < 500:
+            return one
+    return None
 
 
 def _local(source: Source) -> str:
@@ -105,16 +117,14 @@ def _explained(source: Source) -> Iterator[None]:
 def _failure(source: Source, error: BaseException) -> str:
     from huggingface_hub import constants, errors
 
-    chain = [one for one in (error, error.__cause__, error.__context__) if one is not None]
-    for one in chain:
-        if isinstance(one, errors.HfHubHTTPError) and one.response.status_code < 500:
-            return (
-                f"the hub refuses {source} ({first_line(one)}): set HF_TOKEN to one that may read it, or give {_local(source)}"
-            )
-    if isinstance(error, errors.LocalEntryNotFoundError):
+    if refusal := _refusal(error):
         return (
-            f"the hub cannot be reached ({first_line(chain[-1])}), and {source} was not downloaded before: connect, or give "
-            f"{_local(source)}"
+            f"the hub refuses {source} ({first_line(refusal)}): set HF_TOKEN to one that may read it, or give {_local(source)}"
+        )
+    if isinstance(error, errors.LocalEntryNotFoundError):
+        reason = first_line(error.__cause__ or error.__context__ or error)
+        return (
+            f"the hub cannot be reached ({reason}), and {source} was not downloaded before: connect, or give {_local(source)}"
         )
     if isinstance(error, OSError) and error.errno in _DISK:
         return (

@@ -1,6 +1,7 @@
 """LoRA files of any layout: pairs of matrices by the name that the file gives the layer that they change."""
 
 import json
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -72,13 +73,19 @@ def read_lora(path: Path) -> dict[str, Pair]:
         down, up = (halves.get(layer, {}).get(half) for half in ("down", "up"))
         if down is None or up is None:
             raise EngineError(f"the LoRA {path} lacks a half of {layer}: it is damaged, so download or copy it again")
-        if down.dim() < 2 or up.dim() < 2 or up.flatten(1).shape[1] != down.shape[0]:
+        rank = down.shape[0] if down.dim() >= 2 else 0
+        if not rank or up.dim() < 2 or up.flatten(1).shape[1] != rank:
             raise EngineError(
                 f"the LoRA {path} is damaged: the halves of {layer} are {tuple(down.shape)} and {tuple(up.shape)}, which do "
                 f"not go together. Download or copy it again"
             )
-        rank = down.shape[0]
-        pairs[layer] = Pair(down, up, alphas[layer] / rank if layer in alphas else settings.scale(layer, rank))
+        try:
+            scale = alphas[layer] / rank if layer in alphas else settings.scale(layer, rank)
+        except (ValueError, TypeError, AttributeError, re.error) as error:
+            raise _unreadable(path, error) from error
+        if not math.isfinite(scale):
+            raise EngineError(f"the LoRA {path} is damaged: the alpha of {layer} is {scale}. Download or copy it again")
+        pairs[layer] = Pair(down, up, scale)
     return pairs
 
 
@@ -115,7 +122,9 @@ def _settings(path: Path, peft: bool) -> _Settings:
             f"the LoRA {path} was written by PEFT, whose files do not say their alpha: put its adapter_config.json beside it"
         ) from error
     except (OSError, ValueError, TypeError, AttributeError) as error:
-        raise EngineError(
-            f"the settings of the LoRA {path} cannot be read ({first_line(error)}): download or copy it again"
-        ) from error
+        raise _unreadable(path, error) from error
     return _Settings(networks)
+
+
+def _unreadable(path: Path, error: Exception) -> EngineError:
+    return EngineError(f"the settings of the LoRA {path} cannot be read ({first_line(error)}): download or copy it again")

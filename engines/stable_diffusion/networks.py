@@ -28,7 +28,7 @@ def read_config(folder: Path, of: str) -> dict[str, Any]:
         return dict(config)
     except (OSError, ValueError, TypeError) as error:
         raise EngineError(
-            f"{folder / 'config.json'}, which says what network {of} is, cannot be read ({first_line(error)}): "
+            f"{folder / 'config.json'}, which describes the network of {of}, cannot be read ({first_line(error)}): "
             f"download or copy it again"
         ) from error
 

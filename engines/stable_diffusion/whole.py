@@ -42,7 +42,10 @@ class Whole:
         prefix = self._text_prefix(index)
         assert prefix is not None, "ask has_text first"
         state = self._under(prefix)
-        return state if prefix.endswith("transformer.") else _from_open_clip(state, own)
+        if prefix.endswith("model."):
+            return _from_open_clip(state, own)
+        known = {bare(name) for name in own}
+        return {name: weight for name, weight in state.items() if bare(name) in known}
 
     def _under(self, prefix: str) -> dict[str, Tensor]:
         return {name.removeprefix(prefix): weight for name, weight in self.state.items() if name.startswith(prefix)}

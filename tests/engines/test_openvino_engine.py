@@ -63,7 +63,7 @@ def test_auto_precision(get_engine: Callable[[str], Engine]) -> None:
 
 def test_graphs_missing(student: Student, tmp_path: Path) -> None:
     """Without its graphs a student says which files it lacks and what to do."""
-    with pytest.raises(EngineError, match=r"lacks .*denoise\.onnx.*make student"):
+    with pytest.raises(EngineError, match=r"lacks .*denoise\.onnx.*reinstall"):
         OpenVinoEngine(replace(student, graphs=tmp_path / "none"), (1,), tmp_path)
 
 

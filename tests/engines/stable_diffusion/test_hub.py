@@ -24,6 +24,8 @@ CHUNK = 10 << 20
 """Bytes that are written to the disk at once: a break loses what came after the last whole chunk."""
 BIG = random.Random(0).randbytes(25 << 20)
 WEIGHTS = Source(repo=REPO, file="unet_fp16.bin")
+PATIENCE = 120
+"""Seconds for a process, on a machine that has much else to do."""
 
 
 @pytest.fixture(scope="module")
@@ -180,7 +182,7 @@ def test_without_the_hub(hub: Hub, cache: Path, monkeypatch: pytest.MonkeyPatch)
     assert fetch_folder(Source(repo=REPO), _unet) == folder
     assert fetch_file(WEIGHTS) == fetched
     with pytest.raises(
-        EngineError, match=r"cannot be reached, and someone/else was not downloaded before: .*FOLDER/someone/else/"
+        EngineError, match=r"cannot be reached .*refused.*, and someone/else was not downloaded before: .*FOLDER/someone/else/"
     ):
         fetch_folder(Source(repo="someone/else"), _unet)
     with pytest.raises(
@@ -193,7 +195,7 @@ def test_a_part_of_a_repository(hub: Hub, cache: Path, monkeypatch: pytest.Monke
     """A repository of which other files were fetched before is told apart from one that is whole."""
     fetch_file(Source(repo=REPO, file="README.md"))
     point_at(_nobody(), cache, monkeypatch)
-    with pytest.raises(EngineError, match="cannot be reached, and someone/student was downloaded only in part before"):
+    with pytest.raises(EngineError, match=r"cannot be reached .*, and someone/student was downloaded only in part before"):
         fetch_folder(Source(repo=REPO), _unet)
 
 
@@ -203,6 +205,15 @@ def test_no_room(hub: Hub, cache: Path) -> None:
     cache.joinpath("models--someone--student").write_text("in the way")
     with pytest.raises(EngineError, match=rf"someone/student/unet_fp16\.bin cannot be kept in {cache} .* HF_HOME"):
         fetch_file(WEIGHTS)
+
+
+def test_what_is_no_longer_given(hub: Hub, cache: Path) -> None:
+    """What was fetched before stays of use when its repository is gated or gone since."""
+    folder, fetched = fetch_folder(Source(repo=REPO), _unet), fetch_file(WEIGHTS)
+    for status, code in ((403, "GatedRepo"), (404, "RepoNotFound")):
+        hub.refuses[REPO] = (status, code)
+        assert fetch_folder(Source(repo=REPO), _unet) == folder
+        assert fetch_file(WEIGHTS) == fetched
 
 
 SCRIPT = """
@@ -217,25 +228,34 @@ except EngineError as error:
 """
 
 
-def _process(hub: Hub, home: Path, stderr: int = subprocess.PIPE, **variables: str) -> "subprocess.Popen[str]":
+@contextlib.contextmanager
+def _process(hub: Hub, home: Path, stderr: int = subprocess.PIPE, **variables: str) -> Iterator["subprocess.Popen[str]"]:
     environment = {**os.environ, "HF_HOME": str(home), "HF_ENDPOINT": hub.url, **variables}
     command = [sys.executable, "-c", SCRIPT, REPO, WEIGHTS.file]
-    return subprocess.Popen(command, env=environment, text=True, stdout=subprocess.PIPE, stderr=stderr)
+    with subprocess.Popen(command, env=environment, text=True, stdout=subprocess.PIPE, stderr=stderr) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def _fetched(hub: Hub, home: Path, **variables: str) -> tuple[int, str, str]:
+    """What a process of its own ends with, and prints to either stream."""
+    with _process(hub, home, **variables) as process:
+        printed, said = process.communicate(timeout=PATIENCE)
+        return process.returncode, printed, said
 
 
 def test_a_process_that_is_killed(hub: Hub, tmp_path: Path) -> None:
     """A download whose process is killed goes on where it was, in another process."""
     hub.stalls_after = 2 * CHUNK + 10
-    first = _process(hub, tmp_path)
-    assert hub.stalled.wait(30)
-    while not any(part.stat().st_size == 2 * CHUNK for part in tmp_path.rglob("*.part")):
-        assert first.poll() is None
-    first.kill()
-    first.communicate()
+    with _process(hub, tmp_path) as first:
+        assert hub.stalled.wait(PATIENCE)
+        while not any(part.stat().st_size == 2 * CHUNK for part in tmp_path.rglob("*.part")):
+            assert first.poll() is None
     hub.stalls_after = None
-    second = _process(hub, tmp_path)
-    printed, said = second.communicate(timeout=60)
-    assert second.returncode == 0, said
+    status, printed, said = _fetched(hub, tmp_path)
+    assert status == 0, said
     assert Path(printed.strip()).read_bytes() == BIG
     assert hub.ranges(WEIGHTS.file) == ["", f"bytes={2 * CHUNK}-"]
 
@@ -244,27 +264,24 @@ def test_progress(hub: Hub, tmp_path: Path) -> None:
     """On a terminal a bar shows the file and how much of it has come."""
     ours, theirs = pty.openpty()
     termios.tcsetwinsize(theirs, (24, 120))
-    process = _process(hub, tmp_path, stderr=theirs)
-    os.close(theirs)
     shown = b""
-    with contextlib.suppress(OSError):  # the terminal's end
-        while said := os.read(ours, 1 << 16):
-            shown += said
-    process.communicate()
+    with _process(hub, tmp_path, stderr=theirs) as process:
+        os.close(theirs)
+        with contextlib.suppress(OSError):  # the terminal's end
+            while said := os.read(ours, 1 << 16):
+                shown += said
+        process.communicate(timeout=PATIENCE)
     os.close(ours)
     assert b"unet_fp16.bin: 100%" in shown
 
 
 def test_offline(hub: Hub, tmp_path: Path) -> None:
     """With HF_HUB_OFFLINE nothing is asked, and what was fetched before is found."""
-    online = _process(hub, tmp_path)
-    fetched = online.communicate(timeout=60)[0]
+    online = _fetched(hub, tmp_path)
     hub.requests.clear()
-    offline = _process(hub, tmp_path, HF_HUB_OFFLINE="1")
-    assert offline.communicate(timeout=60)[0] == fetched
-    empty = _process(hub, tmp_path / "other", HF_HUB_OFFLINE="1")
-    said = empty.communicate(timeout=60)[1]
-    assert empty.returncode == 1
+    assert _fetched(hub, tmp_path, HF_HUB_OFFLINE="1")[:2] == online[:2]
+    status, _, said = _fetched(hub, tmp_path / "other", HF_HUB_OFFLINE="1")
+    assert status == 1
     assert "not downloaded before" in said
     assert "Traceback" not in said
     assert hub.requests == []

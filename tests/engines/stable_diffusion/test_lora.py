@@ -194,6 +194,11 @@ REFUSED: dict[str, tuple[State, str]] = {
         {_DOWN: torch.ones(4, 4, 3, 3), _UP: torch.ones(16, 5, 1, 1)},
         "the halves of lora_unet_conv_in are .* not go together",
     ),
+    "no rank": ({_DOWN: torch.ones(0, 4, 3, 3), _UP: torch.ones(16, 0, 1, 1)}, "the halves of lora_unet_conv_in are .*"),
+    "no alpha": (
+        {_DOWN: torch.ones(4, 4, 3, 3), _UP: torch.ones(16, 4, 1, 1), "lora_unet_conv_in.alpha": torch.tensor(torch.inf)},
+        "the alpha of lora_unet_conv_in is inf",
+    ),
     "no numbers": (
         {_DOWN: torch.full((4, 4, 3, 3), torch.nan), _UP: torch.ones(16, 4, 1, 1)},
         "lora_unet_conv_in holds values that are no numbers",
@@ -233,11 +238,13 @@ def test_another_architecture(theirs: str, ours: str, tmp_path: Path) -> None:
     assert _unchanged(made, before)
 
 
-def test_settings_that_cannot_be_read(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "noted", ["{", "[]", '{"unet.lora_alpha": "a lot"}', '{"unet.alpha_pattern": 3}', '{"unet.alpha_pattern": {"(": 1}}']
+)
+def test_settings_that_cannot_be_read(noted: str, tmp_path: Path) -> None:
     """Settings that a file notes in a wrong form are refused."""
     made = {"unet": unet("sd15")}
-    save_file(
-        files.peft(files.changes_of(made, files.ATTENTION)), tmp_path / "lora.safetensors", {"lora_adapter_metadata": "{"}
-    )
+    path = tmp_path / "lora.safetensors"
+    save_file(files.peft(files.changes_of(made, files.ATTENTION)), path, {"lora_adapter_metadata": noted})
     with pytest.raises(EngineError, match=r"the settings of the LoRA .* cannot be read"):
-        fuse(tmp_path / "lora.safetensors", 1.0, made)
+        fuse(path, 1.0, made)

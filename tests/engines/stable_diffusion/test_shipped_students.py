@@ -12,6 +12,8 @@ from engines.stable_diffusion.locate import locate
 from engines.student import load_student, student_names
 from engines.weights import Source
 
+from .compare import same
+from .hub_server import point_at, serving
 from .lora_files import changed
 from .published import unet, write_network
 from .shipped import Mirror
@@ -45,6 +47,24 @@ def test_loads(name: str, mirror: Mirror, tmp_path: Path) -> None:
     assert loaded.keys() == expected.keys()
     off = 1e-6 if weights.loras else 0.0
     assert all(torch.allclose(loaded[key], expected[key].float(), rtol=off, atol=off) for key in loaded)
+
+
+@pytest.mark.parametrize("name", ["dmd2-sdxl-1step", "lcm-lora-sd15"])
+def test_through_a_hub(name: str, mirror: Mirror, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Downloaded from a hub a student is the same as from a mirror, and of its base no UNet that is replaced is fetched."""
+    student = load_student(name)
+    assert student.weights is not None
+    mirror.write(student)
+    here = load_parts(locate(student.weights, mirror.root), student.architecture, lambda said: None)
+    with serving(mirror.root) as hub:
+        point_at(hub.url, tmp_path, monkeypatch)
+        there = load_parts(student.weights, student.architecture, lambda said: None)
+    assert all(
+        same(a, b) for a, b in zip((here.unet, here.vae, *here.encoders), (there.unet, there.vae, *there.encoders), strict=True)
+    )
+    fetched = {asked.path.partition("/resolve/main/")[2] for asked in hub.requests if asked.method == "GET"}
+    assert not any(path.startswith("vae/diffusion") for path in fetched)
+    assert any(path.startswith("unet/diffusion") for path in fetched) == (student.weights.unet is None)
 
 
 def test_a_folder_to_be_filled_by_hand() -> None:
