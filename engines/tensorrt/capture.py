@@ -1,0 +1,78 @@
+"""Ticks as graphs: everything that the device does for one kind of tick, recorded once and launched by one call."""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from ..engine import EngineError
+from .cuda import Cuda, Graph, Stream
+from .kernels import Kernels
+from .network import Network
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """Compiled sizes at which a tick runs its denoiser, its encoder and its decoder; 0 is not at all.
+
+    Stills need no encoder and rows that go on no decoder, and of a tick of several steps only some rows need either.
+    """
+
+    size: int
+    encode: int
+    decode: int
+
+
+class Graphs:
+    """The graphs of an engine's ticks, by kind: there are few, and each is captured when it is first needed.
+
+    A network's first run is never captured, since TensorRT gets ready in it. A kind that cannot be captured is run call
+    by call, which is slower and said once.
+    """
+
+    def __init__(self, cuda: Cuda, networks: Mapping[str, Mapping[int, Network]], kernels: Kernels) -> None:
+        self._cuda, self._networks, self._kernels = cuda, networks, kernels
+        self._capturing = cuda.stream()  # its own, so that a capture that fails harms no other
+        self._graphs: dict[Kind, Graph | None] = {}
+        self._run: set[tuple[str, int]] = set()
+
+    def __len__(self) -> int:
+        """How many kinds have been captured."""
+        return sum(graph is not None for graph in self._graphs.values())
+
+    def launch(self, kind: Kind, stream: Stream) -> None:
+        """Give a tick of this kind to the stream. Raises EngineError."""
+        graph = self.prepare(kind)
+        if graph is None:
+            self._enqueue(kind, stream)
+            self._run |= _parts(kind)
+        else:
+            self._cuda.launch_graph(graph, stream)
+
+    def prepare(self, kind: Kind) -> Graph | None:
+        """The graph of a kind; None if it cannot be captured, or not yet."""
+        if kind in self._graphs:
+            return self._graphs[kind]
+        if not _parts(kind) <= self._run:
+            return None
+        try:
+            self._graphs[kind] = self._cuda.capture(self._capturing, lambda: self._enqueue(kind, self._capturing))
+        except EngineError as error:
+            log.warning("ticks of %d rows run without a CUDA graph, and so more slowly: %s", kind.size, error)
+            self._graphs[kind] = None
+        return self._graphs[kind]
+
+    def _enqueue(self, kind: Kind, stream: Stream) -> None:
+        if kind.encode:
+            self._networks["encode"][kind.encode].enqueue(stream)
+        self._kernels.open_rows(kind.size, stream)
+        self._networks["denoise"][kind.size].enqueue(stream)
+        self._kernels.close_rows(kind.size, stream)
+        if kind.decode:
+            self._networks["decode"][kind.decode].enqueue(stream)
+
+
+def _parts(kind: Kind) -> set[tuple[str, int]]:
+    parts = {("encode", kind.encode), ("denoise", kind.size), ("decode", kind.decode)}
+    return {(graph, size) for graph, size in parts if size}

@@ -1,0 +1,170 @@
+"""What a TensorRT build depends on, and where one lies that a device can run.
+
+A build is four plans, serialised engines: `text.plan`, `encode.plan`, `denoise.plan` and `decode.plan`. Each has one
+optimisation profile for each of `profile_sizes`, in that order, of which the batch is fixed: profile i runs the i-th size.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..build_cache import SIDECAR, Facts, file_digest
+from ..engine import EngineError
+from ..student import Student
+from .flavour import Flavour
+from .gpus import covers
+
+GRAPHS = ("text", "encode", "denoise", "decode")
+FOLDER = "tensorrt"
+"""Under the folder of all builds."""
+RECIPE = "1"
+"""Grows when other plans would be made of the same graphs."""
+
+PRECISIONS = ("fp16", "bf16", "fp32")
+
+
+@dataclass(frozen=True)
+class PlanOptions:
+    """What may be chosen of a build; none of it is needed.
+
+    precision    auto, fp16, bf16 or fp32; auto is fp16, and bf16 for a network that is known to overflow
+    stripped     plans without weights, refitted when loaded: a LoRA changes without a build. RTX strips on a GPU only
+    level        how long the builder looks for faster kernels, 0 to 5; None is its own default, 3
+    workspace    bytes of device memory that one layer may have for scratch; None is what the device has
+    """
+
+    precision: str = "auto"
+    stripped: bool = False
+    level: int | None = None
+    workspace: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.precision not in ("auto", *PRECISIONS):
+            raise EngineError(f"precision must be auto, {', '.join(PRECISIONS)}, not {self.precision!r}")
+        if self.level is not None and not 0 <= self.level <= 5:
+            raise EngineError(f"the builder's level is 0 to 5, not {self.level}")
+
+
+def profile_sizes(graph: str, batch_sizes: tuple[int, ...]) -> tuple[int, ...]:
+    """The batches of a graph's profiles: one prompt is encoded at a time, all else is done by ticks."""
+    return (1,) if graph == "text" else tuple(sorted(batch_sizes))
+
+
+def graph_files(student: Student) -> dict[str, Path]:
+    """The student's graphs by name. Raises EngineError if it has none, or not all."""
+    folder = student.graphs
+    if folder is None:
+        raise EngineError(f"the student {student.name!r} has no graphs yet: allaprima build {student.name}")
+    files = {name: folder / f"{name}.onnx" for name in GRAPHS}
+    if missing := [path.name for path in files.values() if not path.exists()]:
+        raise EngineError(
+            f"the student {student.name!r} lacks {', '.join(missing)} in {folder}: reinstall, or delete the folder and build "
+            f"again"
+        )
+    return files
+
+
+def precisions(student: Student, asked: str) -> dict[str, str]:
+    """Graph to the precision that it is computed in, for one that was asked for."""
+    chosen = dict.fromkeys(GRAPHS, "fp16" if asked == "auto" else asked)
+    if asked == "auto" and _overflows(student):
+        chosen |= {"encode": "bf16", "decode": "bf16"}
+    return chosen
+
+
+def _overflows(student: Student) -> bool:
+    """Whether the autoencoder is SDXL's own, whose activations leave the range of fp16 (diffusers' `force_upcast`)."""
+    if student.graphs is None or student.architecture != "sdxl":
+        return False
+    try:
+        vae = json.loads((student.graphs / "networks.json").read_text())["vae"]
+        return bool(vae["class"] == "AutoencoderKL" and vae["config"].get("force_upcast", True))
+    except (OSError, ValueError, KeyError, TypeError):
+        return True  # bf16 is right for every autoencoder
+
+
+def facts_of(
+    student: Student, batch_sizes: tuple[int, ...], options: PlanOptions, flavour: Flavour, gpus: tuple[str, ...]
+) -> dict[str, str]:
+    """Everything that could make plans wrong. Raises EngineError if the student has no graphs."""
+    files = graph_files(student)
+    computed = precisions(student, options.precision)
+    return {
+        "student": student.name,
+        "graphs": _structure(files) if options.stripped else _contents(files),
+        "size": f"{student.width}x{student.height}",
+        "batch_sizes": ",".join(map(str, sorted(batch_sizes))),
+        "precision": ",".join(f"{graph}={computed[graph]}" for graph in GRAPHS),
+        "backend": flavour.backend,
+        "gpu": ",".join(gpus),
+        "weights": "refitted" if options.stripped else "inside",
+        "plugins": "none",
+        "options": f"level={options.level},workspace={options.workspace},recipe={RECIPE}",
+    }
+
+
+def find_build(root: Path, wanted: Facts, gpu: str) -> Path | None:
+    """The folder of a whole build that has these facts and covers a GPU, under the folder of all TensorRT builds.
+
+    None if nothing was built for this student; raises EngineError if something was and does not fit, naming each field in
+    which the nearest is off, and the command that makes one that fits.
+    """
+    near = _builds(root, wanted, (gpu,))
+    if not near:
+        return None
+    off, folder, built = near[0]
+    if not off:
+        return folder
+    needed = {**wanted, "gpu": gpu}
+    fields = " and ".join(f"{field} {built.get(field)!r}, not {needed[field]!r}" for field in off)
+    raise EngineError(
+        f"no TensorRT build of {wanted['student']} fits; the nearest, in {folder}, was built for {fields}: "
+        f"{remedy(wanted, gpu)}"
+    )
+
+
+def fitting_build(root: Path, wanted: Facts, gpus: tuple[str, ...]) -> Path | None:
+    """The folder of a whole build under `root` that has these facts and covers these GPUs, perhaps among others."""
+    return next((folder for off, folder, _ in _builds(root, wanted, gpus) if not off), None)
+
+
+def remedy(wanted: Facts, gpu: str) -> str:
+    """The command that makes a build with these facts."""
+    return (
+        f"allaprima build {wanted['student']} --backend tensorrt --gpu {gpu} --size {wanted['size']} "
+        f"--batches {wanted['batch_sizes']}"
+    )
+
+
+def _builds(root: Path, wanted: Facts, gpus: tuple[str, ...]) -> list[tuple[list[str], Path, Facts]]:
+    """The student's whole builds, the nearest first: in which fields each is off, where it lies, and its sidecar."""
+    found = []
+    for sidecar in sorted(root.glob(f"*/{SIDECAR}")):
+        try:
+            built = {str(key): str(value) for key, value in dict(json.loads(sidecar.read_text())).items()}
+        except (OSError, ValueError, TypeError):
+            continue
+        if built.get("student") != wanted["student"]:
+            continue
+        off = [field for field in wanted if field != "gpu" and built.get(field) != wanted[field]]
+        if not all(covers(tuple(built.get("gpu", "").split(",")), gpu) for gpu in gpus):
+            off.append("gpu")
+        found.append((off, sidecar.parent, built))
+    return sorted(found, key=lambda build: len(build[0]))
+
+
+def _contents(files: Mapping[str, Path]) -> str:
+    paths = [path for file in files.values() for path in (file, file.with_name(f"{file.name}.data")) if path.exists()]
+    return file_digest(*paths)
+
+
+def _structure(files: Mapping[str, Path]) -> str:
+    """A digest of graphs without their big weights: the same for a student with one LoRA and with another."""
+    from .build_refit import bare_graph
+
+    digest = hashlib.sha256()
+    for path in files.values():
+        digest.update(hashlib.sha256(bare_graph(path)).digest())
+    return f"structure {digest.hexdigest()}"

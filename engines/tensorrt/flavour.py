@@ -1,0 +1,90 @@
+"""Which TensorRT there is: `tensorrt` itself or `tensorrt_rtx`, whose classes are the same."""
+
+import importlib
+import logging
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..engine import EngineError
+
+log = logging.getLogger(__name__)
+
+TENSORRT, RTX = "tensorrt", "tensorrt_rtx"
+
+_MODULES = {TENSORRT: ("tensorrt",), RTX: ("tensorrt_rtx", "tensorrt_rtx_bindings")}
+"""Flavour to the modules that it comes in: RTX's wheels of single bindings have a name of their own."""
+_LEAST = {TENSORRT: 10, RTX: 1}
+"""Major versions from which networks can be strongly typed."""
+_REMEDY = (
+    "pip install 'allaprima[tensorrt-rtx]' for TensorRT for RTX, which also builds without a GPU, "
+    "or 'allaprima[tensorrt]' for TensorRT"
+)
+
+
+@dataclass(frozen=True)
+class Flavour:
+    """A TensorRT that is installed. `module` is its Python module."""
+
+    name: str
+    version: str
+    module: Any = field(compare=False, repr=False)
+
+    @property
+    def rtx(self) -> bool:
+        return self.name == RTX
+
+    @property
+    def title(self) -> str:
+        return f"{'TensorRT-RTX' if self.rtx else 'TensorRT'} {self.version}"
+
+    @property
+    def backend(self) -> str:
+        """As a build's sidecar has it: plans of one version are for that version alone."""
+        return f"{self.name} {self.version}"
+
+
+def find_flavour(name: str | None = None, ahead: bool = False) -> Flavour:
+    """The flavour that is installed, or the one named. Of both, RTX if plans are made ahead of time, for other machines.
+
+    Raises EngineError with what is missing, and the remedy.
+    """
+    if name is not None and name not in _MODULES:
+        raise EngineError(f"no flavour of TensorRT named {name!r}; there are: {', '.join(_MODULES)}")
+    refused = []
+    for wanted in (name,) if name else ((RTX, TENSORRT) if ahead else (TENSORRT, RTX)):
+        for module in _MODULES[wanted]:
+            try:
+                return _flavour(wanted, importlib.import_module(module))
+            except ModuleNotFoundError as error:
+                if error.name != module:  # it is there, and lacks something
+                    refused.append(f"{module}: {error}")
+            except Exception as error:  # libraries that do not fit raise what they like
+                refused.append(f"{module}: {error}")
+    why = f" ({'; '.join(refused)})" if refused else ""
+    raise EngineError(f"{name or 'TensorRT'} is not installed{why}: {_REMEDY}")
+
+
+def _flavour(name: str, module: Any) -> Flavour:
+    version = str(module.__version__)
+    if int(version.split(".")[0]) < _LEAST[name]:
+        raise EngineError(f"version {version} is too old, {_LEAST[name]} is the first that will do")
+    return Flavour(name, version, module)
+
+
+def make_logger(flavour: Flavour) -> Any:
+    """An ILogger that hands on to ours, and keeps the errors of late in `errors`: calls only return None."""
+
+    class Logger(flavour.module.ILogger):  # type: ignore[name-defined, misc]
+        def __init__(self) -> None:
+            super().__init__()
+            self.errors: list[str] = []
+
+        def log(self, severity: Any, text: str) -> None:
+            levels = flavour.module.ILogger
+            if severity in (levels.ERROR, levels.INTERNAL_ERROR):
+                self.errors = [*self.errors[-3:], text.strip()]
+                log.info("%s", text)  # who called says it in an error of ours
+            else:
+                log.debug("%s", text)
+
+    return Logger()

@@ -1,0 +1,129 @@
+"""How the arrays of a tick lie in one block of memory, on the host and on the device alike.
+
+A block holds several fields of so many rows each. All but the last field are small, and are sent whole; the last one is
+large, and is sent as far as there are rows. So a block travels in one copy, of its front.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from ..student import Student
+from .cuda import Bytes, aligned
+
+Views: TypeAlias = dict[str, NDArray[Any]]
+
+STEP = ("t", "A", "B", "w", "a_img", "a_z", "alpha_next", "sigma_next")
+"""Numbers of a row, float32: the contract's seven and the guidance."""
+PLACES = ("opened", "encoded", "noise", "decoded", "kept", "noise_next")
+"""Where a row's data lie, int32, -1 for nowhere.
+
+opened, kept       slots that its latents come from and go to
+encoded, decoded   its rows in the encoder's output and in the decoder's input
+noise, noise_next  places of its noise and of its next step's
+"""
+
+
+class Block:
+    """Fields by name, each [rows, *shape]; the order counts. `size` is its bytes, `offset` a field's in it."""
+
+    def __init__(self, rows: int, fields: Mapping[str, tuple[DTypeLike, tuple[int, ...]]]) -> None:
+        self.rows = rows
+        self._fields = {name: (np.dtype(dtype), shape) for name, (dtype, shape) in fields.items()}
+        self.offset: dict[str, int] = {}
+        self.size = 0
+        for name, (dtype, shape) in self._fields.items():
+            self.offset[name] = self.size
+            self._row = dtype.itemsize * int(np.prod(shape, dtype=np.int64))
+            self.size = aligned(self.size + rows * self._row)
+        self._last = self.offset[name]
+
+    def front(self, rows: int) -> int:
+        """Bytes up to so many rows of the last field."""
+        return self._last + rows * self._row
+
+    def views(self, memory: Bytes) -> Views:
+        """The fields as arrays in a memory of `size` bytes."""
+        views: Views = {}
+        for name, (dtype, shape) in self._fields.items():
+            count = self.rows * int(np.prod(shape, dtype=np.int64))
+            at = self.offset[name]
+            views[name] = memory[at : at + count * dtype.itemsize].view(dtype).reshape(self.rows, *shape)
+        return views
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """The blocks of a student's ticks of at most `rows` rows, and how much of its jobs stays on the device.
+
+    `slots` is how many jobs may be between two steps, `noises` how many noises are kept: four for each row at least, so
+    that what a tick and the one before it need is never among those that make room.
+    """
+
+    rows: int
+    pixels: tuple[int, int, int]
+    latents: tuple[int, int, int]
+    text: tuple[int, int]
+    slots: int = 256
+    noises: int = 128
+
+    def __post_init__(self) -> None:
+        if self.slots < 2 * self.rows or self.noises < 4 * self.rows:
+            raise ValueError(f"ticks of {self.rows} rows need {2 * self.rows} slots and {4 * self.rows} noises at least")
+
+    @staticmethod
+    def of(student: Student, rows: int) -> "Layout":
+        return Layout(
+            rows,
+            (student.height, student.width, 3),
+            student.latent_shape,
+            student.text_shape,
+            slots=max(256, 2 * rows),
+            noises=max(128, 4 * rows),
+        )
+
+    @property
+    def numbers(self) -> Block:
+        """What a tick is told of its rows."""
+        numbers = dict.fromkeys(STEP, (np.float32, ()))
+        places = dict.fromkeys(PLACES, (np.int32, ()))
+        return Block(self.rows, {**numbers, **places, "conditioning": (np.float32, self.text)})
+
+    @property
+    def pictures(self) -> Block:
+        """Its input images, without gaps."""
+        return Block(self.rows, {"pixels": (np.uint8, self.pixels)})
+
+    @property
+    def results(self) -> Block:
+        """What a tick gives: which rows are unsound, and its images, without gaps."""
+        return Block(self.rows, {"unsound": (np.int32, ()), "pixels": (np.uint8, self.pixels)})
+
+    @property
+    def length(self) -> int:
+        """Elements of one row's latents."""
+        return int(np.prod(self.latents))
+
+    @property
+    def latent_bytes(self) -> int:
+        """Of one row, as float32."""
+        return 4 * self.length
+
+    def device_memory(self) -> dict[str, int]:
+        """Bytes of every allocation on the device beside the networks' own."""
+        several = aligned(self.rows * self.latent_bytes)
+        lane = {"numbers": self.numbers.size, "pictures": self.pictures.size, "results": self.results.size}
+        return {
+            **lane,
+            **{f"lane {lane_of} {name}": size for lane_of in range(LANES) for name, size in lane.items()},
+            **dict.fromkeys(("encoded", "x", "x0", "decoding", "idle", "spare"), several),
+            "slots": self.slots * self.latent_bytes,
+            "noises": self.noises * self.latent_bytes,
+        }
+
+
+LANES = 2
+"""Ticks that may be under way at a time: one that runs, and one that is being brought or taken away."""

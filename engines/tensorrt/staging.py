@@ -1,0 +1,98 @@
+"""Rows to numbers: what a tick is told, written to a lane. Decides which slot, which noise and which place is whose."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from ..engine import Row
+from .buffers import Lane
+from .capture import Kind
+from .cuda import bytes_of
+from .layout import PLACES, Layout
+from .noises import NoiseTable
+from .slots import SlotTable
+
+
+@dataclass(slots=True, eq=False)
+class Staged:
+    """A tick as it is written to its lane. `images` has, for each row, its place among the images, or its error.
+
+    `opened` are jobs that have a slot from this tick on, `closed` those that need theirs no more. `noises` are the places
+    of those that it brings.
+    """
+
+    kind: Kind = field(default_factory=lambda: Kind(0, 0, 0))
+    images: list[int | str | None] = field(default_factory=list)
+    opened: list[int] = field(default_factory=list)
+    closed: list[int] = field(default_factory=list)
+    pictures: int = 0
+    decoded: int = 0
+    noises: list[int] = field(default_factory=list)
+    launched: bool = False
+    done: bool = False
+
+
+class Staging:
+    """Writes ticks. The sizes are those that were compiled, ascending."""
+
+    def __init__(self, layout: Layout, sizes: tuple[int, ...]) -> None:
+        self._layout, self._sizes = layout, sizes
+        self.slots = SlotTable(layout.slots)
+        self.noises = NoiseTable(layout.noises, layout.latents)
+
+    def stage(self, rows: Sequence[Row], lane: Lane, staged: Staged) -> None:
+        """Write a tick of at most the largest size to a lane that is not under way, and what it comes to, to `staged`."""
+        for name in PLACES:
+            lane.numbers.views[name][:] = -1  # a row of nothing has numbers of an earlier one, which do nothing
+        for at, row in enumerate(rows):
+            wrong = self._wrong(row)
+            staged.images.append(wrong if wrong else self._write(at, row, lane, staged))
+        self._write_noises(lane, staged)
+        staged.kind = Kind(*map(self.size_for, (len(rows), staged.pictures, staged.decoded)))
+
+    def size_for(self, rows: int) -> int:
+        """The smallest compiled size that holds so many rows; 0 for none."""
+        return next(size for size in (0, *self._sizes) if size >= rows)
+
+    def _wrong(self, row: Row) -> str | None:
+        """What makes this row impossible, if anything does."""
+        layout = self._layout
+        if row.conditioning.shape != layout.text:
+            return f"the conditioning has shape {row.conditioning.shape}, not {layout.text}"
+        if row.image is not None and row.image.shape != layout.pixels:
+            return f"the image has shape {row.image.shape}, not {layout.pixels}"
+        if row.index > 0 and self.slots.find(row.job) is None:
+            return "the latents of this job are gone"
+        return None
+
+    def _write(self, at: int, row: Row, lane: Lane, staged: Staged) -> int | None:
+        """One row's numbers; its place among the images, if it will have one."""
+        numbers, step = lane.numbers.views, row.step
+        numbers["t"][at], numbers["A"][at], numbers["B"][at], numbers["w"][at] = step.t, step.A, step.B, row.w
+        numbers["conditioning"][at] = row.conditioning
+        if row.index > 0:
+            numbers["opened"][at] = self.slots.find(row.job)
+        else:
+            numbers["a_z"][at] = step.a_z
+            numbers["noise"][at] = self.noises.place(row.seed, 0)
+            if row.image is not None:
+                numbers["a_img"][at] = step.a_img
+                numbers["encoded"][at] = staged.pictures
+                lane.pictures.views["pixels"][staged.pictures] = row.image
+                staged.pictures += 1
+        if row.last:
+            staged.closed.append(row.job)
+            numbers["decoded"][at] = staged.decoded
+            staged.decoded += 1
+            return staged.decoded - 1
+        if row.index == 0:
+            staged.opened.append(row.job)
+        numbers["alpha_next"][at], numbers["sigma_next"][at] = step.alpha_next, step.sigma_next
+        numbers["kept"][at] = self.slots.take(row.job)
+        numbers["noise_next"][at] = self.noises.place(row.seed, row.index + 1)
+        return None
+
+    def _write_noises(self, lane: Lane, staged: Staged) -> None:
+        size = self._layout.latent_bytes
+        for at, (place, noise) in enumerate(self.noises.missing()):
+            lane.noises[at * size : (at + 1) * size] = bytes_of(noise)
+            staged.noises.append(place)

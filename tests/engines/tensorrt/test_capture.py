@@ -1,0 +1,104 @@
+"""Ticks as graphs: what is captured, when, and what is launched."""
+
+import logging
+from dataclasses import replace
+
+import pytest
+
+from engines.tensorrt.capture import Kind
+from tests.engines.tensorrt.studio import Studio, small, two_steps
+from tests.engines.tensorrt.suite import image
+
+
+def kinds(studio: Studio) -> dict[Kind, bool]:
+    """Kinds that have been seen, and whether they were captured."""
+    return {kind: graph is not None for kind, graph in studio.engine._graphs._graphs.items()}
+
+
+def test_one_graph_launch_for_a_tick() -> None:
+    """A tick of a warm engine is one graph launch, and launches no kernel beside it."""
+    studio = Studio()
+    studio.engine.warm_up()
+    studio.asked()
+    studio.engine.tick([studio.repaint(), studio.still()[0], studio.repaint()])
+    assert studio.asked("launch_graph", "launch", "capture") == ["launch_graph"]
+
+
+def test_a_first_run_is_not_captured() -> None:
+    """The first tick of a size runs call by call, the second is captured, and from then on there is its graph."""
+    studio = Studio()
+    wanted = [["launch", "launch"], ["capture", "launch", "launch", "launch_graph"], ["launch_graph"]]
+    for calls in wanted:
+        studio.asked()
+        studio.engine.tick([studio.repaint()])
+        assert studio.asked("launch_graph", "launch", "capture") == calls
+
+
+def test_only_what_is_needed_runs() -> None:
+    """A tick encodes as many rows as have pictures and decodes as many as are done, each at the size that holds them."""
+    studio = Studio()
+    for rows in ([studio.repaint()] * n for n in (1, 2, 4)):
+        studio.engine.tick(rows)
+    pictures, stills = [studio.repaint(seed) for seed in range(2)], [studio.still(seed, 2)[0] for seed in range(2)]
+    studio.engine.tick([stills[0], *pictures])
+    studio.engine.tick([stills[1]])
+    studio.engine.tick([pictures[0], studio.still()[0]])
+    assert {Kind(4, 2, 2), Kind(1, 0, 0), Kind(2, 1, 2)} <= kinds(studio).keys()
+    assert all(kinds(studio).values())
+
+
+def test_graphs_run_their_networks_in_order() -> None:
+    """A tick's graph is encoder, opening, denoiser, closing, decoder, each at the size that it needs."""
+    studio = Studio()
+    studio.engine.warm_up()
+    studio.engine.begin([studio.still(steps=2)[0], studio.repaint(), studio.still()[0]])
+    studio.engine.begin([studio.still()[0]])
+    graphs = [work for work in studio.double.pending() if work.startswith("graph")]
+    assert graphs == [
+        "graph of encode of 1, open_rows, denoise of 4, close_rows, decode of 2",
+        "graph of open_rows, denoise of 1, close_rows, decode of 1",
+    ]
+
+
+@pytest.mark.parametrize(("steps", "count"), [(1, 2 + 3 + 4), (2, 4 + 9 + 16)])
+def test_every_kind_is_captured_ahead(steps: int, count: int) -> None:
+    """A warm engine captures nothing any more, whatever rows share a tick: all its student's kinds are there."""
+    student = small()
+    if steps == 2:
+        student = replace(student, contract=two_steps(student))
+    studio = Studio(student=student)
+    studio.engine.warm_up()
+    assert len(studio.engine._graphs) == count
+    studio.asked()
+    for stills in range(3):
+        for pictures in range(3):
+            rows = [*(studio.still(steps=steps)[0] for _ in range(stills)), *(studio.repaint() for _ in range(pictures))]
+            studio.engine.tick(rows)
+    assert set(studio.asked("capture", "launch", "launch_graph")) == {"launch_graph"}
+
+
+def test_a_kind_is_captured_once() -> None:
+    """As many graphs are captured as there are kinds of tick."""
+    studio = Studio()
+    for _ in range(3):
+        for rows in ([studio.repaint()], [studio.still()[0]], [studio.repaint(), studio.repaint()]):
+            studio.engine.tick(rows)
+    assert studio.asked("capture") == ["capture"] * len(kinds(studio)) == ["capture"] * len(studio.engine._graphs)
+
+
+def test_what_cannot_be_captured_runs_all_the_same(caplog: pytest.LogCaptureFixture) -> None:
+    """A network that cannot be captured runs call by call, to the same pixels, and that is said once."""
+    able, unable = Studio(), Studio()
+    unable.networks.loaded["denoise", 2].capturable = False
+    with caplog.at_level(logging.WARNING):
+        for studio in (able, unable, unable):
+            pictures = [image(one) for _ in range(3) for one in studio.engine.tick([studio.repaint(3), studio.still(4)[0]])]
+            if studio is able:
+                expected = pictures
+            assert all((a == b).all() for a, b in zip(pictures, expected, strict=True))
+    assert [record.message for record in caplog.records] == [
+        "ticks of 2 rows run without a CUDA graph, and so more slowly: denoise of 2 cannot be captured"
+    ]
+    unable.asked()
+    unable.engine.tick([unable.repaint(3), unable.still(4)[0]])
+    assert unable.asked("launch_graph", "launch", "capture") == ["launch", "launch"]

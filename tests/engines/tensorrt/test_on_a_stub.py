@@ -1,0 +1,61 @@
+"""The tests for a GPU, on a stub of its driver: cuda-python's own calls, with host memory behind them."""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.engines.tensorrt.stub import find_nvrtc, stub_driver
+from tests.gpu.test_driver_on_a_device import SOURCE
+
+ROOT = Path(__file__).parents[3]
+
+
+@pytest.fixture(scope="module")
+def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    find_nvrtc()
+    return stub_driver(tmp_path_factory.mktemp("stub"), SOURCE)
+
+
+def _python(environment: dict[str, str], *arguments: str) -> str:
+    command = [sys.executable, *arguments]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
+    return done.stdout
+
+
+def test_the_gpus_tests(environment: dict[str, str]) -> None:
+    """What holds on a device holds on the stub, but for what takes time there and for TensorRT itself."""
+    said = _python(environment, "-m", "pytest", "tests/gpu", "-o", "addopts=--import-mode=importlib -p no:cacheprovider")
+    counts = {word: int(count) for count, word in re.findall(r"(\d+) (passed|failed|error)", said)}
+    assert counts.keys() == {"passed"}
+    assert counts["passed"] >= 40
+
+
+_LEAKS = """
+import ctypes, json
+from engines.tensorrt.driver import Driver
+from engines.tensorrt.engine import TensorRtEngine
+from tests.engines.tensorrt.studio import Studio
+from tests.engines.tensorrt.toy import tokens_of
+from tests.gpu.standin import StandIns
+studio, stub = Studio(), ctypes.CDLL("libcuda.so.1")
+stub.stub_live.restype = stub.stub_allocated.restype = ctypes.c_long
+said = []
+for _ in range(2):
+    driver = Driver()
+    engine = TensorRtEngine(studio.student, (1, 2), StandIns(driver, studio.student), driver, tokens_of(studio.student))
+    engine.warm_up()
+    said.append([stub.stub_live() > 50, stub.stub_allocated() > 500_000])
+    engine.close()
+    said.append([stub.stub_live(), stub.stub_allocated()])
+print(json.dumps(said))
+"""
+
+
+def test_nothing_leaks(environment: dict[str, str]) -> None:
+    """When an engine is closed, nothing that it took from the driver is left: memory, streams, events, graphs, modules."""
+    assert json.loads(_python(environment, "-c", _LEAKS)) == [[True, True], [0, 0], [True, True], [0, 0]]

@@ -1,0 +1,158 @@
+"""Networks small enough to be written down, in the shapes of any student: numpy, run by the double when it gets to it.
+
+What they paint is a field of colours that the prompt chooses, the source image where the step lets it through, and a
+share of the noise. Every input of the real graphs counts, so one that is bound to the wrong place shows.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engines.engine import EngineError
+from engines.student import Student
+from engines.tensorrt.cuda import Address, Stream
+from engines.tensorrt.network import Tensor
+from engines.tokens import Tokens
+from tests.engines.tensorrt.double import CudaDouble, Reach
+
+Arrays = dict[str, NDArray[Any]]
+Function = Callable[[Arrays], Arrays]
+F = np.float32
+
+
+def text(width: int) -> Function:
+    """ids [n, tokens] -> conditioning [n, tokens, width]."""
+
+    def run(inputs: Arrays) -> Arrays:
+        k = np.arange(width, dtype=F)
+        return {"conditioning": np.sin(F(0.37) * inputs["ids"][..., None].astype(F) * (k + 1) + F(0.11) * k).astype(F)}
+
+    return run
+
+
+def encode(inputs: Arrays, channels: int) -> Arrays:
+    """pixels -> latents: each channel is a colour at an eighth of the size."""
+    pixels = inputs["pixels"]
+    n, h, w = pixels.shape[0], pixels.shape[1] // 8, pixels.shape[2] // 8
+    small = pixels.reshape(n, h, 8, w, 8, 3).sum((2, 4), dtype=np.int64).astype(F) / F(64 * 127.5) - F(1)
+    return {"latents": small.transpose(0, 3, 1, 2)[:, np.arange(channels) % 3]}
+
+
+def denoise(inputs: Arrays) -> Arrays:
+    """The contract around out = 0.8 cos(0.3 t) field + 0.2 x + 0.05 w."""
+    x, conditioning = inputs["x"], inputs["conditioning"]
+    n, c, h, w = x.shape
+    tokens, width = conditioning.shape[1:]
+    at = np.arange(w)[None, None] + 5 * np.arange(h)[None, :, None] + 7 * np.arange(c)[:, None, None]
+    field_ = conditioning.sum(1, dtype=F)[:, at % width] / F(tokens)
+    told = {name: value.reshape(n, 1, 1, 1) for name, value in inputs.items() if value.ndim == 1}
+    out = F(0.8) * np.cos(F(0.3) * told["t"]) * field_ + F(0.2) * x
+    if "w" in told:
+        out = out + F(0.05) * told["w"]
+    x0 = (told["A"] * x + told["B"] * out).astype(F)
+    if "noise_next" not in inputs:
+        return {"x0": x0}
+    return {"x0": x0, "x_next": (told["alpha_next"] * x0 + told["sigma_next"] * inputs["noise_next"]).astype(F)}
+
+
+def decode(inputs: Arrays) -> Arrays:
+    """latents -> pixels: the first three channels, eight times as large."""
+    colours = np.nan_to_num(inputs["latents"][:, :3]) * F(127.5) + F(127.5)
+    small = np.rint(colours.clip(0, 255)).astype(np.uint8).transpose(0, 2, 3, 1)
+    return {"pixels": np.ascontiguousarray(small.repeat(8, 1).repeat(8, 2))}
+
+
+def tensors(student: Student, graph: str, n: int, tokens: int) -> dict[str, Tensor]:
+    """What a student's graphs take and give at a batch of n, as they are exported."""
+    real, pixels = np.dtype(F), Tensor(np.dtype(np.uint8), (n, student.height, student.width, 3))
+    latents, one = Tensor(real, (n, *student.latent_shape)), Tensor(real, (n,))
+    conditioning = Tensor(real, (n, *student.text_shape))
+    if graph == "text":
+        return {"ids": Tensor(np.dtype(np.int64), (n, tokens)), "conditioning": _out(conditioning)}
+    if graph == "encode":
+        return {"pixels": pixels, "latents": _out(latents)}
+    if graph == "decode":
+        return {"latents": latents, "pixels": _out(pixels)}
+    numbers = dict.fromkeys(("t", "A", "B", "alpha_next", "sigma_next", *(["w"] if student.guidance else [])), one)
+    return {
+        "x": latents, "conditioning": conditioning, **numbers, "noise_next": latents,
+        "x0": _out(latents), "x_next": _out(latents),
+    }  # fmt: skip
+
+
+def _out(tensor: Tensor) -> Tensor:
+    return Tensor(tensor.dtype, tensor.shape, output=True)
+
+
+@dataclass(eq=False)
+class ToyNetwork:
+    """One function at one size. Dirties its scratch, as a real one does, and must not be captured in its first run."""
+
+    name: str
+    tensors: dict[str, Tensor]
+    run: Function
+    double: CudaDouble
+    scratch: int = 4096
+    at: dict[str, Address] = field(default_factory=dict)
+    scratch_at: Address = 0
+    runs: int = 0
+    capturable: bool = True
+
+    def bind(self, addresses: Mapping[str, Address], scratch: Address) -> None:
+        self.at, self.scratch_at = dict(addresses), scratch
+
+    def enqueue(self, stream: Stream) -> None:
+        if self.double.capturing and not (self.runs and self.capturable):
+            raise EngineError(f"{self.name} cannot be captured")
+        self.runs += 1
+        self.double.submit(self.name, stream, self._work)
+
+    def _work(self, reach: Reach) -> None:
+        reach.write(self.scratch_at, np.full(self.scratch, self.runs % 256, np.uint8))
+        inputs = {
+            name: reach.read(self.at[name], tensor.shape, tensor.dtype)
+            for name, tensor in self.tensors.items()
+            if not tensor.output
+        }
+        for name, value in self.run(inputs).items():
+            assert (value.dtype, value.shape) == (self.tensors[name].dtype, self.tensors[name].shape), name
+            reach.write(self.at[name], value)
+
+
+class ToyNetworks:
+    """Implements `Networks` on a double. `loaded` has every network by graph and size."""
+
+    backend = "double"
+    precision = "float32"
+
+    def __init__(self, double: CudaDouble, student: Student, tokens: int = 24) -> None:
+        self.double, self.student, self.tokens = double, student, tokens
+        self.loaded: dict[tuple[str, int], ToyNetwork] = {}
+        self.was_settled = self.closed = False
+
+    def load(self, graph: str, size: int) -> ToyNetwork:
+        functions: dict[str, Function] = {
+            "text": text(self.student.text_shape[1]),
+            "encode": lambda inputs: encode(inputs, self.student.latent_shape[0]),
+            "denoise": denoise,
+            "decode": decode,
+        }
+        taken = tensors(self.student, graph, size, self.tokens)
+        self.loaded[graph, size] = ToyNetwork(f"{graph} of {size}", taken, functions[graph], self.double)
+        return self.loaded[graph, size]
+
+    def settled(self) -> None:
+        self.was_settled = True
+
+    def close(self) -> None:
+        assert not self.double.closed, "contexts outlive their device"
+        self.closed = True
+
+
+def tokens_of(student: Student) -> Tokens:
+    assert isinstance(student.graphs, Path)
+    return Tokens(student.graphs)
