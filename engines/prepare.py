@@ -17,7 +17,7 @@ from .weights import Lora, Source, Weights
 Say = Callable[[str], None]
 
 _SHAPES = "shapes.json"
-_EXPORTER = "1"
+_EXPORTER = "2"
 """Grows when the graphs that would be written change."""
 
 
@@ -109,7 +109,7 @@ def _with_graphs(student: Student, folder: Path) -> Student:
         text: Sequence[int] = shapes["text_shape"]
         latent: Sequence[int] = shapes["latent_shape"]
         guidance = bool(shapes["guidance"])
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
         raise EngineError(f"{folder / _SHAPES} cannot be read ({error}): delete {folder} and build again") from error
     if guidance != (student.guidance is not None):
         said = (
