@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ..affine import AffineGraph
 from ..onnx_files import Array, compile_graph, load_weights, read_weights, write_graph
 from .captions import TOKENS, build_tokenizer
 from .codec import CHANNELS, Codec
@@ -49,26 +50,16 @@ class EncodeGraph(nn.Module):
         return self.codec.encode(pixels.permute(0, 3, 1, 2).to(torch.float32) / 127.5 - 1)
 
 
-class DenoiseGraph(nn.Module):
-    """x, t, conditioning and a step's numbers, one of each per row -> x0 and the next step's x, [n, 24, 32, 32] each."""
+class DenoiseGraph(AffineGraph):
+    """Around a network that is told no guidance."""
 
     def __init__(self, denoiser: Denoiser) -> None:
         super().__init__()
         self.denoiser = denoiser
 
-    def forward(
-        self,
-        x: Tensor,
-        t: Tensor,
-        conditioning: Tensor,
-        A: Tensor,
-        B: Tensor,
-        alpha_next: Tensor,
-        sigma_next: Tensor,
-        noise_next: Tensor,
-    ) -> tuple[Tensor, Tensor]:
-        x0 = A[:, None, None, None] * x + B[:, None, None, None] * self.denoiser(x, t, conditioning)
-        return x0, alpha_next[:, None, None, None] * x0 + sigma_next[:, None, None, None] * noise_next
+    def predict(self, x: Tensor, t: Tensor, conditioning: Tensor, w: Tensor | None) -> Tensor:
+        out: Tensor = self.denoiser(x, t, conditioning)
+        return out
 
 
 class DecodeGraph(nn.Module):

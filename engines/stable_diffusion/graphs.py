@@ -5,9 +5,12 @@ n is the batch, H and W the image's pixels, h and w the latents' (an eighth). Al
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
+
+from ..affine import AffineGraph
 
 
 class TextGraph(nn.Module):
@@ -67,36 +70,22 @@ class DecodeGraph(nn.Module):
         return pixels.clamp(0, 255).round().to(torch.uint8).permute(0, 2, 3, 1)
 
 
-class DenoiseGraph(nn.Module):
-    """x [n, 4, h, w], t [n], conditioning, and a step's numbers [n] each -> x0 and the next step's x.
-
-    The time is a float: InstaFlow's 1000.0 lies beyond any table. A network that is told its guidance also takes `w` [n].
-    """
+class DenoiseGraph(AffineGraph):
+    """Around diffusers' UNet."""
 
     def __init__(self, unet: nn.Module) -> None:
         super().__init__()
         self.unet = unet
         self.guidance_width: int | None = unet.config.time_cond_proj_dim  # type: ignore[union-attr, assignment]
 
-    def forward(
-        self,
-        x: Tensor,
-        t: Tensor,
-        conditioning: Tensor,
-        A: Tensor,
-        B: Tensor,
-        alpha_next: Tensor,
-        sigma_next: Tensor,
-        noise_next: Tensor,
-        w: Tensor | None = None,
-    ) -> tuple[Tensor, Tensor]:
+    def predict(self, x: Tensor, t: Tensor, conditioning: Tensor, w: Tensor | None) -> Tensor:
         told = guidance_embedding(w, self.guidance_width) if w is not None and self.guidance_width else None
-        x0 = _each(A) * x + _each(B) * self.predict(x, t, conditioning, told)
-        return x0, _each(alpha_next) * x0 + _each(sigma_next) * noise_next
-
-    def predict(self, x: Tensor, t: Tensor, conditioning: Tensor, told: Tensor | None) -> Tensor:
-        out: Tensor = self.unet(x, t, encoder_hidden_states=conditioning, timestep_cond=told, return_dict=False)[0]
+        out: Tensor = self.unet(x, t, timestep_cond=told, return_dict=False, **self.conditioned(conditioning))[0]
         return out
+
+    def conditioned(self, conditioning: Tensor) -> dict[str, Any]:
+        """The UNet's arguments that are made of the conditioning."""
+        return {"encoder_hidden_states": conditioning}
 
 
 class DenoiseXLGraph(DenoiseGraph):
@@ -110,15 +99,12 @@ class DenoiseXLGraph(DenoiseGraph):
             "time_ids", torch.tensor([[height, width, 0, 0, height, width]], dtype=torch.float32), persistent=False
         )
 
-    def predict(self, x: Tensor, t: Tensor, conditioning: Tensor, told: Tensor | None) -> Tensor:
+    def conditioned(self, conditioning: Tensor) -> dict[str, Any]:
         added = {
             "text_embeds": conditioning[:, -1, : self.pooled_width],
-            "time_ids": self.time_ids.expand(x.shape[0], -1),  # type: ignore[operator]
+            "time_ids": self.time_ids.expand(conditioning.shape[0], -1),  # type: ignore[operator]
         }
-        out: Tensor = self.unet(
-            x, t, encoder_hidden_states=conditioning[:, :-1], timestep_cond=told, added_cond_kwargs=added, return_dict=False
-        )[0]
-        return out
+        return {"encoder_hidden_states": conditioning[:, :-1], "added_cond_kwargs": added}
 
 
 def guidance_embedding(w: Tensor, width: int) -> Tensor:
@@ -127,10 +113,6 @@ def guidance_embedding(w: Tensor, width: int) -> Tensor:
     frequencies = torch.exp(torch.arange(half, device=w.device) * (-math.log(10000.0) / (half - 1)))
     angles = 1000.0 * w[:, None] * frequencies[None]
     return nn.functional.pad(torch.cat([angles.sin(), angles.cos()], dim=1), (0, width % 2))
-
-
-def _each(numbers: Tensor) -> Tensor:
-    return numbers[:, None, None, None]
 
 
 @dataclass(frozen=True)
