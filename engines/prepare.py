@@ -38,8 +38,12 @@ def prepare(student: Student, cache: Path, choices: Choices, say: Say) -> Studen
         say(f"building {student.name} at {facts['size']} from {facts['weights']}")
         began = time.perf_counter()
         shapes = _build(student, weights, folder, say)
-        (folder / _SHAPES).write_text(json.dumps(shapes) + "\n")
-        builds.seal(facts)
+        try:
+            (folder / _SHAPES).write_text(json.dumps(shapes) + "\n")
+            builds.seal(facts)
+        except OSError as error:
+            why = f"the build of {student.name} cannot be kept in {folder} ({error.strerror or error})"
+            raise EngineError(f"{why}: free space there, or choose another folder with --cache") from error
         say(f"built {student.name} in {time.perf_counter() - began:.0f} s: {folder}")
     return _with_graphs(student, folder)
 
@@ -111,11 +115,6 @@ def _with_graphs(student: Student, folder: Path) -> Student:
         guidance = bool(shapes["guidance"])
     except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
         raise EngineError(f"{folder / _SHAPES} cannot be read ({error}): delete {folder} and build again") from error
-    if guidance != (student.guidance is not None):
-        said = (
-            "is told a guidance scale, which its file does not state"
-            if guidance
-            else "takes no guidance scale, which its file states"
-        )
-        raise EngineError(f"the network of {student.name} {said}: correct [guidance] in its file")
+    if misfit := student.guidance_misfit(guidance):
+        raise EngineError(misfit)
     return replace(student, graphs=folder, text_shape=(text[0], text[1]), latent_shape=(latent[0], latent[1], latent[2]))

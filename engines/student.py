@@ -69,6 +69,15 @@ class Student:
         """Steps of the longest job there can be: how many jobs of one session keep a pipeline of ticks full."""
         return self.contract.most_steps
 
+    def guidance_misfit(self, told: bool) -> str | None:
+        """What is wrong if the network is told a guidance scale, or is not, unlike its file says; None if they agree."""
+        if told == (self.guidance is not None):
+            return None
+        said = "is told a guidance scale, which its file does not state"
+        if not told:
+            said = "takes no guidance scale, which its file states"
+        return f"the network of {self.name} {said}: correct [guidance] in its file, or give other weights"
+
     def default_batches(self, backend: str) -> tuple[int, ...]:
         """Tick sizes to compile where nobody chose."""
         # a large network on a CPU gains nothing from a batch, and each compiled size holds its weights again

@@ -15,7 +15,7 @@ from ..engine import EngineError
 from ..onnx_files import read_weights, write_graph
 from ..student import Student
 from ..weights import Weights
-from .graphs import DenoiseGraph, Modules, TwoTextsGraph, modules_around
+from .graphs import Modules, TwoTextsGraph, modules_around
 from .load import Say, load_parts
 from .networks import empty
 from .parts import Parts
@@ -35,7 +35,8 @@ def build_graphs(student: Student, weights: Weights, folder: Path, say: Say) -> 
     """Write the graphs of a student at its size into `folder`; what shapes they have. Raises EngineError."""
     parts = load_parts(weights, student.architecture, say)
     modules = modules_around(parts.unet, parts.vae, parts.encoders, student.width, student.height)
-    _check_guidance(modules.denoise, student)
+    if misfit := student.guidance_misfit(bool(modules.denoise.guidance_width)):  # before the export, which takes minutes
+        raise EngineError(misfit)
     try:
         tokens = [
             write_tokenizer(source, folder / f"tokenizer{'' if not i else f'_{i + 1}'}.json", encoder.config)
@@ -57,17 +58,6 @@ def build_graphs(student: Student, weights: Weights, folder: Path, say: Say) -> 
         "latent_shape": list(inputs["denoise"]["x"].shape[1:]),
         "guidance": "w" in inputs["denoise"],
     }
-
-
-def _check_guidance(denoise: DenoiseGraph, student: Student) -> None:
-    # before the export, which takes minutes
-    if bool(denoise.guidance_width) != (student.guidance is not None):
-        said = (
-            "is told a guidance scale, which its file does not state"
-            if denoise.guidance_width
-            else ("takes no guidance scale, which its file states")
-        )
-        raise EngineError(f"the network of {student.name} {said}: correct [guidance] in the file, or give other weights")
 
 
 def _write(graph: torch.nn.Module, inputs: dict[str, Tensor], outputs: Sequence[str], path: Path, student: Student) -> None:
