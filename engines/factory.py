@@ -16,7 +16,7 @@ def make_engine(kind: str, student: Student, batch_sizes: tuple[int, ...], **opt
         return OpenVinoEngine(student, batch_sizes, **options)
     if kind == "torch":
         try:
-            from .torch_engine import TorchEngine
+            from .pytorch.reference import TorchEngine
         except ImportError as error:
             raise EngineError(f"the torch engine needs its extra: pip install 'allaprima[torch]' ({error})") from error
 

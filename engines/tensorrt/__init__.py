@@ -1,1 +1,1 @@
-"""Students on NVIDIA GPUs: TensorRT and TensorRT for RTX, whose programming interfaces are the same."""
+"""Students on TensorRT and TensorRT for RTX, whose programming interfaces are the same: building plans, running them."""

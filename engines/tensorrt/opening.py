@@ -7,15 +7,15 @@ from pathlib import Path
 from typing import Any
 
 from ..engine import EngineError
+from ..gpu.cuda import Cuda
+from ..gpu.driver import Driver
+from ..gpu.engine import GpuEngine
+from ..gpu.memory import check_fits
 from ..student import Student
 from ..tokens import Tokens
-from .cuda import Cuda
-from .driver import Driver
-from .engine import TensorRtEngine
 from .facts import FOLDER, PlanOptions, facts_of, find_build, graph_files, precisions, remedy
 from .flavour import Flavour, find_flavour, make_logger
 from .gpus import gpu_name
-from .memory import check_fits
 from .plans import Plans
 
 log = logging.getLogger(__name__)
@@ -31,7 +31,7 @@ def open_engine(
     device: int = 0,
     options: PlanOptions | None = None,
     say: Say = log.info,
-) -> TensorRtEngine:
+) -> GpuEngine:
     """An engine on the GPU with this number, from a build in `cache`, the folder of all builds.
 
     `flavour` is tensorrt or tensorrt_rtx, and None whichever is installed. A student that nothing was built for is built
@@ -51,7 +51,7 @@ def open_engine(
 
 def _open(
     student: Student, sizes: tuple[int, ...], cache: Path, flavour: Flavour, cuda: Cuda, options: PlanOptions, say: Say
-) -> TensorRtEngine:
+) -> GpuEngine:
     folder = _build(student, sizes, cache, flavour, gpu_name(*cuda.capability), options, say)
     check_fits(cuda, {"weights": sum(plan.stat().st_size for plan in folder.glob("*.plan"))}, sizes)
     assert student.graphs is not None  # or it would not have been built
@@ -60,7 +60,7 @@ def _open(
     refit = partial(_refit, student, flavour, logger) if options.stripped else None
     networks = Plans(cuda, flavour, logger, folder, sizes, precisions(student, options.precision)["denoise"], refit)
     try:
-        return TensorRtEngine(student, sizes, networks, cuda, tokens)
+        return GpuEngine(student, sizes, networks, cuda, tokens)
     except BaseException:
         networks.close()
         raise

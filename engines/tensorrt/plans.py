@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 
 from ..engine import EngineError
-from .cuda import Address, Cuda, Stream
+from ..gpu.cuda import Address, Cuda, Stream
+from ..gpu.network import Tensor
 from .facts import GRAPHS, profile_sizes
 from .flavour import Flavour
-from .network import Tensor
 
 log = logging.getLogger(__name__)
 

@@ -26,7 +26,7 @@ def test_unknown(student: Student, kind: str) -> None:
 
 def test_torch_not_installed(student: Student, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without its extra the torch engine says which to install."""
-    monkeypatch.setitem(sys.modules, "engines.torch_engine", None)
+    monkeypatch.setitem(sys.modules, "engines.pytorch.reference", None)
     with pytest.raises(EngineError, match=r"pip install 'allaprima\[torch\]'"):
         make_engine("torch", student, (1,))
 

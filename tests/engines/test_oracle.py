@@ -16,13 +16,13 @@ import numpy as np
 import pytest
 import torch
 
-from engines import torch_engine
 from engines.contract import Contract, Step, UnsupportedStrength
 from engines.engine import Engine, Row
 from engines.noise import noise
 from engines.openvino_engine import OpenVinoEngine
+from engines.pytorch import reference
+from engines.pytorch.reference import TorchEngine
 from engines.student import load_student, student_names
-from engines.torch_engine import TorchEngine
 from tests.engines import oracle
 from tests.engines.oracle import ELSEWHERE, PUBLISHED, Latents
 
@@ -168,7 +168,7 @@ def _make_engine(kind: str, xl: bool, graphs: Path, cache: Path) -> Engine:
         return OpenVinoEngine(oracle.small(load_student(GUIDED), graphs), sizes, cache, precision="f32", threads=1)
     student = load_student("sdxl-turbo" if xl else GUIDED)
     with pytest.MonkeyPatch.context() as patch:  # the oracle's modules in place of those that weights would fill
-        patch.setattr(torch_engine, "_read", lambda _: oracle.modules(xl))
+        patch.setattr(reference, "_read", lambda _: oracle.modules(xl))
         return TorchEngine(oracle.small(student, oracle.write_tokenizers(cache, 1 + xl)), sizes)
 
 

@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import pytest
 
+from engines.gpu.driver import Driver
 from engines.student import Student
-from engines.tensorrt.driver import Driver
 from tests.gpu.device import open_driver
 
 

@@ -3,8 +3,8 @@
 import pytest
 
 from engines.engine import EngineError
-from engines.tensorrt.cuda import Address, Bytes
-from engines.tensorrt.driver import Driver
+from engines.gpu.cuda import Address, Bytes
+from engines.gpu.driver import Driver
 
 
 def open_driver() -> Driver:

@@ -1,5 +1,5 @@
 // Networks small enough to be written down, for a device that TensorRT does not run on: those of
-// tests/engines/tensorrt/toy.py, number for number but for the last digit of sines. One row per blockIdx.y.
+// tests/engines/gpu/toy.py, number for number but for the last digit of sines. One row per blockIdx.y.
 
 #define EACH(count)                                        \
     const int i = blockIdx.x * blockDim.x + threadIdx.x;   \

@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 
 from engines.engine import EngineError
+from engines.gpu.cuda import Address, Argument, Cuda, Kernel, Stream
+from engines.gpu.network import Tensor
 from engines.student import Student
-from engines.tensorrt.cuda import Address, Argument, Cuda, Kernel, Stream
-from engines.tensorrt.network import Tensor
-from tests.engines.tensorrt.toy import tensors
+from tests.engines.gpu.toy import tensors
 
 SOURCE = Path(__file__).with_name("standin.cu")
 NAMES = ("toy_text", "toy_encode", "toy_denoise", "toy_decode", "toil")

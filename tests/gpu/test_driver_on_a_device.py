@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from engines.tensorrt.cuda import CudaError, OutOfDeviceMemory
-from engines.tensorrt.driver import Driver
+from engines.gpu.cuda import CudaError, OutOfDeviceMemory
+from engines.gpu.driver import Driver
 from tests.gpu.device import read
 
 SOURCE = """

@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from engines.gpu.driver import Driver
+from engines.gpu.engine import GpuEngine
 from engines.student import Student
-from engines.tensorrt.driver import Driver
-from engines.tensorrt.engine import TensorRtEngine
-from tests.engines.tensorrt.suite import Easel, every_engines_tests, two_steps_are_two_times_one
-from tests.engines.tensorrt.toy import tokens_of
+from tests.engines.gpu.suite import Easel, every_engines_tests, two_steps_are_two_times_one
+from tests.engines.gpu.toy import tokens_of
 from tests.gpu.device import open_driver, read
 from tests.gpu.standin import StandIns
 
@@ -23,18 +23,18 @@ def driver() -> Driver:
 
 
 @pytest.fixture(scope="module")
-def engine(driver: Driver, student: Student) -> Iterator[TensorRtEngine]:
-    made = TensorRtEngine(student, (1, 2, 4), StandIns(driver, student), driver, tokens_of(student))
+def engine(driver: Driver, student: Student) -> Iterator[GpuEngine]:
+    made = GpuEngine(student, (1, 2, 4), StandIns(driver, student), driver, tokens_of(student))
     yield made
     made.close()
 
 
 @pytest.fixture
-def easel(engine: TensorRtEngine) -> Easel:
+def easel(engine: GpuEngine) -> Easel:
     return Easel("standin", engine)
 
 
-def test_two_steps_are_two_times_one(engine: TensorRtEngine, easel: Easel, driver: Driver, two_steps: Student) -> None:
+def test_two_steps_are_two_times_one(engine: GpuEngine, easel: Easel, driver: Driver, two_steps: Student) -> None:
     """A job of two steps is the first step's picture, re-noised by the contract's numbers, painted by the second step."""
     slots, layout = engine._buffers.at["slots"], engine._buffers.layout
 

@@ -10,11 +10,11 @@ import pytest
 
 from engines.engine import EngineError, Row
 from engines.factory import make_engine
+from engines.gpu.engine import GpuEngine
 from engines.student import Student
-from engines.tensorrt.engine import TensorRtEngine
 from engines.tensorrt.gpus import gpu_name
 from engines.tensorrt.opening import open_engine
-from tests.engines.tensorrt.suite import Easel, every_engines_tests, image
+from tests.engines.gpu.suite import Easel, every_engines_tests, image
 from tests.gpu.device import open_driver
 
 globals().update(every_engines_tests())
@@ -24,7 +24,7 @@ PLANS = "ALLAPRIMA_TEST_PLANS"
 
 
 @pytest.fixture(scope="module")
-def engine(student: Student, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TensorRtEngine]:
+def engine(student: Student, tmp_path_factory: pytest.TempPathFactory) -> Iterator[GpuEngine]:
     driver = open_driver()
     gpu = gpu_name(*driver.capability)
     is_stub = driver.name == "stub"
@@ -52,11 +52,11 @@ class Half(Easel):
 
 
 @pytest.fixture
-def easel(engine: TensorRtEngine) -> Easel:
+def easel(engine: GpuEngine) -> Easel:
     return Half(engine.backend, engine)
 
 
-def test_the_pixels_of_the_cpu(engine: TensorRtEngine, student: Student, picture: Any, tmp_path: Path) -> None:
+def test_the_pixels_of_the_cpu(engine: GpuEngine, student: Student, picture: Any, tmp_path: Path) -> None:
     """On the average pixel TensorRT in half precision and OpenVINO in single are within a level and a half."""
     pytest.importorskip("openvino")
     cpu = make_engine("openvino", student, (1,), cache=tmp_path, precision="f32", threads=2)
@@ -68,7 +68,7 @@ def test_the_pixels_of_the_cpu(engine: TensorRtEngine, student: Student, picture
     cpu.close()
 
 
-def test_every_tick_is_a_graph(engine: TensorRtEngine) -> None:
+def test_every_tick_is_a_graph(engine: GpuEngine) -> None:
     """TensorRT's networks can be captured: no kind of tick runs call by call."""
     engine.warm_up()
     assert all(graph is not None for graph in engine._graphs._graphs.values())

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from engines.engine import EngineError, Painted, Row
-from engines.tensorrt.cuda import OutOfDeviceMemory
-from engines.tensorrt.engine import TensorRtEngine, Ticket
-from tests.engines.tensorrt.studio import Studio
-from tests.engines.tensorrt.suite import image
-from tests.engines.tensorrt.toy import tokens_of
+from engines.gpu.cuda import OutOfDeviceMemory
+from engines.gpu.engine import GpuEngine, Ticket
+from tests.engines.gpu.studio import Studio
+from tests.engines.gpu.suite import image
+from tests.engines.gpu.toy import tokens_of
 from tests.gpu.device import open_driver
 from tests.gpu.standin import StandIns
 
@@ -25,9 +25,9 @@ def studio() -> Iterator[Studio]:
 
 
 @pytest.fixture
-def engine(studio: Studio) -> Iterator[TensorRtEngine]:
+def engine(studio: Studio) -> Iterator[GpuEngine]:
     driver = open_driver()
-    made = TensorRtEngine(studio.student, studio.sizes, StandIns(driver, studio.student), driver, tokens_of(studio.student))
+    made = GpuEngine(studio.student, studio.sizes, StandIns(driver, studio.student), driver, tokens_of(studio.student))
     yield made
     made.close()
 
@@ -58,13 +58,13 @@ def alike(a: list[Painted], b: list[Painted]) -> None:
             assert int(np.abs(image(one).astype(int) - image(other).astype(int)).max()) <= 1
 
 
-def test_pixels(studio: Studio, engine: TensorRtEngine) -> None:
+def test_pixels(studio: Studio, engine: GpuEngine) -> None:
     """The device paints what the double paints, for every kind of tick."""
     for rows in ticks(studio, 12):
         alike(engine.tick(rows), studio.engine.tick(rows))
 
 
-def test_overlapped_pixels(studio: Studio, engine: TensorRtEngine) -> None:
+def test_overlapped_pixels(studio: Studio, engine: GpuEngine) -> None:
     """Ticks that overlap paint the very same as ticks that do not."""
     work = ticks(studio, 40)
     expected = [engine.tick(rows) for rows in work]
@@ -81,7 +81,7 @@ def test_overlapped_pixels(studio: Studio, engine: TensorRtEngine) -> None:
             np.testing.assert_array_equal(one.image, other.image)
 
 
-def test_one_wait_for_a_tick(studio: Studio, engine: TensorRtEngine) -> None:
+def test_one_wait_for_a_tick(studio: Studio, engine: GpuEngine) -> None:
     """The host waits for the device once in a tick, and every tick of a warm engine is one graph."""
     engine.warm_up()
     captured, before = len(engine._graphs), engine.synchronisations
@@ -97,7 +97,7 @@ def test_a_tick_too_many_for_the_memory(studio: Studio) -> None:
     free = driver.memory()[0]
     rows = 4 * free // (64 * 64 * 3)
     with pytest.raises(OutOfDeviceMemory, match=f"smaller ticks than {rows}"):
-        TensorRtEngine(studio.student, (rows,), StandIns(driver, studio.student), driver, tokens_of(studio.student))
+        GpuEngine(studio.student, (rows,), StandIns(driver, studio.student), driver, tokens_of(studio.student))
     assert driver.memory()[0] > 0.9 * free
     driver.close()
     test_pixels(studio, made := _engine(studio, 0))
@@ -141,7 +141,7 @@ def test_a_closed_engine_leaves_the_device_free(studio: Studio) -> None:
     driver.close()
 
 
-def test_a_tick_beyond_the_sizes(studio: Studio, engine: TensorRtEngine) -> None:
+def test_a_tick_beyond_the_sizes(studio: Studio, engine: GpuEngine) -> None:
     """More rows than the largest tick are refused before the device is asked for anything."""
     before = engine.synchronisations
     with pytest.raises(EngineError, match="5 rows"):
@@ -149,7 +149,7 @@ def test_a_tick_beyond_the_sizes(studio: Studio, engine: TensorRtEngine) -> None
     assert engine.synchronisations == before
 
 
-def _engine(studio: Studio, turns: int) -> TensorRtEngine:
+def _engine(studio: Studio, turns: int) -> GpuEngine:
     driver = open_driver()
     networks = StandIns(driver, studio.student, turns)
-    return TensorRtEngine(studio.student, studio.sizes, networks, driver, tokens_of(studio.student))
+    return GpuEngine(studio.student, studio.sizes, networks, driver, tokens_of(studio.student))

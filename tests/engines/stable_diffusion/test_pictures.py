@@ -18,8 +18,8 @@ from engines.engine import Engine, EngineError, Row
 from engines.noise import noise
 from engines.openvino_engine import OpenVinoEngine
 from engines.prepare import prepare
+from engines.pytorch.reference import TorchEngine
 from engines.student import Student, load_student
-from engines.torch_engine import TorchEngine
 
 from .compare import pipeline_of
 from .hub_server import point_at, serving

@@ -10,15 +10,15 @@ from typing import Any
 import pytest
 
 from engines.engine import EngineError
+from engines.gpu.cuda import OutOfDeviceMemory
+from engines.gpu.engine import GpuEngine
 from engines.student import Student
 from engines.tensorrt import opening
-from engines.tensorrt.cuda import OutOfDeviceMemory
-from engines.tensorrt.engine import TensorRtEngine
 from engines.tensorrt.facts import GRAPHS, PlanOptions, facts_of
 from engines.tensorrt.flavour import Flavour
-from tests.engines.tensorrt.double import CudaDouble
-from tests.engines.tensorrt.studio import small
-from tests.engines.tensorrt.toy import ToyNetworks
+from tests.engines.gpu.double import CudaDouble
+from tests.engines.gpu.studio import small
+from tests.engines.gpu.toy import ToyNetworks
 
 
 class Logger:
@@ -57,7 +57,7 @@ class House:
                 plan.truncate(size)
         return folder
 
-    def open(self, sizes: tuple[int, ...] = SIZES, **options: Any) -> TensorRtEngine:
+    def open(self, sizes: tuple[int, ...] = SIZES, **options: Any) -> GpuEngine:
         return opening.open_engine(self.student, sizes, self.cache, **options)
 
 

@@ -11,9 +11,9 @@ import pytest
 from engines.engine import EngineError
 from engines.tensorrt.flavour import Flavour
 from engines.tensorrt.plans import Plans
-from tests.engines.tensorrt.double import CudaDouble
-from tests.engines.tensorrt.studio import small
-from tests.engines.tensorrt.toy import tensors
+from tests.engines.gpu.double import CudaDouble
+from tests.engines.gpu.studio import small
+from tests.engines.gpu.toy import tensors
 
 Validity = IntEnum("Validity", {"VALID": 0, "SUBOPTIMAL": 1, "INVALID": 2})
 Diagnostics = IntEnum("Diagnostics", {"VERSION_MISMATCH": 1, "UNSUPPORTED_CC": 2, "OLD_CUDA_DRIVER": 4})

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from engines.tensorrt.cuda import (
+from engines.gpu.cuda import (
     ALIGNMENT,
     Address,
     Argument,

@@ -11,10 +11,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from .engine import Conditioning, EngineError, Painted, Pixels, Row
-from .slots import Slots
-from .student import Student
-from .tokens import Tokens
+from ..engine import Conditioning, EngineError, Painted, Pixels, Row
+from ..slots import Slots
+from ..student import Student
+from ..tokens import Tokens
 
 Floats = NDArray[np.float32]
 
@@ -172,11 +172,11 @@ def _load(student: Student, device: str) -> Modules:
 def _read(student: Student) -> Modules:
     assert student.graphs is not None
     if student.architecture == "embedded":
-        from .embedded.export import read_modules as read_embedded
+        from ..embedded.export import read_modules as read_embedded
 
         return read_embedded(student.graphs)
     try:
-        from .stable_diffusion.build import read_modules
+        from ..stable_diffusion.build import read_modules
     except ImportError as error:
         raise EngineError(
             f"the torch engine of {student.name} needs the extra: pip install 'allaprima[build]' ({error})"

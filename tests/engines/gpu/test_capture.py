@@ -5,9 +5,9 @@ from dataclasses import replace
 
 import pytest
 
-from engines.tensorrt.capture import Kind
-from tests.engines.tensorrt.studio import Studio, small, two_steps
-from tests.engines.tensorrt.suite import image
+from engines.gpu.capture import Kind
+from tests.engines.gpu.studio import Studio, small, two_steps
+from tests.engines.gpu.suite import image
 
 
 def kinds(studio: Studio) -> dict[Kind, bool]:

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from engines.engine import Painted, Pixels
+from engines.gpu.engine import GpuEngine
 from engines.noise import noise
 from engines.student import Student
-from engines.tensorrt.engine import TensorRtEngine
 from tests.engines import test_engine_suite as suite
 
 
@@ -36,7 +36,7 @@ def image(painted: Painted) -> Pixels:
     return painted.image
 
 
-def two_steps_are_two_times_one(engine: TensorRtEngine, easel: Easel, two_steps: Student, look: Callable[[int], Any]) -> None:
+def two_steps_are_two_times_one(engine: GpuEngine, easel: Easel, two_steps: Student, look: Callable[[int], Any]) -> None:
     """After a job's first step its slot holds x0 re-noised with its own next noise. `look(slot)` reads the device."""
     first, second = easel.still("ink", seed=4, of=two_steps)
     engine.tick([first])

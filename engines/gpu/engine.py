@@ -45,7 +45,7 @@ class Ticket:
     lane: Lane
 
 
-class TensorRtEngine:
+class GpuEngine:
     """The engine protocol over loaded networks; `opening.open_engine` makes one with everything it needs.
 
     Takes over `cuda` and `networks`, and closes them. Raises EngineError if a network is not this student's, and

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
+from engines.gpu.cuda import ALIGNMENT
+from engines.gpu.layout import LANES, Block, Layout
 from engines.student import Student
-from engines.tensorrt.cuda import ALIGNMENT
-from engines.tensorrt.layout import LANES, Block, Layout
 
 
 def test_fields_lie_apart_and_aligned() -> None:

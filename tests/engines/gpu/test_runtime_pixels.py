@@ -10,11 +10,11 @@ import pytest
 from numpy.typing import NDArray
 
 from engines.engine import Engine, Row
+from engines.gpu.engine import GpuEngine
 from engines.student import Student
-from engines.tensorrt.engine import TensorRtEngine
-from tests.engines.tensorrt.double import CudaDouble
-from tests.engines.tensorrt.suite import image
-from tests.engines.tensorrt.toy import Arrays, Function, ToyNetwork, ToyNetworks, tokens_of
+from tests.engines.gpu.double import CudaDouble
+from tests.engines.gpu.suite import image
+from tests.engines.gpu.toy import Arrays, Function, ToyNetwork, ToyNetworks, tokens_of
 
 
 class Graphs(ToyNetworks):
@@ -43,13 +43,13 @@ def _compiled(folder: Path | None, graph: str, size: int) -> Function:
 
 
 @pytest.fixture(scope="module")
-def engine(student: Student) -> TensorRtEngine:
+def engine(student: Student) -> GpuEngine:
     double = CudaDouble()
-    return TensorRtEngine(student, (1, 3), Graphs(double, student), double, tokens_of(student))
+    return GpuEngine(student, (1, 3), Graphs(double, student), double, tokens_of(student))
 
 
 def test_the_pixels_of_the_engine_on_the_cpu(
-    engine: TensorRtEngine,
+    engine: GpuEngine,
     get_engine: Callable[[str], Engine],
     two_steps: Student,
     picture: Callable[[int], NDArray[np.uint8]],

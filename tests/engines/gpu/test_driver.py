@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from engines.engine import EngineError
-from engines.tensorrt.cuda import CudaError, OutOfDeviceMemory
-from engines.tensorrt.driver import Driver, compile_for
+from engines.gpu.cuda import CudaError, OutOfDeviceMemory
+from engines.gpu.driver import Driver, compile_for
 
 
 class Result(int):

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from engines.tensorrt.cuda import Argument, CudaError, bytes_of
-from engines.tensorrt.driver import compile_for
-from engines.tensorrt.kernels import SOURCE
-from tests.engines.tensorrt.double import CudaDouble
-from tests.engines.tensorrt.stub import find_nvrtc, kernels_on_host
+from engines.gpu.cuda import Argument, CudaError, bytes_of
+from engines.gpu.driver import compile_for
+from engines.gpu.kernels import SOURCE
+from tests.engines.gpu.double import CudaDouble
+from tests.engines.gpu.stub import find_nvrtc, kernels_on_host
 from tests.gpu.standin import SOURCE as STAND_IN
 
 Arrays = dict[str, NDArray[Any]]

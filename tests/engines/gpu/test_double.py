@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from engines.tensorrt.cuda import OutOfDeviceMemory
-from tests.engines.tensorrt.double import CudaDouble, Wrong
+from engines.gpu.cuda import OutOfDeviceMemory
+from tests.engines.gpu.double import CudaDouble, Wrong
 
 
 @pytest.fixture

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 
 from engines.engine import Painted, Row
-from engines.tensorrt.buffers import Buffers
-from engines.tensorrt.cuda import Event, Stream
-from engines.tensorrt.engine import Ticket
-from engines.tensorrt.layout import Layout
-from tests.engines.tensorrt.double import CudaDouble, Wrong
-from tests.engines.tensorrt.studio import Studio, small
-from tests.engines.tensorrt.suite import image
+from engines.gpu.buffers import Buffers
+from engines.gpu.cuda import Event, Stream
+from engines.gpu.engine import Ticket
+from engines.gpu.layout import Layout
+from tests.engines.gpu.double import CudaDouble, Wrong
+from tests.engines.gpu.studio import Studio, small
+from tests.engines.gpu.suite import image
 
 
 def overlapped(studio: Studio, ticks: list[list[Row]]) -> list[list[Painted]]:

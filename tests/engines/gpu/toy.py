@@ -13,11 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.engine import EngineError
+from engines.gpu.cuda import Address, Stream
+from engines.gpu.network import Tensor
 from engines.student import Student
-from engines.tensorrt.cuda import Address, Stream
-from engines.tensorrt.network import Tensor
 from engines.tokens import Tokens
-from tests.engines.tensorrt.double import CudaDouble, Reach
+from tests.engines.gpu.double import CudaDouble, Reach
 
 Arrays = dict[str, NDArray[Any]]
 Function = Callable[[Arrays], Arrays]

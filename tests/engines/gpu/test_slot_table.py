@@ -1,6 +1,6 @@
 import pytest
 
-from engines.tensorrt.slots import SlotTable
+from engines.gpu.slots import SlotTable
 
 
 def test_a_job_keeps_its_slot() -> None:

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from engines.tensorrt.cuda import CudaError
-from engines.tensorrt.driver import compile_for
+from engines.gpu.cuda import CudaError
+from engines.gpu.driver import compile_for
 
 HERE = Path(__file__).parent
-KERNELS = HERE.parents[2] / "engines/tensorrt/kernels.cu"
+KERNELS = HERE.parents[2] / "engines/gpu/kernels.cu"
 STAND_INS = HERE.parents[1] / "gpu/standin.cu"
 NAMES = ("open_rows", "close_rows", "toy_text", "toy_encode", "toy_denoise", "toy_decode", "toil", "add")
 

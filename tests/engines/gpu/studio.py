@@ -7,10 +7,10 @@ from numpy.typing import NDArray
 
 from engines.contract import Contract
 from engines.engine import Pixels, Row
+from engines.gpu.engine import GpuEngine
 from engines.student import Guidance, Student, load_student
-from engines.tensorrt.engine import TensorRtEngine
-from tests.engines.tensorrt.double import CudaDouble
-from tests.engines.tensorrt.toy import ToyNetworks, tokens_of
+from tests.engines.gpu.double import CudaDouble
+from tests.engines.gpu.toy import ToyNetworks, tokens_of
 
 SIZES = (1, 2, 4)
 
@@ -43,7 +43,7 @@ class Studio:
 
     def __post_init__(self) -> None:
         self.networks = ToyNetworks(self.double, self.student)
-        self.engine = TensorRtEngine(self.student, self.sizes, self.networks, self.double, tokens_of(self.student))
+        self.engine = GpuEngine(self.student, self.sizes, self.networks, self.double, tokens_of(self.student))
         rng = np.random.default_rng(5)
         self.prompt: NDArray[np.float32] = rng.standard_normal(self.student.text_shape, dtype=np.float32)
 

@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 
 from engines.engine import EngineError, Row
+from engines.gpu.cuda import CudaError, OutOfDeviceMemory, Stream
+from engines.gpu.engine import GpuEngine
+from engines.gpu.network import Tensor
 from engines.student import Student, load_student
-from engines.tensorrt.cuda import CudaError, OutOfDeviceMemory, Stream
-from engines.tensorrt.engine import TensorRtEngine
-from engines.tensorrt.network import Tensor
-from tests.engines.tensorrt.double import CudaDouble
-from tests.engines.tensorrt.studio import Studio, small
-from tests.engines.tensorrt.suite import image
-from tests.engines.tensorrt.toy import ToyNetwork, ToyNetworks, tokens_of
+from tests.engines.gpu.double import CudaDouble
+from tests.engines.gpu.studio import Studio, small
+from tests.engines.gpu.suite import image
+from tests.engines.gpu.toy import ToyNetwork, ToyNetworks, tokens_of
 
 # waiting --------------------------------------------------------------------------------------------------------------
 
@@ -371,13 +371,13 @@ _F = np.dtype(np.float32)
 def test_a_network_of_another_student(networks: ToyNetworks, said: str) -> None:
     """A network that is not this student's is refused, naming the tensor that differs."""
     with pytest.raises(EngineError, match=said):
-        TensorRtEngine(small(), (1, 2), networks, networks.double, tokens_of(small()))
+        GpuEngine(small(), (1, 2), networks, networks.double, tokens_of(small()))
 
 
 def test_a_network_without_re_noising() -> None:
     """A denoiser whose own re-noising was left out at export will do."""
     networks = _other("denoise", alpha_next=None, sigma_next=None, noise_next=None, x_next=None)
-    engine = TensorRtEngine(small(), (1, 2), networks, networks.double, tokens_of(small()))
+    engine = GpuEngine(small(), (1, 2), networks, networks.double, tokens_of(small()))
     usual = Studio()
     for row in usual.still(seed=1, steps=2):
         painted, expected = engine.tick([row])[0], usual.engine.tick([row])[0]
@@ -401,7 +401,7 @@ def test_students_of_every_architecture(name: str) -> None:
     student: Student = replace(load_student(name), graphs=load_student("embedded").graphs)
     double = CudaDouble(4 << 30)
     networks = ToyNetworks(double, student, tokens=24)
-    engine = TensorRtEngine(student, (1,), networks, double, tokens_of(student))
+    engine = GpuEngine(student, (1,), networks, double, tokens_of(student))
     steps = student.contract.still()
     prompt = np.zeros(student.text_shape, np.float32)
     for i, step in enumerate(steps):

@@ -1,7 +1,7 @@
 import numpy as np
 
+from engines.gpu.noises import NoiseTable
 from engines.noise import noise
-from engines.tensorrt.noises import NoiseTable
 
 SHAPE = (2, 3)
 

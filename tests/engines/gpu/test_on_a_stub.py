@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.engines.tensorrt.stub import find_nvrtc, stub_driver
+from tests.engines.gpu.stub import find_nvrtc, stub_driver
 from tests.gpu.test_driver_on_a_device import SOURCE
 
 ROOT = Path(__file__).parents[3]
@@ -37,17 +37,17 @@ def test_the_gpus_tests(environment: dict[str, str]) -> None:
 
 _LEAKS = """
 import ctypes, json
-from engines.tensorrt.driver import Driver
-from engines.tensorrt.engine import TensorRtEngine
-from tests.engines.tensorrt.studio import Studio
-from tests.engines.tensorrt.toy import tokens_of
+from engines.gpu.driver import Driver
+from engines.gpu.engine import GpuEngine
+from tests.engines.gpu.studio import Studio
+from tests.engines.gpu.toy import tokens_of
 from tests.gpu.standin import StandIns
 studio, stub = Studio(), ctypes.CDLL("libcuda.so.1")
 stub.stub_live.restype = stub.stub_allocated.restype = ctypes.c_long
 said = []
 for _ in range(2):
     driver = Driver()
-    engine = TensorRtEngine(studio.student, (1, 2), StandIns(driver, studio.student), driver, tokens_of(studio.student))
+    engine = GpuEngine(studio.student, (1, 2), StandIns(driver, studio.student), driver, tokens_of(studio.student))
     engine.warm_up()
     said.append([stub.stub_live() > 50, stub.stub_allocated() > 500_000])
     engine.close()

@@ -9,8 +9,8 @@ import torch
 from engines.contract import Contract
 from engines.engine import Engine, EngineError, Painted, Pixels, Row
 from engines.openvino_engine import OpenVinoEngine
+from engines.pytorch.reference import TorchEngine
 from engines.student import Student, load_student
-from engines.torch_engine import TorchEngine
 
 PROMPT = "a red heart on a cyan background, comic"
 
