@@ -1,8 +1,10 @@
 """Ticks as graphs: everything that the device does for one kind of tick, recorded once and launched by one call."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from typing import Any
 
 from ..engine import EngineError
 from .cuda import Cuda, Graph, Stream
@@ -27,12 +29,18 @@ class Kind:
 class Graphs:
     """The graphs of an engine's ticks, by kind: there are few, and each is captured when it is first needed.
 
-    A network's first run is never captured, since TensorRT gets ready in it. A kind that cannot be captured is run call
-    by call, which is slower and said once.
+    A network's first run is never captured, since its library gets ready in it. `around` is entered for each capture. A
+    kind that cannot be captured is run call by call, which is slower and said once.
     """
 
-    def __init__(self, cuda: Cuda, networks: Mapping[str, Mapping[int, Network]], kernels: Kernels) -> None:
-        self._cuda, self._networks, self._kernels = cuda, networks, kernels
+    def __init__(
+        self,
+        cuda: Cuda,
+        networks: Mapping[str, Mapping[int, Network]],
+        kernels: Kernels,
+        around: Callable[[], AbstractContextManager[Any]],
+    ) -> None:
+        self._cuda, self._networks, self._kernels, self._around = cuda, networks, kernels, around
         self._capturing = cuda.stream()  # its own, so that a capture that fails harms no other
         self._graphs: dict[Kind, Graph | None] = {}
         self._run: set[tuple[str, int]] = set()
@@ -57,7 +65,8 @@ class Graphs:
         if not _parts(kind) <= self._run:
             return None
         try:
-            self._graphs[kind] = self._cuda.capture(self._capturing, lambda: self._enqueue(kind, self._capturing))
+            with self._around():
+                self._graphs[kind] = self._cuda.capture(self._capturing, lambda: self._enqueue(kind, self._capturing))
         except EngineError as error:
             log.warning("ticks of %d rows run without a CUDA graph, and so more slowly: %s", kind.size, error)
             self._graphs[kind] = None

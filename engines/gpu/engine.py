@@ -65,7 +65,7 @@ class GpuEngine:
         self._buffers = Buffers(cuda, layout)
         self._bind(loaded, scratch)
         self._staging = Staging(layout, self.batch_sizes)
-        self._graphs = Graphs(cuda, loaded, Kernels(cuda, self._buffers))
+        self._graphs = Graphs(cuda, loaded, Kernels(cuda, self._buffers), networks.capturing)
         self._free = list(self._buffers.lanes)
         self._closed = False
 

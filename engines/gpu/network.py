@@ -1,6 +1,7 @@
 """A student's graphs as the runtime sees them: something that runs on a stream, between addresses given once."""
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -54,6 +55,10 @@ class Networks(Protocol):
 
     def load(self, graph: str, size: int) -> Network:
         """The graph ("text", "encode", "denoise" or "decode") at a compiled size. Raises EngineError."""
+        ...
+
+    def capturing(self) -> AbstractContextManager[Any]:
+        """Entered around each capture: for a library that allocates as it runs, and must not give that memory to others."""
         ...
 
     def settled(self) -> None:

@@ -1,12 +1,13 @@
 """The networks of a build, by TensorRT: plans to execution contexts, one for each graph and compiled size.
 
 Both flavours have the same classes. TensorRT-RTX compiles kernels on the device when a context first runs; what it
-compiled is kept in a file beside the plans, so that the next start is quick.
+compiled is kept in a file, so that the next start is quick.
 """
 
 import logging
 import re
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,10 @@ Refit = Callable[[Any, str], None]
 
 
 class Plans:
-    """A build's four plans on a device. `refit` is for stripped plans. Raises EngineError naming what does not fit."""
+    """A build's four plans on a device. Raises EngineError naming what does not fit.
+
+    `refit` is for stripped plans; `compiled` is the folder for what the device compiles, which is else kept by the plans.
+    """
 
     def __init__(
         self,
@@ -36,12 +40,13 @@ class Plans:
         batch_sizes: tuple[int, ...],
         precision: str,
         refit: Refit | None = None,
+        compiled: Path | None = None,
     ) -> None:
         self.backend, self.precision = flavour.name, precision
         self._flavour, self._logger, self._folder, self._sizes = flavour, logger, folder, tuple(sorted(batch_sizes))
         self._stream, self._ready, self._cuda = cuda.stream(), cuda.event(), cuda
         kept = re.sub(r"[^A-Za-z0-9]+", "-", cuda.name)
-        self._compiled = {graph: folder / f"{graph}-{kept}.compiled" for graph in GRAPHS}
+        self._compiled = {graph: (compiled or folder) / f"{graph}-{kept}.compiled" for graph in GRAPHS}
         self._caches: dict[str, Any] = {}
         self._contexts: list[Context] = []
         self._engines: dict[str, Any] = {}
@@ -67,6 +72,9 @@ class Plans:
         made = Context(f"the {graph} network for {size} rows", engine, context, size, self._error)
         self._contexts.append(made)
         return made
+
+    def capturing(self) -> AbstractContextManager[None]:
+        return nullcontext()  # all memory is ours
 
     def settled(self) -> None:
         for graph, cache in self._caches.items():

@@ -1,6 +1,7 @@
 """Networks of a few kernels behind the runtime's own interface, so that all but TensorRT itself can be seen on a device."""
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -66,6 +67,9 @@ class StandIns:
         if f"toy_{graph}" not in self._kernels:
             raise EngineError(f"no graph {graph}")
         return StandIn(self._cuda, self._kernels, self._student, graph, size, self._turns)
+
+    def capturing(self) -> AbstractContextManager[None]:
+        return nullcontext()
 
     def settled(self) -> None:
         pass

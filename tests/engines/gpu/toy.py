@@ -4,7 +4,8 @@ What they paint is a field of colours that the prompt chooses, the source image 
 share of the noise. Every input of the real graphs counts, so one that is bound to the wrong place shows.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -133,6 +134,7 @@ class ToyNetworks:
         self.double, self.student, self.tokens = double, student, tokens
         self.loaded: dict[tuple[str, int], ToyNetwork] = {}
         self.was_settled = self.closed = False
+        self.entered = 0  # how often a capture was announced
 
     def load(self, graph: str, size: int) -> ToyNetwork:
         functions: dict[str, Function] = {
@@ -144,6 +146,13 @@ class ToyNetworks:
         taken = tensors(self.student, graph, size, self.tokens)
         self.loaded[graph, size] = ToyNetwork(f"{graph} of {size}", taken, functions[graph], self.double)
         return self.loaded[graph, size]
+
+    @contextmanager
+    def capturing(self) -> Iterator[None]:
+        assert not self.double.capturing, "too late for the library to get ready"
+        self.entered += 1
+        yield
+        assert not self.double.capturing, "too early for the library to go on"
 
     def settled(self) -> None:
         self.was_settled = True
