@@ -6,7 +6,7 @@ in order; between them the job's latents stay in the engine, in a slot that `tic
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,6 +51,10 @@ class EngineError(RuntimeError):
     """The engine could not do what it was asked; the text says what and what to do."""
 
 
+class EngineLost(EngineError):
+    """Nothing that this engine does will work any more, in this process."""
+
+
 class Engine(Protocol):
     """Runs one student on one device."""
 
@@ -91,3 +95,23 @@ class Engine(Protocol):
         ...
 
     def close(self) -> None: ...
+
+
+@runtime_checkable
+class Pipelined(Engine, Protocol):
+    """An engine whose device works while the host prepares the next tick and sends off the last one.
+
+    Two ticks at most are between `begin` and `finish`, and they are finished in the order begun. A job's next row may be
+    begun before its last one is finished; if that one turns out to have failed, what the next one gives means nothing.
+    """
+
+    def begin(self, rows: Sequence[Row]) -> Any:
+        """Give a tick to the device and return its ticket, for `finish`. The rows' arrays are the caller's again.
+
+        Raises EngineError if the tick could not be begun; then it has not happened.
+        """
+        ...
+
+    def finish(self, ticket: Any) -> list[Painted]:
+        """Wait for a tick: what `tick` would have given for its rows. Raises EngineError when the whole tick failed."""
+        ...

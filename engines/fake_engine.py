@@ -2,7 +2,7 @@
 
 For tests and load tests. Its picture is a colour field that the prompt and the seed choose, mixed with the source image
 as noise is at the start. Faults are asked for in the prompt: `fake:error` fails that row, `fake:nan` gives that row a
-NaN, `fake:crash` fails every tick it is part of.
+NaN, `fake:crash` fails every tick it is part of. (`fake:refuse` means something to `FakeDevice` only.)
 """
 
 import hashlib
@@ -16,7 +16,7 @@ from .engine import Conditioning, EngineError, Painted, Row
 from .slots import Slots
 from .student import Student
 
-_FAULTS = {"fake:error": 1.0, "fake:nan": 2.0, "fake:crash": 3.0}
+_FAULTS = {"fake:error": 1.0, "fake:nan": 2.0, "fake:crash": 3.0, "fake:refuse": 4.0}
 _FAULT = 0
 """Where in the conditioning a fault is written; the colours follow."""
 
@@ -48,12 +48,8 @@ class FakeEngine:
         return conditioning
 
     def tick(self, rows: Sequence[Row]) -> list[Painted]:
-        if len(rows) > self.batch_sizes[-1]:
-            raise EngineError(f"{len(rows)} rows in a tick; this engine takes {self.batch_sizes[-1]}")
-        if any(row.conditioning[0, _FAULT] == _FAULTS["fake:crash"] for row in rows):
-            raise EngineError("the fake engine was asked to crash")
-        size = next(s for s in self.batch_sizes if s >= len(rows))
-        if pause := self._tick_seconds + size * self._row_seconds:
+        self._check(rows, "fake:crash")
+        if pause := self._pause(rows):
             time.sleep(pause)
         return [self._paint(row) for row in rows]
 
@@ -62,6 +58,17 @@ class FakeEngine:
 
     def close(self) -> None:
         pass
+
+    def _check(self, rows: Sequence[Row], fault: str) -> None:
+        """Raises EngineError if the rows are too many, or one asks for this fault of whole ticks."""
+        if len(rows) > self.batch_sizes[-1]:
+            raise EngineError(f"{len(rows)} rows in a tick; this engine takes {self.batch_sizes[-1]}")
+        if any(row.conditioning[0, _FAULT] == _FAULTS[fault] for row in rows):
+            raise EngineError(f"the fake engine was asked to {fault.removeprefix('fake:')}")
+
+    def _pause(self, rows: Sequence[Row]) -> float:
+        """Seconds that a tick of these rows takes."""
+        return self._tick_seconds + next(s for s in self.batch_sizes if s >= len(rows)) * self._row_seconds
 
     def _paint(self, row: Row) -> Painted:
         if row.conditioning[0, _FAULT] == _FAULTS["fake:error"]:

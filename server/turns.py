@@ -15,6 +15,10 @@ class Turns:
         self._waiting: deque[threading.Event] = deque()
 
     def __enter__(self) -> None:
+        self.take()
+
+    def take(self) -> None:
+        """Wait for the turn."""
         with self._lock:
             if not self._busy:
                 self._busy = True
@@ -23,7 +27,16 @@ class Turns:
             self._waiting.append(mine)
         mine.wait()
 
+    @property
+    def contended(self) -> bool:
+        """Whether somebody waits for whoever is inside."""
+        return bool(self._waiting)
+
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.leave()
+
+    def leave(self) -> None:
+        """Pass the turn on."""
         with self._lock:
             if self._waiting:
                 self._waiting.popleft().set()

@@ -1,5 +1,7 @@
 """The one thread that owns an engine: take rows, tick, deliver. While it ticks, the next tick's images are decoded.
 
+With an engine whose ticks may overlap, the next one is begun just before the last is done, so that the device never waits.
+
 Three kinds of thread meet here. *Intake* moves jobs from the queue to the batcher and starts decoding those that will
 be in the next tick (a prefetch of one). The *engine* thread runs ticks. A bounded *pool* decodes and encodes.
 """
@@ -7,12 +9,12 @@ be in the next tick (a prefetch of one). The *engine* thread runs ticks. A bound
 import logging
 import threading
 import time
-from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
-from engines.contract import Step, UnsupportedStrength
-from engines.engine import Engine, EngineError, Painted, Pixels, Row
+from engines.contract import UnsupportedStrength
+from engines.engine import Engine, EngineError, EngineLost, Pixels, Row
 
 from . import codec
 from .batcher import Batcher, best_size
@@ -21,6 +23,8 @@ from .logs import Seldom, fields
 from .metrics import StudentMetrics
 from .prompts import Prompts
 from .queue import JobQueue
+from .task import Task, Watched
+from .ticking import Ticking
 from .tracing import NO_TRACER, Tracer
 from .turns import Device
 from .types import Job, Outcome, Result, Timings
@@ -33,23 +37,6 @@ _IDLE = 0.25
 """Seconds between two looks at whether to stop."""
 _FAILING_STREAM = 10.0
 """Seconds between two lines on live frames that fail: a stream of them could fail thirty times a second."""
-
-
-@dataclass(slots=True, eq=False)
-class _Task:
-    """A job on its way through ticks."""
-
-    job: Job
-    steps: tuple[Step, ...]
-    decoding: "Future[tuple[Pixels, float]] | None"
-    image: Pixels | None = None
-    index: int = 0
-    rows: int = 0
-    timings: Timings = field(default_factory=Timings)
-    share: float = 0.0  # seconds of its ticks that are its own: of each tick an equal part
-
-    def decoded(self) -> bool:
-        return self.decoding is None or self.decoding.done()
 
 
 class Worker:
@@ -81,8 +68,10 @@ class Worker:
         self._failing_stream = Seldom(_FAILING_STREAM)
         self._batcher = Batcher(queue.wanted)
         self._changed = threading.Condition()  # guards the batcher, _prepared and _stopping
-        self._prepared: list[_Task] = []
-        self._begun: list[_Task] = []  # jobs between two steps; the engine thread's own
+        self._prepared: list[Task] = []
+        self._begun: list[Task] = []  # jobs whose next step is not their first; the engine thread's own, like the next one
+        self._boarding: list[Task] = []  # those of the tick that is being begun
+        self._flying: deque[list[tuple[Task, Row]]] = deque()  # ticks under way
         self._stopping = False
         self._costs: dict[int, float] = {1: 1.0}
         self._intake_thread = threading.Thread(target=self._intake, name="intake")
@@ -137,7 +126,7 @@ class Worker:
             if not picked.run:
                 return
 
-    def _prepare(self, job: Job) -> _Task | None:
+    def _prepare(self, job: Job) -> Task | None:
         contract = self._engine.student.contract
         try:
             steps = contract.still() if job.image is None else contract.repaint(job.strength)
@@ -145,10 +134,10 @@ class Worker:
             self._answer(job, Outcome.REFUSED, "unsupported_strength", str(error))
             return None
         if job.image is None:
-            return _Task(job, steps, None)
+            return Task(job, steps, None)
         decoding = self._pool.submit(self._decode, job.image)
         decoding.add_done_callback(self._wake)
-        return _Task(job, steps, decoding)
+        return Task(job, steps, decoding)
 
     def _wake(self, _: object) -> None:
         with self._changed:
@@ -163,7 +152,6 @@ class Worker:
     # the engine's thread -----------------------------------------------------------------------------------------
 
     def _run(self) -> None:
-        tasks: list[_Task] = []
         try:
             with self._device.starting:
                 self._engine = self._make_engine(self._say)
@@ -172,15 +160,13 @@ class Worker:
                     self._costs = self._engine.warm_up()
             self._announce(self._engine)
             self.state = "ready"
-            while tasks := self._next_tick():
-                with self._device.ticking:
-                    if alive := [task for task in tasks if self._await_image(task)]:
-                        self._tick(alive)
+            with Ticking(self._engine, self._costs, self._device.ticking, self._attempt_failed) as ticking:
+                self._tick_on(ticking)
             self.state = "stopped"
         except Exception as error:
             self._fail(error)
         self._intake_thread.join()  # or a job on its way from the queue to the batcher would be left behind
-        self._abandon(tasks)
+        self._abandon()
         if self.state == "stopped":
             self._engine.close()
 
@@ -203,25 +189,50 @@ class Worker:
             "ready: %s on %s, %s (%s), ticks of %s", engine.student.name, engine.device, engine.backend, engine.precision, costs
         )
 
-    def _next_tick(self) -> list[_Task]:
-        """The tasks of the next tick; empty when it is time to stop. One that is still being decoded delays no other."""
+    def _tick_on(self, ticking: Ticking) -> None:
+        """Begin ticks and finish them until it is time to stop."""
+        while True:
+            tasks = self._next_tick(ticking) if ticking.room else []
+            if tasks and self._begin(ticking, tasks) and ticking.room:
+                continue
+            if ticking.under_way:
+                self._take(ticking)
+            ticking.pass_on()
+            if self._stopping and not ticking.under_way:
+                return
+
+    def _next_tick(self, ticking: Ticking) -> list[Task]:
+        """The tasks of the next tick; one that is still being decoded delays no other.
+
+        Empty when it is time to stop, or to look after the tick that is under way.
+        """
         with self._changed:
-            self._changed.wait_for(lambda: self._begun or self._stopping or any(task.decoded() for task in self._prepared))
+            if ticking.under_way:
+                self._changed.wait_for(
+                    lambda: self._stopping or len(self._able()) >= max(self._costs), ticking.due() - time.perf_counter()
+                )
+            else:
+                self._changed.wait_for(lambda: self._stopping or self._able())
             if self._stopping:
                 return []
-            able = self._begun + [task for task in self._prepared if task.decoded()]
+            able = self._able()
             tasks = able[: best_size(len(able), self._costs)]
             self._begun = [task for task in self._begun if task not in tasks]
             self._prepared = [task for task in self._prepared if task not in tasks]
             self._prefetch()
             return tasks
 
-    def _await_image(self, task: _Task) -> bool:
+    def _able(self) -> list[Task]:
+        """What could be in a tick now. Call with the lock held."""
+        return self._begun + [task for task in self._prepared if task.decoded()]
+
+    def _await_image(self, task: Task) -> bool:
         """Take the decoded image; False, and the job answered, if there is none or nobody wants it any more."""
         job = task.job
         # between two steps it is too late to be late: what was spent would be lost
         if not self._queue.wanted(job.id) or (not task.index and job.deadline < time.time()):
             self._engine.forget(job.id)
+            task.over = True
             self._answer(job, Outcome.DROPPED_LATE, "late", "the image was not needed in time any more")
             return False
         if task.decoding is None:
@@ -237,45 +248,71 @@ class Worker:
         task.timings = Timings(decode=seconds)
         return True
 
-    def _tick(self, tasks: list[_Task]) -> None:
-        now, began = time.time(), time.perf_counter()
-        name, jobs = self._engine.student.name, [task.job for task in tasks]
-        with self._ledger.tick(name, [job.owner for job in jobs]) as tick, self._tracer.tick(name, jobs):
-            painted = self._paint(tasks)
-            tick.images = sum(result.image is not None for result in painted)
-        seconds = time.perf_counter() - began
-        self._metrics.tick(seconds, len(tasks))
-        for task, result in zip(tasks, painted, strict=True):
-            before = task.timings
-            wait = before.wait if task.index else max(0.0, now - task.job.created - before.decode)
-            task.timings = Timings(wait=wait, decode=before.decode, engine=before.engine + seconds)
-            task.rows = len(tasks)
-            task.share += seconds / len(tasks)
+    def _begin(self, ticking: Ticking, tasks: list[Task]) -> bool:
+        """Begin a tick of those that still can be painted; False if there is none."""
+        self._boarding = tasks
+        ticking.take_turn()
+        flying = [(task, row) for task in tasks if self._await_image(task) and (row := self._row(task)) is not None]
+        if flying:
+            self._flying.append(flying)
+        self._boarding = []
+        if not flying:
+            return False
+        jobs = [task.job for task, _ in flying]
+        watch = Watched(self._engine.student.name, jobs, self._ledger, self._tracer)
+        ticking.begin([row for _, row in flying], watch)
+        for task, row in flying:
             task.image = None
+            task.index += 1
+            if not row.last:
+                self._begun.append(task)
+        return True
+
+    def _take(self, ticking: Ticking) -> None:
+        """Finish the tick that was begun first, and pass on what it gave."""
+        done = ticking.finish()
+        flown = self._flying.popleft()
+        self._metrics.tick(done.seconds, len(flown))
+        for (task, row), result in zip(flown, done.painted, strict=True):
+            if task.over:  # an earlier step failed, or nobody waits any more: what it left in its slot goes, too
+                self._engine.forget(task.job.id)
+                continue
+            before = task.timings
+            wait = before.wait if row.index else max(0.0, done.started - task.job.created - before.decode)
+            task.timings = Timings(wait=wait, decode=before.decode, engine=before.engine + done.seconds)
+            task.rows = len(flown)
+            task.share += done.seconds / len(flown)
             if result.error is not None:
-                self._fail_job(task.job, "engine_error", result.error)
+                self._fail_task(task, result.error)
             elif result.image is not None:
                 self._pool.submit(self._finish, task, result.image)
-            else:
-                task.index += 1
-                self._begun.append(task)
 
-    def _paint(self, tasks: list[_Task]) -> list[Painted]:
-        """Tick; if a tick of several fails, each alone, so that one job's fault is its own."""
-        try:
-            return self._engine.tick([self._row(task) for task in tasks])
-        except Exception as error:
-            self._metrics.tick_failed()
-            if len(tasks) == 1:
-                if not isinstance(error, EngineError):  # whose text says it all
-                    log.exception("a tick failed", extra=fields(request=tasks[0].job.request))
-                return [Painted(error=f"the engine failed on this image: {error}")]
-            return [self._paint([task])[0] for task in tasks]
+    def _fail_task(self, task: Task, why: str) -> None:
+        task.over = True
+        self._begun = [other for other in self._begun if other is not task]
+        self._fail_job(task.job, "engine_error", why)
 
-    def _row(self, task: _Task) -> Row:
+    def _attempt_failed(self, error: Exception, rows: Sequence[Row]) -> None:
+        self._metrics.tick_failed()
+        if len(rows) == 1 and not isinstance(error, EngineError):  # whose text says it all
+            request = next((task.job.request for flown in self._flying for task, row in flown if row.job == rows[0].job), "")
+            log.error("a tick failed", exc_info=error, extra=fields(request=request))
+
+    def _row(self, task: Task) -> Row | None:
+        """The task's next step; None, and the job answered, if its prompt cannot be encoded."""
         job = task.job
+        try:
+            conditioning = self._prompts.conditioning(job.prompt)
+        except EngineLost:
+            raise
+        except Exception as error:
+            self._attempt_failed(error, [])
+            if not isinstance(error, EngineError):
+                log.error("a prompt could not be encoded", exc_info=error, extra=fields(request=job.request))
+            self._engine.forget(job.id)
+            self._fail_task(task, f"the engine failed on this prompt: {error}")
+            return None
         last = task.index == len(task.steps) - 1
-        conditioning = self._prompts.conditioning(job.prompt)
         return Row(job.id, task.index, task.steps[task.index], last, conditioning, job.seed, task.image, self._told(job))
 
     def _told(self, job: Job) -> float:
@@ -287,7 +324,7 @@ class Worker:
 
     # answers -----------------------------------------------------------------------------------------------------
 
-    def _finish(self, task: _Task, pixels: Pixels) -> None:
+    def _finish(self, task: Task, pixels: Pixels) -> None:
         began = time.perf_counter()
         job, timings = task.job, task.timings
         try:
@@ -315,10 +352,12 @@ class Worker:
         self._metrics.result(job.api, result, time.time() - job.created)
         self._queue.deliver(result)
 
-    def _abandon(self, broken_off: list[_Task]) -> None:
-        """Answer everything that will not be painted any more; `broken_off` is the tick that did not end."""
+    def _abandon(self) -> None:
+        """Answer everything that will not be painted any more."""
         with self._changed:
-            waiting = [task.job for task in (*broken_off, *self._begun, *self._prepared)]
+            flying = [task for flown in self._flying for task, _ in flown]
+            tasks = dict.fromkeys((*flying, *self._boarding, *self._begun, *self._prepared))
+            waiting = [task.job for task in tasks if not task.over]
             waiting += self._batcher.pick(len(self._batcher), 0.0).run
             self._prepared.clear()
         waiting += self._queue.take(0.0)

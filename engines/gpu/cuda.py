@@ -11,7 +11,7 @@ from typing import Any, NewType, Protocol, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from ..engine import EngineError
+from ..engine import EngineError, EngineLost
 
 Address: TypeAlias = int
 """Of a byte of device memory."""
@@ -37,6 +37,10 @@ class CudaError(EngineError):
 
 class OutOfDeviceMemory(CudaError):
     """There is not as much device memory as was asked for."""
+
+
+class DeviceLost(CudaError, EngineLost):
+    """The device does nothing more for this process."""
 
 
 class Cuda(Protocol):

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from .cuda import Address, Argument, Bytes, CudaError, Event, Graph, Kernel, OutOfDeviceMemory, Stream
+from .cuda import Address, Argument, Bytes, CudaError, DeviceLost, Event, Graph, Kernel, OutOfDeviceMemory, Stream
 
 log = logging.getLogger(__name__)
 
@@ -209,4 +209,5 @@ def _driver() -> Any:
 def _error(call: str, name: str) -> CudaError:
     if name == _OUT_OF_MEMORY:
         return OutOfDeviceMemory(f"out of device memory ({call}): ask for smaller ticks, or free the device of other work")
-    return CudaError(f"{_REMEDIES.get(name, 'see nvidia-smi, and the documentation of the CUDA driver')} ({call}: {name})")
+    kind = DeviceLost if _LOST in _REMEDIES.get(name, "") else CudaError
+    return kind(f"{_REMEDIES.get(name, 'see nvidia-smi, and the documentation of the CUDA driver')} ({call}: {name})")

@@ -17,7 +17,7 @@ from ..student import Student
 from ..tokens import Tokens
 from .buffers import Buffers, Lane
 from .capture import Graphs, Kind
-from .cuda import Cuda, OutOfDeviceMemory
+from .cuda import Cuda, DeviceLost, OutOfDeviceMemory
 from .fitting import check_network
 from .kernels import Kernels
 from .layout import LANES, Layout
@@ -189,6 +189,7 @@ class GpuEngine:
             self._cuda.drain()  # or what did begin would still read and write the lane
         except EngineError as lost:
             log.error("the device does not answer any more: %s", lost)
+            error = lost if isinstance(lost, DeviceLost) else error
         self._staging.noises.clear()  # some may not have arrived
         for job in staged.opened:
             self.forget(job)
@@ -198,9 +199,10 @@ class GpuEngine:
                     self.forget(row.job)
         self._free.append(lane)
         said = f"a tick of {len(rows)} rows failed: {error}"
-        if isinstance(error, OutOfDeviceMemory):
-            return OutOfDeviceMemory(said)
-        return EngineError(said) if isinstance(error, EngineError) else error
+        for kind in (OutOfDeviceMemory, DeviceLost, EngineError):
+            if isinstance(error, kind):
+                return kind(said)
+        return error
 
     # getting ready ---------------------------------------------------------------------------------------------------
 

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from engines.engine import Engine, EngineError, Painted, Row
+from engines.fake_device import FakeDevice, FakeTicket
 from engines.fake_engine import FakeEngine
 from engines.student import Student
 from server import codec
@@ -47,6 +48,40 @@ class GatedEngine(FakeEngine):
         self.closed = True
 
 
+class GatedDevice(FakeDevice):
+    """The same with a device: the gate is where its ticks are waited for."""
+
+    def __init__(self, student: Student, batch_sizes: tuple[int, ...]) -> None:
+        super().__init__(student, batch_sizes)
+        self.gate, self.ticking = threading.Event(), threading.Event()
+        self.gate.set()
+        self.ticks: list[list[Row]] = []
+        self.closed = False
+
+    def begin(self, rows: Sequence[Row]) -> FakeTicket:
+        self.ticks.append(list(rows))
+        return super().begin(rows)
+
+    def finish(self, ticket: FakeTicket) -> list[Painted]:
+        self.ticking.set()
+        assert self.gate.wait(PATIENCE)
+        return super().finish(ticket)
+
+    def close(self) -> None:
+        self.closed = True
+
+
+class SlowDevice(GatedDevice):
+    """The same, and said to take so long that there is time to begin a second tick beside the first."""
+
+    def warm_up(self) -> dict[int, float]:
+        return dict.fromkeys(self.batch_sizes, 0.3)
+
+    def begin(self, rows: Sequence[Row]) -> FakeTicket:
+        self.ticking.set()
+        return super().begin(rows)
+
+
 @dataclass
 class Bench:
     """A worker at work, and what surrounds it."""
@@ -54,7 +89,7 @@ class Bench:
     worker: Worker
     queue: MemoryQueue
     metrics: Metrics
-    engine: GatedEngine
+    engine: GatedEngine | GatedDevice
     ledger: Ledger
     failures: list[str] = field(default_factory=list)
 
@@ -84,8 +119,8 @@ class Bench:
         )
 
 
-@pytest.fixture
-async def make_bench(student: Student) -> AsyncIterator[Callable[..., Any]]:
+@pytest.fixture(params=[GatedEngine, GatedDevice], ids=["one by one", "overlapping"])
+async def make_bench(student: Student, request: pytest.FixtureRequest) -> AsyncIterator[Callable[..., Any]]:
     """`await make_bench(batch_sizes=..., engine=..., student=...)`: a worker, started, and stopped at the end."""
     benches: list[Bench] = []
     pool = ThreadPoolExecutor(2)
@@ -94,7 +129,7 @@ async def make_bench(student: Student) -> AsyncIterator[Callable[..., Any]]:
         batch_sizes: tuple[int, ...] = (1, 2, 4), engine: Engine | None = None, of: Student = student, ready: bool = True
     ) -> Bench:
         queue, metrics = MemoryQueue(100), Metrics()
-        gated = GatedEngine(of, batch_sizes)
+        gated = request.param(of, batch_sizes)
         failures: list[str] = []
         own = metrics.of("embedded")
         ledger = Ledger()
@@ -116,6 +151,11 @@ async def make_bench(student: Student) -> AsyncIterator[Callable[..., Any]]:
         bench.queue.close()
         await asyncio.to_thread(bench.worker.stop)
     pool.shutdown()
+
+
+one_by_one = pytest.mark.parametrize("make_bench", [GatedEngine], indirect=True)
+"""For what is only so when no tick is begun before the last one is finished."""
+overlapping = pytest.mark.parametrize("make_bench", [SlowDevice], indirect=True)
 
 
 async def test_a_still(make_bench: Any, student: Student) -> None:
@@ -403,6 +443,7 @@ async def test_strength_refused(make_bench: Any, student: Student, encoded: Any)
     assert (await held).outcome is Outcome.IMAGE
 
 
+@one_by_one
 async def test_jobs_of_two_steps(make_bench: Any, student: Student, encoded: Any) -> None:
     """Jobs of several steps share ticks with others at other steps, and those begun go first."""
     two = replace(student, contract=replace(student.contract, times=(1.0, 0.5)))
@@ -419,6 +460,7 @@ async def test_jobs_of_two_steps(make_bench: Any, student: Student, encoded: Any
     assert len(bench.engine._slots) == 0
 
 
+@one_by_one
 async def test_a_step_too_late(make_bench: Any, student: Student) -> None:
     """A job of two steps whose owner leaves between them is not continued, and its latents are freed."""
     two = replace(student, contract=replace(student.contract, times=(1.0, 0.5)))
@@ -430,6 +472,50 @@ async def test_a_step_too_late(make_bench: Any, student: Student) -> None:
     assert (await bench.submit("next")).outcome is Outcome.IMAGE
     assert [rows[0].index for rows in bench.engine.ticks] == [0, 0, 1]
     assert len(bench.engine._slots) == 0
+
+
+@overlapping
+async def test_the_next_step_does_not_wait(make_bench: Any, student: Student) -> None:
+    """A job's second step is brought to the device while its first one runs; leaving then frees its slot all the same."""
+    two = replace(student, contract=replace(student.contract, times=(1.0, 0.5)))
+    bench = await make_bench(batch_sizes=(1,), of=two)
+    held = await bench.hold()
+    await bench.until(lambda: len(bench.engine.ticks) == 2)
+    assert [rows[0].index for rows in bench.engine.ticks] == [0, 1]
+    held.cancel()
+    await asyncio.wait([held])
+    bench.engine.gate.set()
+    assert (await bench.submit("next")).outcome is Outcome.IMAGE
+    assert len(bench.engine._slots) == 0
+
+
+@overlapping
+@pytest.mark.parametrize("fault", ["fake:error", "fake:nan", "fake:refuse"])
+async def test_a_first_step_that_fails(make_bench: Any, student: Student, fault: str) -> None:
+    """A job whose first step fails is answered once, whatever its second one gives, and those beside it are painted."""
+    two = replace(student, contract=replace(student.contract, times=(1.0, 0.5)))
+    bench = await make_bench(of=two)
+    held = await bench.hold()
+    tasks = [bench.submit(prompt, owner=str(i)) for i, prompt in enumerate(["one", fault])]
+    await bench.until(lambda: len(bench.engine.ticks) == 2)
+    bench.engine.gate.set()
+    one, failed = await asyncio.gather(*tasks)
+    assert (one.outcome, failed.outcome, failed.code) == (Outcome.IMAGE, Outcome.FAILED, "engine_error")
+    assert (await held).outcome is Outcome.IMAGE
+    assert (await bench.submit("after")).outcome is Outcome.IMAGE
+    assert bench.count(Outcome.FAILED) == 1
+    assert len(bench.engine._slots) == 0
+
+
+@overlapping
+async def test_stop_finishes_both(make_bench: Any) -> None:
+    """Stopping finishes the tick that runs and the one that was brought beside it."""
+    bench = await make_bench(batch_sizes=(1,))
+    held = [await bench.hold(), bench.submit(owner="beside")]
+    await bench.until(lambda: len(bench.engine.ticks) == 2)
+    bench.worker.begin_stop()
+    bench.engine.gate.set()
+    assert {(await one).outcome for one in held} == {Outcome.IMAGE}
 
 
 async def test_blends(make_bench: Any) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from engines.engine import EngineError
-from engines.gpu.cuda import CudaError, OutOfDeviceMemory
+from engines.gpu.cuda import CudaError, DeviceLost, OutOfDeviceMemory
 from engines.gpu.driver import Driver, compile_for
 
 
@@ -138,7 +138,7 @@ def test_a_lost_device(bindings: Bindings) -> None:
     """An error that nothing comes back from says that the server must be started again."""
     driver = Driver()
     bindings.answers["cuEventSynchronize"] = result(700, "CUDA_ERROR_ILLEGAL_ADDRESS")
-    with pytest.raises(CudaError, match="start the server again"):
+    with pytest.raises(DeviceLost, match="start the server again"):
         driver.synchronise(driver.event())
 
 

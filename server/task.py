@@ -1,0 +1,50 @@
+"""A job on its way through ticks, and how a tick of such jobs is watched."""
+
+from collections.abc import Sequence
+from concurrent.futures import Future
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+
+from engines.contract import Step
+from engines.engine import Pixels
+
+from .energy import Ledger
+from .energy.ledger import Tick
+from .tracing import Tracer
+from .types import Job, Timings
+
+
+@dataclass(slots=True, eq=False)
+class Task:
+    """A job and how far it is. `index` is the next step to begin; `over`: it has its answer, whatever is still under way."""
+
+    job: Job
+    steps: tuple[Step, ...]
+    decoding: "Future[tuple[Pixels, float]] | None"
+    image: Pixels | None = None
+    index: int = 0
+    over: bool = False
+    rows: int = 0
+    timings: Timings = field(default_factory=Timings)
+    share: float = 0.0  # seconds of its ticks that are its own: of each tick an equal part
+
+    def decoded(self) -> bool:
+        return self.decoding is None or self.decoding.done()
+
+
+class Watched:
+    """A tick of these jobs in the books of energy and in the traces, from when the device comes to it."""
+
+    def __init__(self, student: str, jobs: Sequence[Job], ledger: Ledger, tracer: Tracer) -> None:
+        self._student, self._jobs, self._ledger, self._tracer = student, jobs, ledger, tracer
+        self._open = ExitStack()
+        self._tick: Tick | None = None
+
+    def arrived(self) -> None:
+        self._tick = self._open.enter_context(self._ledger.tick(self._student, [job.owner for job in self._jobs]))
+        self._open.enter_context(self._tracer.tick(self._student, self._jobs))
+
+    def left(self, images: int) -> None:
+        if self._tick is not None:
+            self._tick.images = images
+        self._open.close()

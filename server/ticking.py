@@ -1,0 +1,204 @@
+"""The ticks of one engine: begun one after another, finished in the same order, and timed by what each took of the device.
+
+With an engine that is `Pipelined` two may be under way: while the device runs one, the next is brought to it. Which rows
+make a tick is not decided here, and what becomes of its images neither.
+"""
+
+import time
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol, Self
+
+from engines.engine import Engine, EngineLost, Painted, Pipelined, Row
+
+from .turns import Turns
+
+
+class Watch(Protocol):
+    """Told when the device comes to a tick, and when it is done with it and how many images that gave."""
+
+    def arrived(self) -> None: ...
+
+    def left(self, images: int) -> None: ...
+
+
+_FADING = 0.05
+"""Share of a slower tick that the expectation follows, and of a quicker beginning: one slow tick is no rule."""
+_WAKING = 0.0005
+"""Seconds that a thread may take to wake up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """A tick that was finished. `started`: Unix time at which the device came to it; `seconds`: from there to its end."""
+
+    painted: list[Painted]
+    started: float
+    seconds: float
+
+
+@dataclass(slots=True, eq=False)
+class _Flight:
+    """A tick that was begun. It has a ticket, or what it gave, or why it failed; or none, if it is done when finished."""
+
+    rows: Sequence[Row]
+    watch: Watch
+    ticket: Any = None
+    painted: list[Painted] | None = None
+    error: Exception | None = None
+    begun: float = field(default_factory=time.perf_counter)
+
+
+class Ticking:
+    """One engine's ticks; belongs to the engine's thread. `turns` is held while any is under way.
+
+    `costs` are the seconds of a tick by compiled size, and `failed` is told of each attempt that failed and its rows.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        costs: Mapping[int, float],
+        turns: Turns,
+        failed: Callable[[Exception, Sequence[Row]], None],
+    ) -> None:
+        self._engine, self._turns, self._failed = engine, turns, failed
+        self._pipeline = engine if isinstance(engine, Pipelined) else None
+        self._expected = dict(costs)
+        self._bringing = 0.0  # seconds that `begin` takes
+        self._flights: deque[_Flight] = deque()
+        self._holding = False
+        self._started, self._began = 0.0, 0.0  # when the device came to the tick that runs: Unix time, and by the clock
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._holding:
+            self._holding = False
+            self._turns.leave()
+
+    @property
+    def under_way(self) -> int:
+        return len(self._flights)
+
+    @property
+    def room(self) -> bool:
+        """Whether a tick may be begun. Not a second one while somebody else waits for the device."""
+        if not self._flights:
+            return True
+        first = self._flights[0]
+        return self._pipeline is not None and len(self._flights) == 1 and first.error is None and not self._turns.contended
+
+    def due(self) -> float:
+        """When to begin the next tick, by time.perf_counter: as late as keeps the device at work. A tick must be under way.
+
+        What is begun later has more rows to choose from, and newer frames.
+        """
+        rows = len(self._flights[0].rows)
+        return self._began + self._expected[self._size(rows)] - self._bringing - _WAKING
+
+    def take_turn(self) -> None:
+        """Wait for the device, if it is not ours already. Every turn ends: by `finish`, or by `pass_on` if nothing is begun."""
+        if not self._holding:
+            self._turns.take()
+            self._holding = True
+
+    def pass_on(self) -> None:
+        """Let others have the device, if nothing is under way."""
+        if self._holding and not self._flights:
+            self._holding = False
+            self._turns.leave()
+
+    def begin(self, rows: Sequence[Row], watch: Watch) -> None:
+        """Begin a tick, for which there must be `room`. What fails is told by `finish`."""
+        assert self.room
+        self.take_turn()
+        flight = _Flight(rows, watch)
+        first = not self._flights
+        self._flights.append(flight)
+        if first:
+            self._arrive(flight)
+        if self._pipeline is None:
+            return
+        try:
+            flight.ticket = self._pipeline.begin(rows)
+        except Exception as error:
+            flight.error = error
+        took = time.perf_counter() - flight.begun
+        self._bringing = max(took, self._bringing + _FADING * (took - self._bringing))
+
+    def finish(self) -> Done:
+        """Wait for the tick that was begun first. If a tick of several fails, each of its rows is done again, alone.
+
+        Raises EngineLost if there is no use in that, and RuntimeError if the engine breaks its protocol.
+        """
+        flight = self._flights[0]
+        try:
+            self._settle(flight)
+            if isinstance(flight.error, EngineLost):
+                self._failed(flight.error, flight.rows)
+                raise flight.error
+            if flight.error is not None:
+                flight.painted = self._again(flight, flight.error)
+            if flight.painted is None or len(flight.painted) != len(flight.rows):
+                raise RuntimeError(f"the engine did not answer {len(flight.rows)} rows with as many results")
+            seconds = time.perf_counter() - self._began
+            done = Done(flight.painted, self._started, seconds)
+            self._expect(self._size(len(flight.rows)), seconds, flight)
+        finally:
+            self._flights.popleft()
+            flight.watch.left(sum(result.image is not None for result in flight.painted or ()))
+            if self._flights:
+                self._arrive(self._flights[0])
+        return done
+
+    # parts ---------------------------------------------------------------------------------------------------------
+
+    def _arrive(self, flight: _Flight) -> None:
+        """The device comes to this tick."""
+        self._started, self._began = time.time(), time.perf_counter()
+        flight.watch.arrived()
+
+    def _settle(self, flight: _Flight) -> None:
+        """Wait for what a tick gave, or why it failed."""
+        if flight.painted is not None or flight.error is not None:
+            return
+        try:
+            if self._pipeline is None:
+                flight.painted = self._engine.tick(flight.rows)
+            else:
+                flight.painted = self._pipeline.finish(flight.ticket)
+        except Exception as error:
+            flight.error = error
+
+    def _again(self, flight: _Flight, error: Exception) -> list[Painted]:
+        """Each row of a tick that failed, alone, so that one job's fault is its own."""
+        self._failed(error, flight.rows)
+        if len(flight.rows) == 1:
+            return [_failure(error)]
+        later = [other for other in self._flights if other is not flight]
+        for other in later:  # ticks are finished in the order begun, and these were begun before what comes now
+            self._settle(other)
+        gone_on = {row.job for other in later for row in other.rows}
+        return [_failure(error) if row.job in gone_on else self._alone(row) for row in flight.rows]
+
+    def _alone(self, row: Row) -> Painted:
+        try:
+            return self._engine.tick([row])[0]
+        except Exception as error:
+            self._failed(error, [row])
+            return _failure(error)
+
+    def _expect(self, size: int, seconds: float, flight: _Flight) -> None:
+        if flight.error is None:
+            before = self._expected[size]
+            self._expected[size] = min(seconds, before + _FADING * (seconds - before))
+
+    def _size(self, rows: int) -> int:
+        return next(size for size in sorted(self._expected) if size >= rows)
+
+
+def _failure(error: Exception) -> Painted:
+    return Painted(error=f"the engine failed on this image: {error}")
