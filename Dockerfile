@@ -1,6 +1,6 @@
 # Two images from one file:
 #   docker build --target cpu .    the server with the embedded student on OpenVINO. Small, no torch. The default.
-#   docker build --target gpu .    the same with the extras named by EXTRAS, for a machine with an NVIDIA card.
+#   docker build --target gpu .    the same with TensorRT-RTX, for a machine with an NVIDIA card from Ampere on.
 ARG PYTHON=3.12-slim-bookworm
 
 FROM python:${PYTHON} AS source
@@ -14,12 +14,16 @@ FROM source AS build-cpu
 RUN python -m venv /venv && /venv/bin/pip install --no-cache-dir .
 
 # The libraries of CUDA come with the wheels, and the driver from the host through NVIDIA's container toolkit: so the
-# base is the same. Today EXTRAS can be torch. Its CUDA path is written and has not been run on a card, and it paints on
-# the processor until the server has a setting for the device. What is to come: a TensorRT engine as an extra of its
-# own, whose engines a RUN here builds ahead of time, for the compute capabilities of a build argument.
+# base is the same. The embedded student is built here for the architectures of GPUS (sm86,sm89 or ampere+), without a
+# GPU; where GPUS is empty, the server builds it at its first start. For a card that TensorRT-RTX does not name (H100):
+#   --build-arg EXTRAS=tensorrt --build-arg GPUS=
+# EXTRAS=tensorrt-rtx,build also exports Stable Diffusion's students; EXTRAS=torch is for ALLAPRIMA_ENGINE=torch.
 FROM source AS build-gpu
-ARG EXTRAS=torch
+ARG EXTRAS=tensorrt-rtx
 RUN python -m venv /venv && /venv/bin/pip install --no-cache-dir ".[${EXTRAS}]"
+ARG GPUS=ampere+
+RUN mkdir /opt/allaprima && \
+    if [ -n "${GPUS}" ]; then /venv/bin/allaprima build embedded --backend tensorrt --gpu "${GPUS}" --cache /opt/allaprima; fi
 
 FROM python:${PYTHON} AS base
 # a number, so that Kubernetes can see that it is not root
@@ -40,7 +44,10 @@ CMD ["serve"]
 
 FROM base AS gpu
 COPY --from=build-gpu /venv /venv
-ENV ALLAPRIMA_ENGINE=torch
+# not in the cache, which is a volume: one of an older image would hide what this one brings
+COPY --from=build-gpu /opt/allaprima /opt/allaprima
+ENV ALLAPRIMA_ENGINE=tensorrt \
+    ALLAPRIMA_PREBUILT=/opt/allaprima
 
 # last, and so the default
 FROM base AS cpu

@@ -18,7 +18,7 @@ import numpy as np
 
 from .choices import Choices
 from .engine import Conditioning, Engine, EngineError, Pixels, Row
-from .factory import ENGINES, make_engine
+from .factory import ENGINES, TENSORRT, make_engine
 from .prepare import prepare
 from .student import Student, UnknownStudent, load_student
 
@@ -140,7 +140,7 @@ def _engine_options(options: argparse.Namespace) -> dict[str, Any]:
         return {"cache": options.cache / "openvino", "precision": options.precision, "threads": options.threads}
     if options.engine == "fake":
         return {"tick_seconds": options.tick_seconds, "row_seconds": options.row_seconds}
-    return {}
+    return {"cache": options.cache} if options.engine in TENSORRT else {}
 
 
 def _parse(arguments: list[str] | None) -> argparse.Namespace:
@@ -152,7 +152,7 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--batch-sizes", type=_sizes, default=(1, 2, 4, 8), help="comma-separated")
     parser.add_argument("--seconds", type=float, default=5.0, help="measured time of each batch size")
     parser.add_argument("--strength", type=float, default=0.5)
-    parser.add_argument("--cache", type=Path, default=_CACHE, help="openvino: folder of compiled engines")
+    parser.add_argument("--cache", type=Path, default=_CACHE, help="folder of compiled engines")
     parser.add_argument("--precision", default="auto", help="openvino: auto, bf16 or f32")
     parser.add_argument("--threads", type=int, default=0, help="openvino: 0 means one per core")
     parser.add_argument("--tick-seconds", type=float, default=0.0, help="fake: seconds of a tick")

@@ -13,15 +13,6 @@ Facts = Mapping[str, str]
 """What a built engine depends on: field to value."""
 
 
-def file_digest(*paths: Path) -> str:
-    """SHA-256 over the contents of files, in the order given."""
-    digest = hashlib.sha256()
-    for path in paths:
-        with path.open("rb") as file:
-            digest.update(hashlib.file_digest(file, "sha256").digest())
-    return digest.hexdigest()
-
-
 def key_of(facts: Facts) -> str:
     return hashlib.sha256(json.dumps(dict(facts), sort_keys=True).encode()).hexdigest()[:20]
 

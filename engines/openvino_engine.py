@@ -16,7 +16,8 @@ import numpy as np
 import openvino as ov
 from numpy.typing import NDArray
 
-from .build_cache import BuildCache, file_digest
+from .build_cache import BuildCache
+from .digests import Digests
 from .engine import Conditioning, EngineError, Painted, Row
 from .slots import Latents, Slots
 from .student import Student
@@ -183,10 +184,10 @@ class OpenVinoEngine:
             )
         return folder
 
-    def _facts(self, config: dict[str, Any]) -> dict[str, str]:
+    def _facts(self, config: dict[str, Any], digests: Digests) -> dict[str, str]:
         return {
             "student": self.student.name,
-            "graphs": _digest(self._files.values()),
+            "graphs": digests.of(*_with_weights(self._files.values())),
             "size": f"{self.student.width}x{self.student.height}",
             "batch_sizes": ",".join(map(str, self.batch_sizes)),
             "precision": self.precision,
@@ -196,7 +197,7 @@ class OpenVinoEngine:
         }
 
     def _build(self, root: Path, config: dict[str, Any]) -> None:
-        cache, facts = BuildCache(root), self._facts(config)
+        cache, facts = BuildCache(root), self._facts(config, Digests(root))
         config = {**config, "CACHE_DIR": str(cache.folder(facts))}
         began = time.perf_counter()
         models = {name: self._core.read_model(path) for name, path in self._files.items()}
@@ -231,6 +232,6 @@ def _bind(request: Any, ports: Iterable[Any]) -> dict[str, NDArray[Any]]:
     return arrays
 
 
-def _digest(files: Iterable[Path]) -> str:
+def _with_weights(files: Iterable[Path]) -> list[Path]:
     # big weights lie beside their graph
-    return file_digest(*(path for file in files for path in (file, file.with_name(file.name + ".data")) if path.exists()))
+    return [path for file in files for path in (file, file.with_name(file.name + ".data")) if path.exists()]

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from .architectures import ARCHITECTURES
-from .build_cache import BuildCache, file_digest
+from .build_cache import BuildCache
 from .choices import Choices
+from .digests import Digests
 from .engine import EngineError
 from .student import Student, check_size
 from .weights import Lora, Source, Weights
@@ -31,7 +32,7 @@ def prepare(student: Student, cache: Path, choices: Choices, say: Say) -> Studen
         if replace(choices, width=None, height=None).any():
             raise EngineError(f"{student.name} comes with its graphs: it takes no weights, LoRA or VAE of your own")
         return student
-    weights, facts = _facts(student, student.weights, choices)
+    weights, facts = _facts(student, student.weights, choices, Digests(cache))
     builds = BuildCache(cache / "graphs")
     folder = builds.folder(facts)
     if not builds.sealed(facts):
@@ -63,7 +64,7 @@ def sized(student: Student, choices: Choices) -> Student:
     return replace(student, width=width, height=height, latent_shape=shape)
 
 
-def _facts(student: Student, weights: Weights, choices: Choices) -> tuple[Weights, dict[str, str]]:
+def _facts(student: Student, weights: Weights, choices: Choices, digests: Digests) -> tuple[Weights, dict[str, str]]:
     """The weights to build from, and everything that could make the graphs wrong."""
     from .stable_diffusion.locate import locate
 
@@ -77,24 +78,24 @@ def _facts(student: Student, weights: Weights, choices: Choices) -> tuple[Weight
         "student": student.name,
         "architecture": student.architecture,
         "size": f"{student.width}x{student.height}",
-        "weights": ", ".join(_fingerprint(source) for source in (located.base, located.unet) if source),
-        "vae": _fingerprint(located.tiny) if located.tiny else "its own",
-        "loras": ", ".join(f"{_fingerprint(lora.source)} at {lora.weight:g}" for lora in located.loras) or "none",
+        "weights": ", ".join(_fingerprint(source, digests) for source in (located.base, located.unet) if source),
+        "vae": _fingerprint(located.tiny, digests) if located.tiny else "its own",
+        "loras": ", ".join(f"{_fingerprint(lora.source, digests)} at {lora.weight:g}" for lora in located.loras) or "none",
         "exporter": _EXPORTER,
     }
     return located, facts
 
 
-def _fingerprint(source: Source) -> str:
+def _fingerprint(source: Source, digests: Digests) -> str:
     """A name, and for what lies here, of which content may change under one name, a digest of it."""
     if source.path is None:
         return str(source)
     place = source.path / source.file if source.file else source.path
     if place.is_file():
-        return f"{place.name} {file_digest(place)[:16]}"
+        return f"{place.name} {digests.of(place)[:16]}"
     kinds = {".safetensors", ".bin", ".json", ".txt"}
     files = sorted(path for path in place.rglob("*") if path.suffix in kinds and path.is_file())
-    return f"{place} {file_digest(*files)[:16]}"
+    return f"{place} {digests.of(*files)[:16]}"
 
 
 def _build(student: Student, weights: Weights, folder: Path, say: Say) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """The parts of one server, put together: what the routes are given."""
 
+import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -8,6 +9,7 @@ from dataclasses import dataclass
 from engines.student import Student
 
 from .energy import Energy, build_energy
+from .energy.cuda import pci_bus_id
 from .metrics import Metrics
 from .served import MakeEngine, Served, serve_student
 from .sessions import Sessions
@@ -15,7 +17,8 @@ from .settings import Settings
 from .tracing import Tracer, build_tracer
 from .turns import Device
 
-CODEC_THREADS = 2
+CODEC_THREADS = max(2, min(8, (os.cpu_count() or 2) // 2))
+"""JPEG takes a few milliseconds an image, so two threads are enough for a CPU's images, and not for a GPU's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +70,7 @@ def build_house(
 ) -> House:
     """Wire the parts. Nothing runs yet: `start` begins. Raises SettingsError."""
     metrics = Metrics()
-    energy = build_energy(settings.energy == "auto", settings.watts, settings.metered_gpus())
+    energy = build_energy(settings.energy == "auto", settings.watts, _metered_gpus(settings))
     metrics.registry.register(energy.collector)
     tracer = build_tracer(settings)
     pool = ThreadPoolExecutor(CODEC_THREADS, thread_name_prefix="codec")
@@ -83,3 +86,12 @@ def build_house(
     metrics.jobs_waiting.set_function(lambda: sum(one.waiting() for one in served.values()))
     metrics.jobs_in_flight.set_function(lambda: sum(one.queue.in_flight() for one in served.values()))
     return House(settings, served, metrics, energy, tracer, pool, sessions, time.time())
+
+
+def _metered_gpus(settings: Settings) -> tuple[str, ...] | None:
+    """GPUs to meter: those named; else the one that paints, where one does; None is all that the driver shows."""
+    gpu = settings.gpu()
+    if settings.energy_device or settings.energy == "off" or gpu is None:
+        return settings.energy_device
+    bus_id = pci_bus_id(gpu)
+    return None if bus_id is None else (bus_id,)

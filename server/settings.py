@@ -1,6 +1,7 @@
 """Settings: by flag, else by environment (`ALLAPRIMA_` and the name in capitals), else the default here."""
 
 import argparse
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -8,12 +9,22 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from engines.choices import Choices, parse_lora, parse_size
+from engines.factory import TENSORRT
+from engines.pytorch.options import TorchOptions
 from engines.student import Student
+from engines.tensorrt.facts import MIB, PlanOptions
 
 PREFIX = "ALLAPRIMA_"
 
-_ON_PROCESSOR = ("openvino", "fake")
-"""Engines that leave an NVIDIA GPU alone."""
+_DEVICES = {"openvino": ("cpu",), "fake": ("cpu",), "torch": ("cpu", "cuda")} | dict.fromkeys(TENSORRT, ("cuda",))
+"""What each engine runs on, where nobody chose the first."""
+_PRECISIONS = {
+    ("openvino", "cpu"): ("auto", "bf16", "fp32"),
+    ("torch", "cpu"): ("auto", "fp32"),
+    ("fake", "cpu"): ("auto", "fp32"),
+}
+"""What an engine computes in on a device, where that is not all there is."""
+_ALL_PRECISIONS = ("auto", "fp16", "bf16", "fp32")
 
 
 class SettingsError(ValueError):
@@ -31,8 +42,12 @@ class Settings(BaseSettings):
         ("embedded",), description="students to serve, comma-separated; the first is the default (allaprima students)"
     )
     students: Path | None = Field(None, description="folder of your own student files; they come before ours")
-    engine: str = Field("openvino", description="engine to run it on: openvino, torch or fake")
-    device: str = Field("cpu", description="device of the torch engine: cpu, cuda or cuda:N")
+    engine: str = Field(
+        "openvino", description="engine to run it on: openvino; tensorrt, whichever is installed, or tensorrt_rtx; torch; fake"
+    )
+    device: str | None = Field(
+        None, description="cpu, or cuda:N for the GPU that CUDA gives that number; none: cuda:0 for tensorrt, else cpu"
+    )
     batch_sizes: Annotated[tuple[int, ...], NoDecode] = Field(
         (), description="tick sizes to compile, comma-separated; none: 1,2,4,8, or 1 for large students on a CPU"
     )
@@ -42,9 +57,23 @@ class Settings(BaseSettings):
     )
     lora: Annotated[tuple[str, ...], NoDecode] = Field((), description="LoRA files to fuse, FILE:WEIGHT, comma-separated")
     full_vae: bool = Field(False, description="true: the full VAE in place of the tiny one; slower, finer")
-    precision: str = Field("auto", description="bf16, f32, or auto: bf16 where the processor has it")
-    threads: int = Field(0, ge=0, description="threads of the engine; 0 means one per core")
+    precision: str = Field(
+        "auto", description="fp16, bf16 or fp32, as far as the engine can; auto: fp16 on a GPU, bf16 on a processor that has it"
+    )
+    threads: int = Field(0, ge=0, description="threads of the openvino engine; 0 means one per core")
+    level: int | None = Field(
+        None, ge=0, le=5, description="tensorrt: how long its builder looks for faster kernels, 0 to 5; none: its own default"
+    )
+    workspace: int | None = Field(
+        None, ge=1, description="tensorrt: MiB of device memory that one layer may have for scratch; none: all of it"
+    )
+    stripped: bool = Field(False, description="tensorrt: true: plans without weights, so that another LoRA needs no build")
+    torch_compile: bool = Field(True, description="torch on a GPU: compile its networks; false: start sooner, run slower")
+    fp8: bool = Field(False, description="torch on a GPU: true: products in 8 bits; faster and coarser")
     cache: Path = Field(Path.home() / ".cache" / "allaprima", description="folder of compiled engines")
+    prebuilt: Path | None = Field(
+        None, description="folder laid out as the cache, of TensorRT builds that came with the machine; only read"
+    )
     api_keys: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="keys that clients must show, comma-separated; none: open"
     )
@@ -61,10 +90,11 @@ class Settings(BaseSettings):
     energy: Literal["auto", "off"] = Field("auto", description="auto: meter the energy of what has a meter; or off")
     watts: float = Field(0.0, ge=0, description="watts of the device while it works, where no meter is; 0: none stated")
     energy_device: Annotated[tuple[str, ...], NoDecode] = Field(
-        (), description="GPUs to meter, comma-separated: UUID, PCI bus id or index; none: those that the engine may use"
+        (), description="GPUs to meter, comma-separated: UUID, PCI bus id or index; none: the one that paints"
     )
     fake_tick: float = Field(0.0, ge=0, description="seconds of a tick of the fake engine")
     fake_row: float = Field(0.0, ge=0, description="seconds of a row of the fake engine")
+    fake_overlap: bool = Field(False, description="true: ticks of the fake engine overlap, as those of a GPU do")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="debug, info, warning or error")
     log_format: Literal["text", "json"] = Field("text", description="text, or json: one object a line")
     traces: str | None = Field(None, description="OTLP endpoint (HTTP) that traces are sent to, http://HOST:4318; none: off")
@@ -101,6 +131,21 @@ class Settings(BaseSettings):
             parse_size(size)
         return size
 
+    @field_validator("device")
+    @classmethod
+    def _device(cls, device: str | None) -> str | None:
+        if device is not None and not re.fullmatch(r"cpu|cuda(:\d{1,3})?", device):
+            raise ValueError("a device is cpu, cuda or cuda:N, such as cuda:1")
+        return device
+
+    @field_validator("precision")
+    @classmethod
+    def _precision(cls, precision: str) -> str:
+        precision = {"f32": "fp32"}.get(precision, precision)
+        if precision not in _ALL_PRECISIONS:
+            raise ValueError(f"a precision is {', '.join(_ALL_PRECISIONS)}")
+        return precision
+
     @field_validator("lora")
     @classmethod
     def _loras(cls, loras: tuple[str, ...]) -> tuple[str, ...]:
@@ -124,6 +169,27 @@ class Settings(BaseSettings):
             )
         return self
 
+    @model_validator(mode="after")
+    def _what_the_engine_can(self) -> "Settings":
+        if (devices := _DEVICES.get(self.engine)) is None:
+            return self  # there is no such engine, which whoever makes it says
+        kind = "cpu" if self.gpu() is None else "cuda"
+        if kind not in devices:
+            raise ValueError(f"--device {self.device} is not for --engine {self.engine}, which runs on {' or '.join(devices)}")
+        able = _PRECISIONS.get((self.engine, kind), _ALL_PRECISIONS)
+        if self.precision not in able:
+            raise ValueError(
+                f"--precision {self.precision} is not for --engine {self.engine} on {kind}, which can do {', '.join(able)}"
+            )
+        if self.fp8 and (self.engine, kind) != ("torch", "cuda"):
+            raise ValueError("--fp8 is for --engine torch with --device cuda")
+        return self
+
+    def gpu(self) -> int | None:
+        """The number, in CUDA's order, of the GPU that paints; None where the processor does."""
+        device = self.device or _DEVICES.get(self.engine, ("cpu",))[0]
+        return None if device == "cpu" else int(device.partition(":")[2] or 0)
+
     def choices(self) -> Choices:
         """What is chosen beside the student."""
         width, height = parse_size(self.size) if self.size else (None, None)
@@ -137,19 +203,23 @@ class Settings(BaseSettings):
         """Tick sizes to compile for a student."""
         return self.batch_sizes or student.default_batches(self.engine)
 
-    def metered_gpus(self) -> tuple[str, ...] | None:
-        """GPUs to meter: those named; else none where the processor paints, and otherwise all that the driver shows (None)."""
-        on_processor = self.engine in _ON_PROCESSOR or (self.engine == "torch" and self.device == "cpu")
-        return self.energy_device or (() if on_processor else None)
+    def plan_options(self) -> PlanOptions:
+        """What is chosen of a TensorRT build."""
+        workspace = None if self.workspace is None else self.workspace * MIB
+        return PlanOptions(self.precision, self.stripped, self.level, workspace)
 
     def engine_options(self) -> dict[str, Any]:
-        """What the chosen engine's constructor takes beside student and sizes."""
+        """What the chosen engine takes beside student and sizes."""
         if self.engine == "openvino":
-            return {"cache": self.cache / "openvino", "precision": self.precision, "threads": self.threads}
+            precision = {"fp32": "f32"}.get(self.precision, self.precision)  # as OpenVINO calls it
+            return {"cache": self.cache / "openvino", "precision": precision, "threads": self.threads}
         if self.engine == "fake":
-            return {"tick_seconds": self.fake_tick, "row_seconds": self.fake_row}
-        if self.engine == "torch":
-            return {"device": self.device}
+            return {"tick_seconds": self.fake_tick, "row_seconds": self.fake_row, "overlap": self.fake_overlap}
+        on = {"device": self.gpu(), "cache": self.cache}
+        if self.engine in TENSORRT:
+            return {**on, "options": self.plan_options(), "prebuilt": self.prebuilt}
+        if self.engine == "torch" and self.gpu() is not None:
+            return {**on, "options": TorchOptions(self.precision, self.torch_compile, self.fp8)}
         return {}
 
 
@@ -177,4 +247,5 @@ def load_settings(flags: dict[str, str]) -> Settings:
 def _line(error: Any) -> str:
     if not error["loc"]:  # of settings that do not go together
         return str(error["msg"]).removeprefix("Value error, ")
-    return f"--{'.'.join(map(str, error['loc'])).replace('_', '-')}: {error['msg']} (got {error['input']!r})"
+    name, why = ".".join(map(str, error["loc"])).replace("_", "-"), str(error["msg"]).removeprefix("Value error, ")
+    return f"--{name}: {why} (got {error['input']!r})"

@@ -60,7 +60,7 @@ def open_engine(kind: str, threads: int = 0) -> Iterator[Engine]:
     """The shipped student's graphs on an engine, in ticks of eight; 0 threads means one per core."""
     student = load_student("embedded")
     with TemporaryDirectory() as cache:
-        options = {"cache": Path(cache), "threads": threads} if kind == "openvino" else {}
+        options: dict[str, Any] = {"cache": Path(cache), "threads": threads} if kind == "openvino" else {}
         engine = make_engine(kind, student, (8,), **options)
         try:
             yield engine

@@ -8,6 +8,7 @@ from pathlib import Path
 import onnx_ir as ir
 
 from ..build_cache import BuildCache
+from ..digests import Digests
 from ..engine import EngineError
 from ..student import Student
 from .build_constants import Untypable
@@ -47,7 +48,7 @@ def build_plans(
     elsewhere = here is None or targets not in ((), (here,))
     flavour = flavour or find_flavour(ahead=elsewhere)
     gpus = choose_gpus(flavour, targets, here)
-    facts = facts_of(student, batch_sizes, options, flavour, gpus)
+    facts = facts_of(student, batch_sizes, options, flavour, gpus, Digests(cache))
     builds = BuildCache(cache / FOLDER)
     if (fitting := fitting_build(cache / FOLDER, facts, gpus)) is not None:
         return fitting

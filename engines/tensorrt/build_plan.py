@@ -53,7 +53,7 @@ def write_plan(flavour: Flavour, logger: Any, monitor: Any, timings: Timings, or
         hint = (
             ". Plans without weights are built on a GPU: leave out their stripping"
             if order.options.stripped
-            else ". It may want for memory: see the builder's workspace"
+            else ". It may want for memory (bound it with --workspace), or lack a layer in this precision (--precision)"
         )
         raise EngineError(f"{flavour.title} could not build the {order.name}: {_said(logger)}{hint}")
     timings.keep(config)

@@ -6,11 +6,12 @@ optimisation profile for each of `profile_sizes`, in that order, of which the ba
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..build_cache import SIDECAR, Facts, file_digest
+from ..build_cache import SIDECAR, Facts
+from ..digests import Digests
 from ..engine import EngineError
 from ..student import Student
 from .flavour import Flavour
@@ -23,6 +24,9 @@ RECIPE = "1"
 """Grows when other plans would be made of the same graphs."""
 
 PRECISIONS = ("fp16", "bf16", "fp32")
+REFITTED = "refitted"
+MIB = 1 << 20
+"""Bytes, in which the command line has the workspace."""
 
 
 @dataclass(frozen=True)
@@ -86,32 +90,37 @@ def _overflows(student: Student) -> bool:
 
 
 def facts_of(
-    student: Student, batch_sizes: tuple[int, ...], options: PlanOptions, flavour: Flavour, gpus: tuple[str, ...]
+    student: Student,
+    batch_sizes: tuple[int, ...],
+    options: PlanOptions,
+    flavour: Flavour,
+    gpus: tuple[str, ...],
+    digests: Digests,
 ) -> dict[str, str]:
     """Everything that could make plans wrong. Raises EngineError if the student has no graphs."""
     files = graph_files(student)
     computed = precisions(student, options.precision)
     return {
         "student": student.name,
-        "graphs": _structure(files) if options.stripped else _contents(files),
+        "graphs": _structure(files) if options.stripped else _contents(files, digests),
         "size": f"{student.width}x{student.height}",
         "batch_sizes": ",".join(map(str, sorted(batch_sizes))),
         "precision": ",".join(f"{graph}={computed[graph]}" for graph in GRAPHS),
         "backend": flavour.backend,
         "gpu": ",".join(gpus),
-        "weights": "refitted" if options.stripped else "inside",
+        "weights": REFITTED if options.stripped else "inside",
         "plugins": "none",
         "options": f"level={options.level},workspace={options.workspace},recipe={RECIPE}",
     }
 
 
-def find_build(root: Path, wanted: Facts, gpu: str) -> Path | None:
-    """The folder of a whole build that has these facts and covers a GPU, under the folder of all TensorRT builds.
+def find_build(roots: Iterable[Path], wanted: Facts, gpu: str) -> Path | None:
+    """The folder of a whole build that has these facts and covers a GPU, under folders of TensorRT builds.
 
     None if nothing was built for this student; raises EngineError if something was and does not fit, naming each field in
     which the nearest is off, and the command that makes one that fits.
     """
-    near = _builds(root, wanted, (gpu,))
+    near = _builds(roots, wanted, (gpu,))
     if not near:
         return None
     off, folder, built = near[0]
@@ -127,21 +136,32 @@ def find_build(root: Path, wanted: Facts, gpu: str) -> Path | None:
 
 def fitting_build(root: Path, wanted: Facts, gpus: tuple[str, ...]) -> Path | None:
     """The folder of a whole build under `root` that has these facts and covers these GPUs, perhaps among others."""
-    return next((folder for off, folder, _ in _builds(root, wanted, gpus) if not off), None)
+    return next((folder for off, folder, _ in _builds((root,), wanted, gpus) if not off), None)
 
 
 def remedy(wanted: Facts, gpu: str) -> str:
-    """The command that makes a build with these facts."""
-    return (
-        f"allaprima build {wanted['student']} --backend tensorrt --gpu {gpu} --size {wanted['size']} "
-        f"--batches {wanted['batch_sizes']}"
-    )
+    """The command that makes a build with these facts, and which flags to repeat that facts do not tell."""
+    computed = {part.partition("=")[2] for part in wanted["precision"].split(",")}
+    options = dict(part.split("=") for part in wanted["options"].split(","))
+    flags = {
+        "backend": wanted["backend"].partition(" ")[0],
+        "gpu": gpu,
+        "size": wanted["size"],
+        "batches": wanted["batch_sizes"],
+        "precision": computed.pop() if len(computed) == 1 else None,  # several are what auto chose
+        "level": None if options["level"] == "None" else options["level"],
+        "workspace": None if options["workspace"] == "None" else str(int(options["workspace"]) // MIB),
+    }
+    said = "".join(f" --{flag} {value}" for flag, value in flags.items() if value is not None)
+    stripped = " --stripped" if wanted["weights"] == REFITTED else ""
+    again = "--cache, --students, --weights, --lora and --full-vae as they are here"
+    return f"allaprima build {wanted['student']}{said}{stripped} (with {again}, if they are given)"
 
 
-def _builds(root: Path, wanted: Facts, gpus: tuple[str, ...]) -> list[tuple[list[str], Path, Facts]]:
+def _builds(roots: Iterable[Path], wanted: Facts, gpus: tuple[str, ...]) -> list[tuple[list[str], Path, Facts]]:
     """The student's whole builds, the nearest first: in which fields each is off, where it lies, and its sidecar."""
     found = []
-    for sidecar in sorted(root.glob(f"*/{SIDECAR}")):
+    for sidecar in (sidecar for root in roots for sidecar in sorted(root.glob(f"*/{SIDECAR}"))):
         try:
             built = {str(key): str(value) for key, value in dict(json.loads(sidecar.read_text())).items()}
         except (OSError, ValueError, TypeError):
@@ -155,9 +175,9 @@ def _builds(root: Path, wanted: Facts, gpus: tuple[str, ...]) -> list[tuple[list
     return sorted(found, key=lambda build: len(build[0]))
 
 
-def _contents(files: Mapping[str, Path]) -> str:
+def _contents(files: Mapping[str, Path], digests: Digests) -> str:
     paths = [path for file in files.values() for path in (file, file.with_name(f"{file.name}.data")) if path.exists()]
-    return file_digest(*paths)
+    return digests.of(*paths)
 
 
 def _structure(files: Mapping[str, Path]) -> str:

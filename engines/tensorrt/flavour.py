@@ -15,10 +15,11 @@ _MODULES = {TENSORRT: ("tensorrt",), RTX: ("tensorrt_rtx", "tensorrt_rtx_binding
 """Flavour to the modules that it comes in: RTX's wheels of single bindings have a name of their own."""
 _LEAST = {TENSORRT: 10, RTX: 1}
 """Major versions from which networks can be strongly typed."""
-_REMEDY = (
+EXTRAS = (
     "pip install 'allaprima[tensorrt-rtx]' for TensorRT for RTX, which also builds without a GPU, "
     "or 'allaprima[tensorrt]' for TensorRT"
 )
+"""What to do where something is missing."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ def find_flavour(name: str | None = None, ahead: bool = False) -> Flavour:
             except Exception as error:  # libraries that do not fit raise what they like
                 refused.append(f"{module}: {error}")
     why = f" ({'; '.join(refused)})" if refused else ""
-    raise EngineError(f"{name or 'TensorRT'} is not installed{why}: {_REMEDY}")
+    raise EngineError(f"{name or 'TensorRT'} is not installed{why}: {EXTRAS}")
 
 
 def _flavour(name: str, module: Any) -> Flavour:

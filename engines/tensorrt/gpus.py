@@ -5,7 +5,7 @@ import re
 from typing import Any
 
 from ..engine import EngineError
-from .flavour import Flavour
+from .flavour import Flavour, find_flavour
 
 PORTABLE = "ampere+"
 """One build for every GPU from Ampere (sm80) on. To RTX that is short for every one of those that it names."""
@@ -69,6 +69,13 @@ def choose_gpus(flavour: Flavour, asked: tuple[str, ...], here: str | None) -> t
             f"out --gpu; on a GPU from sm80 on {PORTABLE} makes one build for all of those, which is slower"
         )
     return asked or (here,)
+
+
+def choose_target(name: str | None, asked: tuple[str, ...]) -> tuple[Flavour, tuple[str, ...]]:
+    """What to build with, and for which GPUs. `name` as for `find_flavour`, `asked` as for `choose_gpus`; raises as they do."""
+    here = installed_gpu()
+    flavour = find_flavour(name, ahead=here is None or asked not in ((), (here,)))
+    return flavour, choose_gpus(flavour, asked, here)
 
 
 def installed_gpu() -> str | None:

@@ -1,11 +1,13 @@
 """From a student and a GPU to an engine that is ready to be warmed up: everything that can be wrong is found out here."""
 
+import contextlib
 import logging
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+from ..digests import Digests
 from ..engine import EngineError
 from ..gpu.cuda import Cuda
 from ..gpu.driver import Driver
@@ -14,7 +16,7 @@ from ..gpu.memory import check_fits
 from ..student import Student
 from ..tokens import Tokens
 from .facts import FOLDER, PlanOptions, facts_of, find_build, graph_files, precisions, remedy
-from .flavour import Flavour, find_flavour, make_logger
+from .flavour import EXTRAS, Flavour, find_flavour, make_logger
 from .gpus import gpu_name
 from .plans import Plans
 
@@ -31,34 +33,45 @@ def open_engine(
     device: int = 0,
     options: PlanOptions | None = None,
     say: Say = log.info,
+    prebuilt: Path | None = None,
 ) -> GpuEngine:
-    """An engine on the GPU with this number, from a build in `cache`, the folder of all builds.
+    """An engine on the GPU with this number, from a build in `cache`, the folder of all builds, or in `prebuilt`.
 
-    `flavour` is tensorrt or tensorrt_rtx, and None whichever is installed. A student that nothing was built for is built
-    now, which `say` is told. Raises EngineError with the remedy for what is missing, too small, or built for another GPU,
-    version or size.
+    `flavour` is tensorrt or tensorrt_rtx, and None whichever is installed. `prebuilt` is laid out as the cache is, and only
+    read. A student that nothing was built for is built now, which `say` is told. Raises EngineError with the remedy for what
+    is missing, too small, or built for another GPU, version or size.
     """
     if not batch_sizes or min(batch_sizes) < 1:
         raise EngineError(f"tick sizes must be positive, not {batch_sizes}")
     sizes = tuple(sorted(set(batch_sizes)))
     cuda = Driver(device)
     try:
-        return _open(student, sizes, cache, find_flavour(flavour), cuda, options or PlanOptions(), say)
+        return _open(student, sizes, (cache, prebuilt), find_flavour(flavour), cuda, options or PlanOptions(), say)
     except BaseException:
         cuda.close()
         raise
 
 
 def _open(
-    student: Student, sizes: tuple[int, ...], cache: Path, flavour: Flavour, cuda: Cuda, options: PlanOptions, say: Say
+    student: Student,
+    sizes: tuple[int, ...],
+    places: tuple[Path, Path | None],
+    flavour: Flavour,
+    cuda: Cuda,
+    options: PlanOptions,
+    say: Say,
 ) -> GpuEngine:
-    folder = _build(student, sizes, cache, flavour, gpu_name(*cuda.capability), options, say)
+    folder = _build(student, sizes, places, flavour, gpu_name(*cuda.capability), options, say)
     check_fits(cuda, {"weights": sum(plan.stat().st_size for plan in folder.glob("*.plan"))}, sizes)
     assert student.graphs is not None  # or it would not have been built
     tokens = Tokens(student.graphs)
     logger = make_logger(flavour)
     refit = partial(_refit, student, flavour, logger) if options.stripped else None
-    networks = Plans(cuda, flavour, logger, folder, sizes, precisions(student, options.precision)["denoise"], refit)
+    compiled = places[0] / FOLDER / folder.name
+    with contextlib.suppress(OSError):  # what cannot be kept there is said when it is tried
+        compiled.mkdir(parents=True, exist_ok=True)
+    precision = precisions(student, options.precision)["denoise"]
+    networks = Plans(cuda, flavour, logger, folder, sizes, precision, refit, compiled)
     try:
         return GpuEngine(student, sizes, networks, cuda, tokens)
     except BaseException:
@@ -67,20 +80,27 @@ def _open(
 
 
 def _build(
-    student: Student, sizes: tuple[int, ...], cache: Path, flavour: Flavour, gpu: str, options: PlanOptions, say: Say
+    student: Student,
+    sizes: tuple[int, ...],
+    places: tuple[Path, Path | None],
+    flavour: Flavour,
+    gpu: str,
+    options: PlanOptions,
+    say: Say,
 ) -> Path:
     """The folder of the plans that fit; they are built if there are none at all for this student."""
-    wanted = facts_of(student, sizes, options, flavour, (gpu,))
-    if (folder := find_build(cache / FOLDER, wanted, gpu)) is not None:
+    wanted = facts_of(student, sizes, options, flavour, (gpu,), Digests(places[0]))
+    roots = [place / FOLDER for place in places if place is not None]
+    if (folder := find_build(roots, wanted, gpu)) is not None:
         return folder
     try:
         from .build import build_plans
     except ImportError as error:
         raise EngineError(
-            f"{student.name} has not been built for {gpu} yet, and building needs an extra that serving does not ({error}): "
-            f"where there is 'allaprima[build]', {remedy(wanted, gpu)}"
+            f"{student.name} has not been built for {gpu} yet, and what builds is not whole here ({error}): {EXTRAS}, or on a "
+            f"machine that has it {remedy(wanted, gpu)}"
         ) from error
-    return build_plans(student, sizes, cache, (gpu,), say, options, flavour)
+    return build_plans(student, sizes, places[0], (gpu,), say, options, flavour)
 
 
 def _refit(student: Student, flavour: Flavour, logger: Any, engine: Any, graph: str) -> None:
@@ -88,7 +108,7 @@ def _refit(student: Student, flavour: Flavour, logger: Any, engine: Any, graph: 
         from .build_refit import refit
     except ImportError as error:
         raise EngineError(
-            f"the plans of {student.name} have no weights inside, and giving them theirs needs the extra that builds: "
-            f"pip install 'allaprima[build]' ({error})"
+            f"the plans of {student.name} have no weights inside, and what gives them theirs is not whole here ({error}): "
+            f"{EXTRAS}"
         ) from error
     refit(flavour, logger, engine, graph_files(student)[graph])

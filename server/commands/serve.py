@@ -11,7 +11,7 @@ from typing import Any
 import uvicorn
 
 from engines.engine import Engine, EngineError
-from engines.factory import ENGINES, make_engine
+from engines.factory import ENGINES, check_engine, make_engine
 from engines.prepare import prepare, sized
 from engines.student import Student, load_student
 
@@ -48,9 +48,10 @@ def _students(settings: Settings) -> list[tuple[Student, MakeEngine]]:
         def make(say: Say) -> Engine:
             ready = student
             if settings.engine != "fake":
+                check_engine(settings.engine, settings.gpu())
                 ready = prepare(student, settings.cache, settings.choices(), say)
                 say(f"compiling {student.name} for {settings.engine}")
-            return make_engine(settings.engine, ready, settings.sizes_for(student), **settings.engine_options())
+            return make_engine(settings.engine, ready, settings.sizes_for(student), say, **settings.engine_options())
 
         return make
 

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -38,9 +39,17 @@ def _builds(settings: Settings) -> dict[str, list[str]]:
     for facts in list_builds(settings.cache):
         if "batch_sizes" in facts:
             backend = facts.get("backend", "?").split(" ")[0]
-            what = f"{backend} {facts.get('size', '?')} ticks of {facts['batch_sizes']} {facts.get('precision', '')}".strip()
-            found.setdefault(facts.get("student", "?"), []).append(what)
+            what = f"{backend} {facts.get('size', '?')} ticks of {facts['batch_sizes']} {_precision(facts)}".strip()
+            gpus = f" for {facts['gpu'].replace(',', ', ')}" if "gpu" in facts else ""
+            found.setdefault(facts.get("student", "?"), []).append(what + gpus)
     return found
+
+
+def _precision(facts: Mapping[str, str]) -> str:
+    """One word where all graphs are of one precision."""
+    said = facts.get("precision", "")
+    each = {part.partition("=")[2] for part in said.split(",")}
+    return each.pop() if "=" in said and len(each) == 1 else said
 
 
 def _described(student: Student, built: list[str]) -> dict[str, Any]:

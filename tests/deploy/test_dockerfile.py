@@ -12,7 +12,11 @@ import pytest
 import yaml
 
 from clients.serving import free_port, running
-from server.settings import PREFIX, Settings
+from engines.digests import Digests
+from engines.student import load_student
+from engines.tensorrt.facts import facts_of, find_build
+from engines.tensorrt.flavour import find_flavour
+from server.settings import PREFIX, Settings, load_settings
 
 ROOT = Path(__file__).parent.parent.parent
 FILE = ROOT / "Dockerfile"
@@ -66,15 +70,59 @@ def test_the_server_does_not_run_as_root() -> None:
 
 def test_every_setting_in_the_image_is_a_setting() -> None:
     names = re.findall(rf"{PREFIX}(\w+)=", " ".join(arguments("ENV")))
-    assert {"host", "port", "cache", "engine"} == {name.lower() for name in names} <= Settings.model_fields.keys()
+    assert {"host", "port", "cache", "engine", "prebuilt"} == {name.lower() for name in names} <= Settings.model_fields.keys()
 
 
 def test_the_extras_of_the_gpu_image_exist() -> None:
     import tomllib
 
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
-    (default,) = (rest.removeprefix("EXTRAS=") for rest in arguments("ARG") if rest.startswith("EXTRAS="))
-    assert default in extras
+    named = re.findall(r"EXTRAS=([\w,-]+)", FILE.read_text())
+    assert len(named) == 4  # the default, and those of the comment
+    assert {extra for one in named for extra in one.split(",")} <= extras.keys()
+
+
+def test_what_compose_tells_the_build_is_asked_for() -> None:
+    told = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]["server-gpu"]["build"]["args"]
+    defaults = dict(rest.split("=") for rest in arguments("ARG"))
+    assert {name: re.sub(r"\$\{\w+:?-(.*)\}", r"\1", value) for name, value in told.items()} == {
+        name: defaults[name] for name in ("EXTRAS", "GPUS")
+    }
+
+
+def _ahead(folder: Path, gpus: str) -> Path:
+    """Run what the image builds ahead of time, with its folder in one of ours; the folder."""
+    (run,) = (rest for rest in arguments("RUN") if "allaprima build" in rest)
+    made = folder / "opt" / "allaprima"
+    made.parent.mkdir()
+    here = run.replace("/venv/bin", str(BIN)).replace("/opt/allaprima", str(made))
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)} | {"GPUS": gpus}
+    subprocess.run(["sh", "-c", here], check=True, timeout=120, cwd=ROOT, env=environment, capture_output=True)
+    return made
+
+
+def test_the_gpu_image_brings_engines_that_it_serves(tmp_path: Path) -> None:
+    """What is built into the image, without a GPU, is found by the server as the image sets it, with an empty cache."""
+    pytest.importorskip("tensorrt_rtx_bindings", reason="TensorRT-RTX is not installed")
+    made = _ahead(tmp_path, "sm86,sm89")
+    text = " ".join(arguments("ENV"))
+    (volume,) = arguments("VOLUME")
+    (prebuilt,) = re.findall(rf"{PREFIX}PREBUILT=(\S+)", text)
+    assert f"--from=build-gpu {prebuilt} {prebuilt}" in arguments("COPY")
+    assert not prebuilt.startswith(volume)
+    (engine,) = re.findall(rf"{PREFIX}ENGINE=(\S+)", text)
+    settings = load_settings({"engine": engine, "cache": str(tmp_path / "cache"), "prebuilt": str(made)})
+    student = load_student("embedded")
+    options = settings.engine_options()
+    facts = facts_of(
+        student, settings.sizes_for(student), options["options"], find_flavour("tensorrt_rtx"), ("sm89",), Digests(tmp_path)
+    )
+    assert find_build((options["prebuilt"] / "tensorrt",), facts, "sm89") is not None
+
+
+def test_the_gpu_image_may_bring_none(tmp_path: Path) -> None:
+    """For a card that nothing is built ahead for, the folder is there and empty."""
+    assert list(_ahead(tmp_path, "").iterdir()) == []
 
 
 def test_what_is_copied_is_enough_to_install_and_start(tmp_path: Path) -> None:

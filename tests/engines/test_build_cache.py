@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from engines.build_cache import SIDECAR, BuildCache, file_digest, key_of
+from engines.build_cache import SIDECAR, BuildCache, key_of
 from engines.engine import EngineError
 
 FACTS = {"student": "embedded", "graphs": "abc", "batch_sizes": "1,2", "precision": "f32", "backend": "x 1.0"}
@@ -65,13 +65,3 @@ def test_no_place_for_a_cache(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(EngineError, match="choose another with --cache"):
         BuildCache(tmp_path / "file" / "cache").folder(FACTS)
-
-
-def test_file_digest(tmp_path: Path) -> None:
-    """The digest is of contents and order, not of names."""
-    a, b, c = (tmp_path / name for name in "abc")
-    a.write_bytes(b"one")
-    b.write_bytes(b"two")
-    c.write_bytes(b"one")
-    assert file_digest(a, b) == file_digest(c, b)
-    assert file_digest(a, b) != file_digest(b, a)

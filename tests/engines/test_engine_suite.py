@@ -9,7 +9,6 @@ import pytest
 
 from engines.contract import Step
 from engines.engine import Engine, EngineError, Painted, Pixels, Row
-from engines.factory import ENGINES
 from engines.noise import noise
 from engines.slots import Latents
 from engines.student import Student
@@ -67,7 +66,7 @@ def _unlike(a: Pixels, b: Pixels) -> bool:
     return float(np.abs(a.astype(int) - b.astype(int)).mean()) > 1
 
 
-@pytest.fixture(params=ENGINES)
+@pytest.fixture(params=LEVELS)
 def easel(request: pytest.FixtureRequest, get_engine: Callable[[str], Engine]) -> Easel:
     return Easel(request.param, get_engine(request.param))
 

@@ -2,12 +2,18 @@
 
 import subprocess
 import sys
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from engines.engine import EngineError
-from engines.factory import ENGINES, make_engine
+from engines.factory import ENGINES, check_engine, make_engine
+from engines.gpu import driver
 from engines.student import Student
+from engines.tensorrt import flavour as flavours
+from engines.tensorrt import opening
 
 
 def test_fake(student: Student) -> None:
@@ -24,14 +30,58 @@ def test_unknown(student: Student, kind: str) -> None:
         make_engine(kind, student, (1,))
 
 
-def test_torch_not_installed(student: Student, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without its extra the torch engine says which to install."""
-    monkeypatch.setitem(sys.modules, "engines.pytorch.reference", None)
+@pytest.mark.parametrize(("device", "module"), [(None, "reference"), (0, "opening")])
+def test_torch_not_installed(student: Student, monkeypatch: pytest.MonkeyPatch, device: int | None, module: str) -> None:
+    """Without its extra the torch engine says which to install, on a CPU and on a GPU."""
+    monkeypatch.setitem(sys.modules, f"engines.pytorch.{module}", None)
     with pytest.raises(EngineError, match=r"pip install 'allaprima\[torch\]'"):
-        make_engine("torch", student, (1,))
+        make_engine("torch", student, (1,), device=device, cache=Path())
+
+
+def test_torch_on_a_cpu(student: Student, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a GPU torch is the reference."""
+    made: list[Any] = []
+    reference = SimpleNamespace(TorchEngine=lambda *arguments: made.append(arguments))
+    monkeypatch.setitem(sys.modules, "engines.pytorch.reference", reference)
+    make_engine("torch", student, (1, 2))
+    assert made == [(student, (1, 2))]
+
+
+def test_torch_on_a_gpu(student: Student, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """On a GPU torch is the engine that is made for one, with its options, and is told whom to say what it does."""
+    made: list[Any] = []
+    opened = SimpleNamespace(open_engine=lambda *arguments, **options: made.append((arguments, options)))
+    monkeypatch.setitem(sys.modules, "engines.pytorch.opening", opened)
+    make_engine("torch", student, (1, 2), print, device=1, cache=tmp_path)
+    assert made == [((student, (1, 2)), {"device": 1, "say": print, "cache": tmp_path})]
+
+
+@pytest.mark.parametrize(("kind", "flavour"), [("tensorrt", None), ("tensorrt_rtx", "tensorrt_rtx")])
+def test_tensorrt(student: Student, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, kind: str, flavour: str | None) -> None:
+    """Each kind opens an engine of its flavour, or of the one that is installed, with its options."""
+    made: list[Any] = []
+    monkeypatch.setattr(opening, "open_engine", lambda *arguments, **options: made.append((arguments, options)))
+    make_engine(kind, student, (1, 2), print, cache=tmp_path, device=1)
+    assert made == [((student, (1, 2)), {"flavour": flavour, "say": print, "cache": tmp_path, "device": 1})]
+
+
+def test_checking_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An engine's library is looked for before its GPU, which is given back; where no GPU is used neither is."""
+    noted: list[Any] = []
+
+    def look(number: int) -> Any:
+        noted.append(number)
+        return SimpleNamespace(close=lambda: noted.append("closed"))
+
+    monkeypatch.setattr(flavours, "find_flavour", noted.append)
+    monkeypatch.setattr(driver, "Driver", look)
+    for kind, device in (("openvino", None), ("torch", None), ("tensorrt", 1), ("tensorrt_rtx", 0), ("torch", 2)):
+        check_engine(kind, device)
+    assert noted == [None, 1, "closed", "tensorrt_rtx", 0, "closed", 2, "closed"]
 
 
 def test_serving_needs_no_torch() -> None:
-    """Neither the server nor the default engine imports torch."""
-    code = "import sys, server.__main__, engines.openvino_engine; sys.exit('torch' in sys.modules)"
+    """Neither the server nor the default engine imports torch, nor do they import TensorRT."""
+    unwanted = ("torch", "tensorrt", "tensorrt_rtx", "tensorrt_rtx_bindings", "onnx_ir", "cuda")
+    code = f"import sys, server.__main__, engines.openvino_engine; sys.exit(bool(set({unwanted}) & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

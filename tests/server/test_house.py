@@ -39,18 +39,30 @@ def test_threads(student: Student) -> None:
     [
         ({"engine": "fake"}, (True, 0.0, ())),
         ({"engine": "fake", "watts": "35", "energy_device": "GPU-1"}, (True, 35.0, ("GPU-1",))),
-        ({"engine": "torch", "device": "cuda", "energy": "off"}, (False, 0.0, None)),
+        ({"engine": "openvino", "energy_device": "0"}, (True, 0.0, ("0",))),
+        ({"engine": "torch"}, (True, 0.0, ())),
+        ({"engine": "torch", "device": "cuda:1"}, (True, 0.0, ("0000:01:00.0",))),
+        ({"engine": "tensorrt"}, (True, 0.0, ("0000:00:00.0",))),
+        ({"engine": "tensorrt", "device": "cuda:9"}, (True, 0.0, None)),
+        ({"engine": "tensorrt", "energy_device": "GPU-1, 0"}, (True, 0.0, ("GPU-1", "0"))),
+        ({"engine": "tensorrt", "energy": "off"}, (False, 0.0, ())),
     ],
 )
 def test_what_is_metered(student: Student, monkeypatch: pytest.MonkeyPatch, flags: dict[str, str], asked: Any) -> None:
-    """Energy is asked for as the settings say."""
+    """Metered are the GPUs that are named, or else the one that paints; all of them where nobody says which that is."""
     calls: list[Any] = []
+    asked_for: list[int] = []
+
+    def bus_id(number: int) -> str | None:
+        asked_for.append(number)
+        return None if number == 9 else f"0000:{number:02x}:00.0"
 
     def build(*args: Any) -> Any:
         calls.append(args)
         return build_energy(on=False)
 
     monkeypatch.setattr(houses, "build_energy", build)
+    monkeypatch.setattr(houses, "pci_bus_id", bus_id)
     house = build_house(load_settings(flags), [(student, lambda say: FakeEngine(student))])
     assert calls == [asked]
     house.shut()

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from engines.pytorch.options import TorchOptions
+from engines.tensorrt.facts import PlanOptions
 from server.settings import PREFIX, Settings, SettingsError, add_flags, load_settings
 
 
@@ -74,6 +76,13 @@ def test_flags_not_given_are_not_there() -> None:
         ("trace_share", "1.5"),
         ("watts", "-1"),
         ("energy", "maybe"),
+        ("device", "gpu"),
+        ("device", "cuda:"),
+        ("device", "cuda:-1"),
+        ("precision", "int8"),
+        ("level", "6"),
+        ("workspace", "0"),
+        ("stripped", "perhaps"),
     ],
 )
 def test_wrong(flag: str, value: str) -> None:
@@ -104,18 +113,79 @@ def test_frozen() -> None:
 def test_engine_options(tmp_path: Path) -> None:
     """Each engine is given what is its own."""
     fake = load_settings({"engine": "fake", "fake_tick": "0.5"})
-    assert fake.engine_options() == {"tick_seconds": 0.5, "row_seconds": 0.0}
+    assert fake.engine_options() == {"tick_seconds": 0.5, "row_seconds": 0.0, "overlap": False}
     real = load_settings({"engine": "openvino", "cache": str(tmp_path), "precision": "f32", "threads": "2"})
     assert real.engine_options() == {"cache": tmp_path / "openvino", "precision": "f32", "threads": 2}
-    assert load_settings({"engine": "torch"}).engine_options() == {"device": "cpu"}
-    assert load_settings({"engine": "torch", "device": "cuda:1"}).engine_options() == {"device": "cuda:1"}
+    assert load_settings({"engine": "torch"}).engine_options() == {}
+    cuda = load_settings({"engine": "torch", "device": "cuda:1", "cache": str(tmp_path), "precision": "bf16", "fp8": "true"})
+    assert cuda.engine_options() == {"device": 1, "cache": tmp_path, "options": TorchOptions("bf16", True, True)}
+    assert load_settings({"engine": "torch", "device": "cuda", "torch_compile": "false"}).engine_options()[
+        "options"
+    ] == TorchOptions(compile=False)
 
 
-def test_metered_gpus() -> None:
-    """Where the processor paints no GPU is metered, else all of them; whoever names some has those metered."""
-    assert load_settings({"engine": "openvino"}).metered_gpus() == ()
-    assert load_settings({"engine": "fake"}).metered_gpus() == ()
-    assert load_settings({"engine": "torch"}).metered_gpus() == ()
-    assert load_settings({"engine": "torch", "device": "cuda"}).metered_gpus() is None
-    assert load_settings({"engine": "torch", "device": "cuda", "energy_device": "GPU-1, 0"}).metered_gpus() == ("GPU-1", "0")
-    assert load_settings({"engine": "openvino", "energy_device": "0"}).metered_gpus() == ("0",)
+@pytest.mark.parametrize("engine", ["tensorrt", "tensorrt_rtx"])
+def test_tensorrt_options(engine: str, tmp_path: Path) -> None:
+    """What was chosen of a build is what is looked for when serving; the workspace is stated in MiB."""
+    plain = load_settings({"engine": engine, "cache": str(tmp_path)})
+    assert plain.engine_options() == {"device": 0, "cache": tmp_path, "options": PlanOptions(), "prebuilt": None}
+    flags = {"precision": "bf16", "stripped": "true", "level": "5", "workspace": "2048", "prebuilt": str(tmp_path)}
+    chosen = load_settings({"engine": engine, "device": "cuda:1", **flags}).engine_options()
+    assert chosen["options"] == PlanOptions("bf16", True, 5, 2 << 30)
+    assert (chosen["device"], chosen["prebuilt"]) == (1, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("engine", "device", "gpu"),
+    [
+        ("openvino", None, None),
+        ("openvino", "cpu", None),
+        ("fake", None, None),
+        ("torch", None, None),
+        ("torch", "cuda", 0),
+        ("torch", "cuda:12", 12),
+        ("tensorrt", None, 0),
+        ("tensorrt_rtx", "cuda:2", 2),
+    ],
+)
+def test_devices(engine: str, device: str | None, gpu: int | None) -> None:
+    """TensorRT runs on the first GPU unless another is named, and all else on the processor."""
+    flags = {"engine": engine} | ({"device": device} if device else {})
+    assert load_settings(flags).gpu() == gpu
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        ({"engine": "openvino", "device": "cuda:0"}, "--device cuda:0 is not for --engine openvino, which runs on cpu"),
+        ({"engine": "tensorrt", "device": "cpu"}, "--device cpu is not for --engine tensorrt, which runs on cuda"),
+        ({"engine": "fake", "device": "cuda"}, "--engine fake"),
+        (
+            {"engine": "openvino", "precision": "fp16"},
+            "--precision fp16 is not for --engine openvino on cpu, which can do auto, bf16, fp32",
+        ),
+        ({"engine": "torch", "precision": "bf16"}, "--engine torch on cpu, which can do auto, fp32"),
+        ({"engine": "torch", "fp8": "true"}, "--fp8 is for --engine torch with --device cuda"),
+        ({"engine": "tensorrt", "fp8": "true"}, "--fp8 is for --engine torch with --device cuda"),
+    ],
+)
+def test_what_does_not_go_together(flags: dict[str, str], said: str) -> None:
+    """An engine's device and precision are those that it can do, and what it is refused names both."""
+    with pytest.raises(SettingsError) as refused:
+        load_settings(flags)
+    assert said in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("engine", "device", "precision"),
+    [("openvino", "cpu", "bf16"), ("openvino", "cpu", "fp32"), ("torch", "cuda", "fp16"), ("tensorrt", "cuda", "bf16")],
+)
+def test_precisions(engine: str, device: str, precision: str) -> None:
+    """What an engine can do may be asked for."""
+    assert load_settings({"engine": engine, "device": device, "precision": precision}).precision == precision
+
+
+def test_an_old_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    """f32 is fp32, as it was called when there was one engine."""
+    monkeypatch.setenv("ALLAPRIMA_PRECISION", "f32")
+    assert load_settings({}).precision == "fp32"

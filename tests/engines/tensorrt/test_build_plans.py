@@ -112,9 +112,9 @@ def test_a_plan_is_of_this_version(name: str, built: Built) -> None:
 def test_a_build_is_found(built: Built, cache: Path) -> None:
     """A device finds the build that covers it, whichever other devices it was made for."""
     facts = json.loads((built[0] / "built.json").read_text())
-    assert find_build(cache / "tensorrt", facts, "sm89") == built[0]
+    assert find_build((cache / "tensorrt",), facts, "sm89") == built[0]
     with pytest.raises(EngineError, match=r"was built for gpu 'sm80,sm89', not 'sm120': allaprima build embedded --backend"):
-        find_build(cache / "tensorrt", facts, "sm120")
+        find_build((cache / "tensorrt",), facts, "sm120")
 
 
 @pytest.mark.parametrize("gpus", [GPUS, GPUS[1:]])

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from engines.digests import Digests
 from engines.engine import EngineError
 from engines.gpu.cuda import OutOfDeviceMemory
 from engines.gpu.engine import GpuEngine
@@ -46,11 +47,11 @@ class House:
         self.opened.append(arguments)
         return self.networks
 
-    def build(self, gpu: str = "sm89", size: int = 10, sizes: tuple[int, ...] = SIZES) -> Path:
+    def build(self, gpu: str = "sm89", size: int = 10, sizes: tuple[int, ...] = SIZES, place: Path | None = None) -> Path:
         """Plans as a build leaves them, of so many bytes each."""
-        folder = self.cache / "tensorrt" / gpu
+        folder = (place or self.cache) / "tensorrt" / gpu
         folder.mkdir(parents=True)
-        facts = facts_of(self.student, sizes, PlanOptions(), FLAVOUR, (gpu,))
+        facts = facts_of(self.student, sizes, PlanOptions(), FLAVOUR, (gpu,), Digests(self.cache))
         (folder / "built.json").write_text(json.dumps(facts))
         for graph in GRAPHS:
             with (folder / f"{graph}.plan").open("wb") as plan:
@@ -78,6 +79,36 @@ def test_an_engine_from_a_build(house: House) -> None:
     assert house.double.closed
 
 
+def test_a_build_that_came_with_the_machine(house: House, tmp_path: Path) -> None:
+    """A build in the folder of those made before is opened where it lies; what the device compiles is kept in the cache."""
+    came = tmp_path / "came"
+    folder = house.build(place=came)
+    house.open(prebuilt=came).close()
+    assert folder in house.opened[0]
+    kept = house.cache / "tensorrt" / folder.name
+    assert house.opened[0][-1] == kept
+    assert kept.is_dir()
+
+
+def test_nothing_of_what_came_fits(house: House, tmp_path: Path) -> None:
+    """Where what came with the machine is for other GPUs, that is said; it is not built at once behind the user's back."""
+    house.build("sm86", place=tmp_path / "came")
+    with pytest.raises(
+        EngineError, match=r"in .*came/tensorrt/sm86, was built for gpu 'sm86', not 'sm89': allaprima build small"
+    ):
+        house.open(prebuilt=tmp_path / "came")
+    assert house.double.closed
+
+
+def test_a_cache_that_cannot_be_written(house: House, tmp_path: Path) -> None:
+    """With a cache that takes nothing, what came with the machine paints all the same."""
+    folder = house.build(place=tmp_path / "came")
+    house.cache = tmp_path / "file"
+    house.cache.touch()
+    house.open(prebuilt=tmp_path / "came").close()
+    assert folder in house.opened[0]
+
+
 def test_a_student_that_was_not_built_is_built(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     """If there is no build at all of a student, it is built for the GPU that is here."""
     asked: list[Any] = []
@@ -97,7 +128,10 @@ def test_a_student_that_was_not_built_is_built(house: House, monkeypatch: pytest
 def test_not_built_and_nothing_to_build_with(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without a build and without the extra that builds, the error says what to run, and where."""
     monkeypatch.setitem(sys.modules, "engines.tensorrt.build", None)
-    with pytest.raises(EngineError, match=r"small has not been built for sm89 yet.*allaprima\[build\].*allaprima build small"):
+    with pytest.raises(
+        EngineError,
+        match=r"small has not been built for sm89 yet.*allaprima\[tensorrt-rtx\].*that has it allaprima build small",
+    ):
         house.open()
     assert house.double.closed
 

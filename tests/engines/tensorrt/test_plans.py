@@ -141,7 +141,7 @@ class Studio:
             self.logger.errors.append("expecting compute 8.9 got compute 8.6, please rebuild")
         return engine
 
-    def open(self, refit: Any = None, sizes: tuple[int, ...] = SIZES) -> Plans:
+    def open(self, refit: Any = None, sizes: tuple[int, ...] = SIZES, compiled: Path | None = None) -> Plans:
         runtime = SimpleNamespace(deserialize_cuda_engine=self.deserialize_cuda_engine)
         if self.rtx:
             runtime.get_engine_validity = lambda plan: (
@@ -157,7 +157,7 @@ class Studio:
             EngineInvalidityDiagnostics=Diagnostics,
         )
         flavour = Flavour("tensorrt_rtx" if self.rtx else "tensorrt", "10.9", module)
-        return Plans(self.cuda, flavour, self.logger, self.folder, sizes, "fp16", refit)
+        return Plans(self.cuda, flavour, self.logger, self.folder, sizes, "fp16", refit, compiled)
 
 
 @pytest.fixture(params=[False, True], ids=["tensorrt", "rtx"])
@@ -216,6 +216,21 @@ def test_what_rtx_compiled_is_kept(tmp_path: Path) -> None:
     assert kept.name == "denoise-a-double.compiled"
     again = Studio(tmp_path, rtx=True)
     again.open().load("denoise", 1)
+    assert again.engines["denoise"].contexts[0].given.cache.held == b"ours: compiled"
+
+
+def test_what_rtx_compiled_is_kept_elsewhere(tmp_path: Path) -> None:
+    """Where plans lie in a folder that is only read, what the device compiles is kept in another, and read from there."""
+    plans, compiled = tmp_path / "plans", tmp_path / "compiled"
+    plans.mkdir()
+    compiled.mkdir()
+    first = Studio(plans, rtx=True).open(compiled=compiled)
+    first.load("denoise", 1)
+    first.settled()
+    assert [path.name for path in compiled.iterdir()] == ["denoise-a-double.compiled"]
+    assert not list(plans.glob("*.compiled"))
+    again = Studio(plans, rtx=True)
+    again.open(compiled=compiled).load("denoise", 1)
     assert again.engines["denoise"].contexts[0].given.cache.held == b"ours: compiled"
 
 

@@ -47,6 +47,20 @@ def test_builds_are_listed(capsys: pytest.CaptureFixture[str], tmp_path: Path) -
     assert lines[turbo + 1].strip() == "built: openvino 64x64 ticks of 1,2 bf16"
 
 
+@pytest.mark.parametrize(
+    ("precision", "shown"),
+    [("text=fp16,decode=fp16", "fp16"), ("text=fp16,decode=bf16", "text=fp16,decode=bf16"), ("bf16", "bf16")],
+)
+def test_builds_for_gpus(capsys: pytest.CaptureFixture[str], tmp_path: Path, precision: str, shown: str) -> None:
+    """A build for GPUs is listed with those; its precision is one word where its graphs have one."""
+    folder = tmp_path / "tensorrt" / "key"
+    folder.mkdir(parents=True)
+    facts = {"student": "sd-turbo", "backend": "tensorrt 10.9", "size": "64x64", "batch_sizes": "1", "gpu": "sm80,sm89"}
+    (folder / "built.json").write_text(json.dumps({**facts, "precision": precision}))
+    assert main(["students", "--cache", str(tmp_path)]) == 0
+    assert f"    built: tensorrt 64x64 ticks of 1 {shown} for sm80, sm89\n" in capsys.readouterr().out
+
+
 def test_a_file_that_is_wrong_is_named(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     """A student's file that cannot be read is named, with what is wrong, and there is no traceback."""
     (tmp_path / "mine.toml").write_text('name = "mine"\n')
