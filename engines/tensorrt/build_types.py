@@ -23,6 +23,8 @@ HALVES = {"fp16": ir.DataType.FLOAT16, "bf16": ir.DataType.BFLOAT16}
 
 _PRODUCTS = frozenset({"Attention", "Conv", "ConvTranspose", "Einsum", "Gemm", "MatMul"})
 _NORMS = frozenset({"GroupNormalization", "InstanceNormalization", "LayerNormalization", "RMSNormalization", "Softmax"})
+_NOT_IN_HALF = {"bf16": frozenset({"ConvTranspose"})}
+"""TensorRT-RTX has no kernel for these in that precision."""
 _ALWAYS_FLOAT = {"Resize": (1, 2)}
 """Inputs whose type does not follow the data's: the region and the scales of a Resize."""
 
@@ -40,6 +42,7 @@ def type_graph(model: ir.Model, precision: str) -> None:
     bytes_at_the_edges(model.graph)
     constants = Constants(model.graph)
     half = _half_nodes(model.graph, constants) if precision != "fp32" else set()
+    half = {node for node in half if node.op_type not in _NOT_IN_HALF.get(precision, ())}
     _rewrite(model.graph, constants, half, HALVES.get(precision, FLOAT))
     RemoveUnusedNodesPass()(model)
     TopologicalSortPass()(model)

@@ -179,10 +179,11 @@ def test_weights_in_a_file_of_their_own(student: Student, tmp_path: Path, monkey
 
 
 @pytest.mark.parametrize("precision", ["bf16", "fp32"])
-def test_other_precisions(precision: str, student: Student, tmp_path: Path) -> None:
-    """TensorRT takes graphs in bf16 and in fp32 too."""
+@pytest.mark.parametrize("graph", ["encode", "decode"])
+def test_other_precisions(precision: str, graph: str, student: Student, tmp_path: Path) -> None:
+    """TensorRT takes graphs in bf16 and in fp32 too; the decoder has a transposed convolution, which RTX lacks in bf16."""
     assert student.graphs is not None
-    write_typed(student.graphs / "encode.onnx", tmp_path / "typed.onnx", precision, "encode")
+    write_typed(student.graphs / f"{graph}.onnx", tmp_path / "typed.onnx", precision, graph)
     assert plan_of(tmp_path / "typed.onnx", tmp_path, PlanOptions(precision=precision)).stat().st_size > 10_000
 
 
