@@ -3,7 +3,9 @@
 `--weights PATH` may be, and is told apart by what lies there:
 
 - one file: the UNet alone, or a whole checkpoint, in diffusers' or in Stability's layout;
-- a folder with `model_index.json`: a whole pipeline in diffusers' layout. It is self-contained: its own VAE is used;
+- a folder with `model_index.json`: a whole pipeline in diffusers' layout. It is self-contained: its own VAE is used. What
+  makes a student of it, a UNet or LoRAs of their own, is a file beside that one, or lies where the student's file says on
+  this machine;
 - a folder with `config.json`: a UNet in diffusers' layout;
 - any other folder: a mirror of the hub, with each repository in PATH/OWNER/NAME.
 """
@@ -38,19 +40,22 @@ def _from(weights: Weights, given: Path) -> Weights:
 
 
 def _from_pipeline(weights: Weights, given: Path) -> Weights:
-    unet = None
-    if weights.unet is not None and weights.unet.file:
-        beside = given / Path(weights.unet.file).name
-        unet = Source(path=given, file=beside.name) if beside.exists() else None
-    loras = []
-    for lora in weights.loras:
-        beside = given / Path(lora.source.file).name
-        if not beside.exists():
-            raise EngineError(
-                f"--weights: the pipeline {given} lacks this student's LoRA; put {beside.name} beside model_index.json"
-            )
-        loras.append(Lora(Source(path=given, file=beside.name), lora.weight))
-    return Weights(base=Source(path=given), tiny=None, unet=unet, loras=tuple(loras))
+    # a pipeline's own UNet paints noise by the contract of a student that has another, and nobody would be told why
+    merged = f"; if the pipeline's own UNet is the student's already, give --weights {given / 'unet'}"
+    unet = _beside(weights.unet, given, "UNet", merged) if weights.unet is not None else None
+    loras = tuple(Lora(_beside(lora.source, given, "LoRA"), lora.weight) for lora in weights.loras)
+    return Weights(base=Source(path=given), tiny=None, unet=unet, loras=loras)
+
+
+def _beside(source: Source, pipeline: Path, what: str, otherwise: str = "") -> Source:
+    """A student's own file or folder: a file beside a pipeline, or what lies where the student says. Raises EngineError."""
+    name = Path(source.file).name
+    if name and (pipeline / name).exists():
+        return Source(path=pipeline, file=name)
+    if source.path is not None and (source.path / source.file).exists():
+        return source
+    remedy = f"put {name} beside model_index.json" if name else f"give --weights the folder of {source} instead"
+    raise EngineError(f"--weights: the pipeline {pipeline} lacks this student's {what}; {remedy}{otherwise}")
 
 
 def _from_mirror(weights: Weights, given: Path) -> Weights:
