@@ -32,6 +32,10 @@ soak: .venv/base
 dashboards: .venv/dev
 	$(BIN)/python -m deploy.rehearsal --watts 35
 
+# Write the page of metrics again, from their declarations
+docs/metrics.md: server/instruments.py server/metrics_doc.py server/types.py | .venv/base
+	$(BIN)/python -m server.metrics_doc > $@.new && mv $@.new $@
+
 # Make the embedded student again, from nothing. On a GPU: make student DEVICE=cuda BATCH=512
 student: .venv/student
 	BIN=$(BIN) OUT=$(STUDENT) HOURS=$(HOURS) DEVICE=$(DEVICE) BATCH=$(BATCH) sh engines/embedded/make.sh

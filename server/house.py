@@ -83,8 +83,9 @@ def build_house(
     }
     sessions = Sessions(settings.max_sessions, settings.resume_seconds, metrics, energy.ledger)
     metrics.sessions.set_function(lambda: len(sessions))
-    metrics.jobs_waiting.set_function(lambda: sum(one.waiting() for one in served.values()))
-    metrics.jobs_in_flight.set_function(lambda: sum(one.queue.in_flight() for one in served.values()))
+    metrics.sessions_limit.set(settings.max_sessions)
+    for one in served.values():
+        one.metrics.jobs(one.waiting, one.queue.in_flight)
     return House(settings, served, metrics, energy, tracer, pool, sessions, time.time())
 
 

@@ -48,12 +48,15 @@ FPS = Instrument("allaprima_fps", "gauge", "Images out per second over the last 
 
 STAGE_SECONDS = Instrument(
     "allaprima_stage_seconds", "histogram", "Seconds of an image in each stage, and in total from admission to answer",
-    {"stage": "wait, decode, engine, encode, total"}, _SECONDS,
+    {"student": _STUDENT, "api": ", ".join(APIS), "stage": "wait, decode, engine, encode, total"}, _SECONDS,
 )  # fmt: skip
 TICK_SECONDS = Instrument("allaprima_tick_seconds", "histogram", "Seconds of a tick", {"student": _STUDENT}, _TICK_SECONDS)
 TICK_ROWS = Instrument("allaprima_tick_rows", "histogram", "Rows in a tick", {"student": _STUDENT}, _ROWS)
 
 SESSIONS = Instrument("allaprima_sessions", "gauge", "Live sessions connected")
+SESSIONS_LIMIT = Instrument("allaprima_sessions_limit", "gauge", "Live sessions that there is room for (--max-sessions)")
+STILLS = Instrument("allaprima_stills", "gauge", "Stills asked for over REST and not yet answered")
+STILLS_LIMIT = Instrument("allaprima_stills_limit", "gauge", "Stills that there is room for (--max-waiting)")
 SESSIONS_ENDED = Instrument(
     "allaprima_sessions_ended_total", "counter", "Live connections that ended, by how", {"reason": ", ".join(Ending)}
 )
@@ -61,8 +64,8 @@ REFUSALS = Instrument(
     "allaprima_refusals_total", "counter", "Requests, connections, messages and frames turned away, by why",
     {"reason": ", ".join(Refusal)},
 )  # fmt: skip
-JOBS_WAITING = Instrument("allaprima_jobs_waiting", "gauge", "Jobs admitted and not yet in a tick")
-JOBS_IN_FLIGHT = Instrument("allaprima_jobs_in_flight", "gauge", "Jobs admitted and not yet answered")
+JOBS_WAITING = Instrument("allaprima_jobs_waiting", "gauge", "Jobs admitted and not yet in a tick", {"student": _STUDENT})
+JOBS_IN_FLIGHT = Instrument("allaprima_jobs_in_flight", "gauge", "Jobs admitted and not yet answered", {"student": _STUDENT})
 
 WORKER_UP = Instrument("allaprima_worker_up", "gauge", "1 while the student's engine is ready, else 0", {"student": _STUDENT})
 TICK_FAILURES = Instrument(
@@ -105,9 +108,11 @@ PROCESS = (
 GROUPS: dict[str, tuple[Instrument, ...]] = {
     "Frames and images": (FRAMES, IMAGES, FPS),
     "Time": (STAGE_SECONDS, TICK_SECONDS, TICK_ROWS),
-    "Who is here, and who was turned away": (SESSIONS, SESSIONS_ENDED, REFUSALS, JOBS_WAITING, JOBS_IN_FLIGHT),
+    "Who is here, and who was turned away": (
+        SESSIONS, SESSIONS_LIMIT, SESSIONS_ENDED, STILLS, STILLS_LIMIT, REFUSALS, JOBS_WAITING, JOBS_IN_FLIGHT,
+    ),
     "The engines": (WORKER_UP, TICK_FAILURES, ENGINE),
     "Energy": (ENERGY, IDLE_ENERGY, POWER, JOULES_PER_IMAGE),
     "The process": (BUILD, LOOP_TASKS, *PROCESS),
-}
+}  # fmt: skip
 """Everything, as docs/metrics.md shows it."""

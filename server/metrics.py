@@ -93,6 +93,9 @@ class Metrics:
         self.tick_rows = _histogram(instruments.TICK_ROWS, own)
         self.tick_failures = _counter(instruments.TICK_FAILURES, own)
         self.sessions = _gauge(instruments.SESSIONS, own)
+        self.sessions_limit = _gauge(instruments.SESSIONS_LIMIT, own)
+        self.stills = _gauge(instruments.STILLS, own)
+        self.stills_limit = _gauge(instruments.STILLS_LIMIT, own)
         self.jobs_waiting = _gauge(instruments.JOBS_WAITING, own)
         self.jobs_in_flight = _gauge(instruments.JOBS_IN_FLIGHT, own)
         self.worker_up = _gauge(instruments.WORKER_UP, own)
@@ -133,7 +136,9 @@ class StudentMetrics:
         all_metrics.fps.add(student)
         self._outcomes = {outcome: all_metrics.frames.labels(student, outcome) for outcome in Outcome}
         self._images = {api: all_metrics.images.labels(student, api) for api in APIS}
-        self._stages = {stage: all_metrics.stages.labels(stage) for stage in (*_STAGES, "total")}
+        self._stages = {
+            (api, stage): all_metrics.stages.labels(student, api, stage) for api in APIS for stage in (*_STAGES, "total")
+        }
         self._tick_seconds = all_metrics.tick_seconds.labels(student)
         self._tick_rows = all_metrics.tick_rows.labels(student)
         self._tick_failures = all_metrics.tick_failures.labels(student)
@@ -153,8 +158,8 @@ class StudentMetrics:
         self._all.fps.count(self._student)
         timings = result.timings
         for stage in _STAGES:
-            self._stages[stage].observe(getattr(timings, stage))
-        self._stages["total"].observe(total)
+            self._stages[api, stage].observe(getattr(timings, stage))
+        self._stages[api, "total"].observe(total)
 
     def tick(self, seconds: float, rows: int) -> None:
         self._tick_seconds.observe(seconds)
@@ -171,6 +176,11 @@ class StudentMetrics:
     def up(self, ready: Callable[[], bool]) -> None:
         """Ask this, whenever somebody looks, if the engine is ready."""
         self._all.worker_up.labels(self._student).set_function(lambda: float(ready()))
+
+    def jobs(self, waiting: Callable[[], int], in_flight: Callable[[], int]) -> None:
+        """Ask these, whenever somebody looks, how many jobs wait for a tick and how many for their answer."""
+        self._all.jobs_waiting.labels(self._student).set_function(waiting)
+        self._all.jobs_in_flight.labels(self._student).set_function(in_flight)
 
     def fps(self) -> float:
         return self._all.fps.value(self._student)

@@ -30,7 +30,8 @@ connection ended is not.
 """,
     "Time": """\
 Stages of an image, in seconds: `wait` from arrival to its first tick without decoding; `decode`; `engine`, all of its ticks
-in full (rows that share a tick have it in full each); `encode`; and `total`, from arrival to answer.
+in full (rows that share a tick have it in full each); `encode`; and `total`, from arrival to answer. `allaprima_stage_seconds`
+is most of the series that a student brings: `sum by (le)` before a percentile of all of them.
 """,
     "Who is here, and who was turned away": """\
 Reasons of refusals: `unauthorized`, no key or a wrong one; `full`, no room for a session, a still or a frame; `not_ready`,
@@ -38,6 +39,9 @@ starting or stopping; `bad_request`, a value that cannot be, a route that is not
 `too_large`, a message over the limit; `unknown_student`; `unsupported`, what this student cannot do; `protocol`, a message
 or subprotocol that is not the live protocol's. A refused frame or still that had a student counts in
 `allaprima_frames_total` too.
+
+The room taken is `allaprima_sessions` over `allaprima_sessions_limit`, and `allaprima_stills` over `allaprima_stills_limit`:
+at 1 the next one is refused with `full`.
 
 How connections end: `left`, the client closed it; `lost`, it broke; `stalled`, answers were left unread; `too_large` and
 `protocol`, closed for what the client sent; `shutdown`; `error`, a fault of the server's, which its log explains. A session

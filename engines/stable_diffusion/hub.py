@@ -29,15 +29,12 @@ def fetch_folder(source: Source, choose: Callable[[Sequence[str]], list[str]]) -
         try:
             wanted = choose(_listed(source))
         except failures() as error:
-            if (kept := _kept(source, choose)) is not None:  # however the hub answers, or not at all
-                return kept
+            if (folder := _kept(source, choose)) is not None:  # however the hub answers, or not at all
+                return folder
             if _refusal(error):
                 raise
-            part = "only in part " if _snapshot(source).is_dir() else ""
-            raise EngineError(
-                f"the hub cannot be reached ({first_line(error)}), and {source} was {'' if part else 'not '}downloaded {part}"
-                f"before: connect, or give {_local(source)}"
-            ) from error
+            kept = "downloaded only in part" if _snapshot(source).is_dir() else "not downloaded"
+            raise EngineError(_unreachable(source, error, kept)) from error
         paths = [download(source, name) for name in wanted]
     return paths[0].parents[len(Path(wanted[0]).parts) - 1]
 
@@ -85,33 +82,30 @@ def _local(source: Source) -> str:
 def _explained(source: Source) -> Iterator[None]:
     from huggingface_hub import errors
 
+    kinds: tuple[type[Exception], ...] = (errors.HFValidationError, *failures())
     try:
         yield
     except EngineError:
         raise
-    except errors.GatedRepoError as error:
-        raise EngineError(
-            f"{source.repo} is gated: accept its licence at https://huggingface.co/{source.repo}, then set HF_TOKEN or run "
-            f"`hf auth login`"
-        ) from error
-    except errors.RepositoryNotFoundError as error:
-        raise EngineError(
-            f"the hub has no repository {source.repo}, or it is private: set HF_TOKEN, or give {_local(source)}"
-        ) from error
-    except errors.RevisionNotFoundError as error:
-        raise EngineError(
-            f"{source.repo} has no revision {source.revision!r}: correct it in the student's file, or give {_local(source)}"
-        ) from error
-    except errors.RemoteEntryNotFoundError as error:
-        raise EngineError(
-            f"the hub has no file {source}: correct it in the student's file, or give {_local(source)}"
-        ) from error
-    except errors.HFValidationError as error:
-        raise EngineError(
-            f"{source.repo!r} is no name of a repository (OWNER/NAME): correct it in the student's file"
-        ) from error
-    except failures() as error:
-        raise EngineError(_failure(source, error)) from error
+    except kinds as error:
+        raise EngineError(_answer(source, error) or _failure(source, error)) from error
+
+
+def _answer(source: Source, error: BaseException) -> str | None:
+    """What the hub said plainly of a source, and what to do about it."""
+    from huggingface_hub import errors
+
+    repo, correct = source.repo, "correct it in the student's file"
+    given = {  # the first that fits: a gated repository is one that was not found, too
+        errors.GatedRepoError: f"{repo} is gated: accept its licence at https://huggingface.co/{repo}, then set HF_TOKEN or "
+        f"run `hf auth login`",
+        errors.RepositoryNotFoundError: f"the hub has no repository {repo}, or it is private: set HF_TOKEN, or give "
+        f"{_local(source)}",
+        errors.RevisionNotFoundError: f"{repo} has no revision {source.revision!r}: {correct}, or give {_local(source)}",
+        errors.RemoteEntryNotFoundError: f"the hub has no file {source}: {correct}, or give {_local(source)}",
+        errors.HFValidationError: f"{repo!r} is no name of a repository (OWNER/NAME): {correct}",
+    }
+    return next((why for kind, why in given.items() if isinstance(error, kind)), None)
 
 
 def _failure(source: Source, error: BaseException) -> str:
@@ -122,10 +116,7 @@ def _failure(source: Source, error: BaseException) -> str:
             f"the hub refuses {source} ({first_line(refusal)}): set HF_TOKEN to one that may read it, or give {_local(source)}"
         )
     if isinstance(error, errors.LocalEntryNotFoundError):
-        reason = first_line(error.__cause__ or error.__context__ or error)
-        return (
-            f"the hub cannot be reached ({reason}), and {source} was not downloaded before: connect, or give {_local(source)}"
-        )
+        return _unreachable(source, error.__cause__ or error.__context__ or error)
     if isinstance(error, OSError) and error.errno in _DISK:
         return (
             f"{source} cannot be kept in {constants.HF_HUB_CACHE} ({error.strerror}): free space there, or set HF_HOME to "
@@ -135,3 +126,7 @@ def _failure(source: Source, error: BaseException) -> str:
         f"downloading {source} failed ({first_line(error)}): try again, what is there is kept and the rest is fetched; or give "
         f"{_local(source)}"
     )
+
+
+def _unreachable(source: Source, error: BaseException, kept: str = "not downloaded") -> str:
+    return f"the hub cannot be reached ({first_line(error)}), and {source} was {kept} before: connect, or give {_local(source)}"

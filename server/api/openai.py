@@ -111,18 +111,18 @@ class StillsRoom:
     """Room for so many stills at once, whatever live users do: those have a bound of their own."""
 
     def __init__(self, limit: int) -> None:
-        self._limit, self._taken = limit, 0
+        self._limit, self.taken = limit, 0
 
     @contextmanager
     def hold(self, count: int) -> Iterator[None]:
         """Take room for `count` stills and give it back. Raises QueueFull."""
-        if self._taken + count > self._limit:
+        if self.taken + count > self._limit:
             raise QueueFull("too many images are waiting")
-        self._taken += count
+        self.taken += count
         try:
             yield
         finally:
-            self._taken -= count
+            self.taken -= count
 
 
 async def _until_gone(request: Request) -> None:
@@ -176,6 +176,8 @@ def _timings(result: Result) -> dict[str, Any]:
 
 def routes(house: House) -> APIRouter:
     room = StillsRoom(house.settings.max_waiting)
+    house.metrics.stills.set_function(lambda: room.taken)
+    house.metrics.stills_limit.set(house.settings.max_waiting)
     router = APIRouter(prefix="/v1", dependencies=[Depends(keyed(house))])
 
     @router.post("/images/generations")

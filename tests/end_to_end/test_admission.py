@@ -30,7 +30,7 @@ async def test_sessions_full(start: Any, encoded: Any) -> None:
             assert "2 live sessions" in reason
             assert "try again in 10 seconds" in reason
             assert (await one.paint(1, encoded())).kind == IMAGE
-            assert server.metric("allaprima_sessions") == 2
+            assert (server.metric("allaprima_sessions"), server.metric("allaprima_sessions_limit")) == (2, 2)
         await server.metric_becomes(1, "allaprima_sessions")
         async with server.live() as three:
             assert (await three.paint(1, encoded())).kind == IMAGE
@@ -43,6 +43,7 @@ async def test_stills_full(start: Any, encoded: Any) -> None:
     async with server.http() as http:
         waiting = asyncio.ensure_future(http.post(PATH, json={"prompt": "x", "n": 4}))
         await server.metric_becomes(4, "allaprima_jobs_in_flight")
+        assert (server.metric("allaprima_stills"), server.metric("allaprima_stills_limit")) == (4, 4)
         refused = await http.post(PATH, json={"prompt": "x"})
         assert refused.status_code == 429
         assert int(refused.headers["retry-after"]) >= 1
@@ -52,6 +53,7 @@ async def test_stills_full(start: Any, encoded: Any) -> None:
         async with server.live() as user:
             assert (await user.paint(1, encoded())).kind == IMAGE
         assert len((await waiting).json()["data"]) == 4
+        assert server.metric("allaprima_stills") == 0
         assert (await http.post(PATH, json={"prompt": "x"})).status_code == 200
         assert (await http.post(PATH, json={"prompt": "x", "n": 5})).status_code == 429
     server.stop()

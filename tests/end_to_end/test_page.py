@@ -9,11 +9,12 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from textwrap import dedent
 from urllib.error import URLError
 
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from tests.student_files import write_student
 
 ROOT = Path(__file__).parents[2]
 CHROMIUM = next((found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), None)
@@ -232,19 +233,10 @@ def test_full_server_says_when_it_tries_again(open_page: Callable[[str], Page]) 
 
 def test_students_have_their_own_controls(open_page: Callable[[str], Page], tmp_path: Path) -> None:
     """Another student's controls are its own: a strength it knows is chosen for it, and guidance shows where it is told."""
-    few_steps = dedent("""
-        name = "NAME"
-        title = "for this test"
-        licence = "none"
-        source = "none"
-        architecture = "sd15"
-        weights = { base = "nobody/nothing", tiny = "nobody/nothing" }
-        image = { width = 64, height = 64 }
-        contract = { schedule = "scaled-linear", prediction = "epsilon", times = [999, 499], strengths = "KIND" }
-    """)
-    (tmp_path / "levels.toml").write_text(few_steps.replace("NAME", "levels").replace("KIND", "levels"))
-    told = few_steps.replace("NAME", "told").replace("KIND", "any") + "guidance = { default = 8, least = 1, most = 14 }\n"
-    (tmp_path / "told.toml").write_text(told)
+    two_steps = 'schedule = "scaled-linear", prediction = "epsilon", times = [999, 499]'
+    write_student(tmp_path, "levels", f'{two_steps}, strengths = "levels"')
+    told = "guidance = { default = 8, least = 1, most = 14 }"
+    write_student(tmp_path, "told", f'{two_steps}, strengths = "any"', more=told)
     with serving("--engine", "fake", "--students", str(tmp_path), "--student", "embedded,levels,told") as several:
         page = open_page(several.url)
         wait_for_paint(page)

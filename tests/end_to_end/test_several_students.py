@@ -2,39 +2,30 @@
 
 import asyncio
 from pathlib import Path
-from textwrap import dedent
 from typing import Any
 
 import pytest
 
-IMAGE = 1
+from tests.student_files import FEW_STEPS, write_student
 
-FEW_STEPS = dedent("""
-    name = "NAME"
-    title = "a student for tests"
-    licence = "none"
-    source = "none"
-    architecture = "sd15"
-    weights = { base = "nobody/nothing", tiny = "nobody/nothing" }
-    image = { width = 64, height = 128 }
-    contract = { schedule = "scaled-linear", prediction = "epsilon", times = [999, 749, 499, 249], strengths = "KIND" }
-""")
+IMAGE = 1
+STUDENTS = ("embedded", "four", "stills")
 
 
 @pytest.fixture(scope="module")
 def server(start: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
     folder: Path = tmp_path_factory.mktemp("students")
-    for name, kind in (("four", "levels"), ("stills", "none")):
-        (folder / f"{name}.toml").write_text(FEW_STEPS.replace("NAME", name).replace("KIND", kind))
+    write_student(folder, "four", size=(64, 128))
+    write_student(folder, "stills", FEW_STEPS.replace("levels", "none"), size=(64, 128))
     flags = ("--engine", "fake", "--fake-tick", "0.002")
-    return start(*flags, "--students", str(folder), "--student", "embedded,four,stills")
+    return start(*flags, "--students", str(folder), "--student", ",".join(STUDENTS))
 
 
 async def test_models(server: Any) -> None:
     """All are listed, the default first, each with what it can do."""
     async with server.http() as http:
         listed = (await http.get("/v1/models")).json()["data"]
-        assert [model["id"] for model in listed] == ["embedded", "four", "stills"]
+        assert [model["id"] for model in listed] == list(STUDENTS)
         four = (await http.get("/v1/models/four")).json()
     assert (four["steps"], four["strengths"], four["width"], four["height"]) == (4, [0.25, 0.5, 0.75, 1.0], 64, 128)
     assert listed[2]["img2img"] is False
@@ -49,6 +40,20 @@ async def test_a_still_by_each(server: Any) -> None:
         unknown = await http.post("/v1/images/generations", json={"prompt": "x", "model": "nobody"})
     assert unknown.status_code == 404
     assert "embedded, four, stills" in unknown.json()["error"]["message"]
+
+
+async def test_each_is_counted_apart(server: Any) -> None:
+    """Jobs and stages are told of each student, from the start, and what one paints is not another's."""
+    painted = {
+        name: server.metric("allaprima_stage_seconds_count", student=name, api="openai", stage="total") for name in STUDENTS
+    }
+    async with server.http() as http:
+        (await http.post("/v1/images/generations", json={"prompt": "x", "model": "four", "n": 2})).raise_for_status()
+    for name in STUDENTS:
+        for gauge in ("allaprima_jobs_in_flight", "allaprima_jobs_waiting"):
+            assert f'{gauge}{{student="{name}"}} 0.0' in server.metrics()
+        now = server.metric("allaprima_stage_seconds_count", student=name, api="openai", stage="total")
+        assert now - painted[name] == (2 if name == "four" else 0)
 
 
 async def test_a_session_by_each(server: Any, encoded: Any) -> None:

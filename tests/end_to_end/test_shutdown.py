@@ -80,7 +80,7 @@ async def test_port_taken(start: Any) -> None:
 @pytest.mark.parametrize(
     ("flags", "says"),
     [
-        (("--engine", "magic"), "no engine named 'magic'; there are: openvino, torch, fake"),
+        (("--engine", "magic"), "no engine named 'magic'; there are: openvino, tensorrt, tensorrt_rtx, torch, fake"),
         (("--student", "nobody"), "no student named 'nobody'; there are: "),
         (("--port", "http"), "--port"),
         (("--batch-sizes", "0"), "--batch-sizes"),

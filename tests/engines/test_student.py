@@ -1,5 +1,6 @@
 """Students are data: what a file may say, and what is wrong with it."""
 
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -8,25 +9,13 @@ import pytest
 from engines.architectures import ARCHITECTURES
 from engines.student import STUDENTS, BadStudent, Guidance, UnknownStudent, load_student, parse_student, student_names
 from engines.weights import Lora, Source
+from tests.student_files import student_text
 
-TINY = """
-name = "tiny"
-title = "A tiny one"
-licence = "MIT"
-source = "nowhere"
-architecture = "sd15"
-weights = { base = "someone/base", tiny = "someone/tiny" }
-image = { width = 512, height = 256 }
-contract = { schedule = "flow", prediction = "flow", times = [1, 0.5] }
-"""
+TINY = student_text("tiny", 'schedule = "flow", prediction = "flow", times = [1, 0.5]', (512, 256))
 
 
 def _data() -> dict[str, Any]:
-    return {
-        "name": "tiny", "title": "A tiny one", "licence": "MIT", "source": "nowhere", "architecture": "sd15",
-        "image": {"width": 512, "height": 256}, "weights": {"base": "someone/base", "tiny": "someone/tiny"},
-        "contract": {"schedule": "flow", "prediction": "flow", "times": [1, 0.5]},
-    }  # fmt: skip
+    return tomllib.loads(TINY)
 
 
 def test_the_student_that_ships() -> None:
@@ -151,7 +140,7 @@ def test_folders_come_first(tmp_path: Path) -> None:
     one, two = tmp_path / "one", tmp_path / "two"
     for folder, title in ((one, "first"), (two, "second")):
         folder.mkdir()
-        (folder / "tiny.toml").write_text(TINY.replace("A tiny one", title))
+        (folder / "tiny.toml").write_text(TINY.replace("A student for tests", title))
     assert student_names([one]) == sorted([*student_names(), "tiny"])
     assert load_student("tiny", [one, two]).title == "first"
     assert load_student("tiny", [two, one]).title == "second"

@@ -34,7 +34,6 @@ class _Both:
         self.server = Metrics(clock)
         self.student = self.server.of("embedded")
         self.registry, self.exposition, self.sessions = self.server.registry, self.server.exposition, self.server.sessions
-        self.jobs_waiting = self.server.jobs_waiting
         self.result, self.tick, self.engine, self.fps = (
             self.student.result, self.student.tick, self.student.engine, self.student.fps,
         )  # fmt: skip
@@ -81,13 +80,16 @@ def test_no_series_comes_later() -> None:
 
 
 def test_an_image() -> None:
-    """An image counts as a frame, as an image of its API, and in each stage's times."""
+    """An image counts as a frame, as an image of its API, and in each stage's times of its student and API."""
     metrics = _Both()
     metrics.result("stream", Result(1, Outcome.IMAGE, b"x", 2, Timings(0.1, 0.2, 0.3, 0.4)), total=1.5)
     assert _value(metrics, "allaprima_frames_total", student="embedded", outcome="image") == 1
     assert _value(metrics, "allaprima_images_total", student="embedded", api="stream") == 1
-    sums = {s: _value(metrics, "allaprima_stage_seconds_sum", stage=s) for s in ("wait", "decode", "engine", "encode", "total")}
-    assert sums == {"wait": 0.1, "decode": 0.2, "engine": 0.3, "encode": 0.4, "total": 1.5}
+    expected = {"wait": 0.1, "decode": 0.2, "engine": 0.3, "encode": 0.4, "total": 1.5}
+    for api in APIS:
+        here = {"student": "embedded", "api": api}
+        sums = {stage: _value(metrics, "allaprima_stage_seconds_sum", **here, stage=stage) for stage in expected}
+        assert sums == (expected if api == "stream" else dict.fromkeys(expected, 0))
 
 
 @pytest.mark.parametrize("outcome", [o for o in Outcome if o is not Outcome.IMAGE])
@@ -97,7 +99,7 @@ def test_no_image(outcome: Outcome) -> None:
     metrics.result("stream", Result(1, outcome), total=1.0)
     assert _value(metrics, "allaprima_frames_total", student="embedded", outcome=outcome) == 1
     assert _value(metrics, "allaprima_images_total", student="embedded", api="stream") == 0
-    assert _value(metrics, "allaprima_stage_seconds_count", stage="total") == 0
+    assert _value(metrics, "allaprima_stage_seconds_count", student="embedded", api="stream", stage="total") == 0
     assert metrics.fps() == 0
 
 
@@ -212,7 +214,7 @@ def test_the_names_in_the_exposition() -> None:
     metrics.tick(0.1, 1)
     metrics.engine("fake", "none", "float32", (1, 2))
     metrics.sessions.set(3)
-    metrics.jobs_waiting.set(1)
+    metrics.student.jobs(lambda: 1, lambda: 2)
     text = metrics.exposition()[0].decode()
     names = set(re.findall(r"^(allaprima_\w+?)(?:_bucket|_sum|_count|_created)?[ {]", text, re.MULTILINE))
     assert names >= {
@@ -226,6 +228,8 @@ def test_the_names_in_the_exposition() -> None:
         in text
     )
     assert "allaprima_sessions 3.0" in text
+    assert 'allaprima_jobs_waiting{student="embedded"} 1.0' in text
+    assert 'allaprima_jobs_in_flight{student="embedded"} 2.0' in text
 
 
 def test_two_servers_do_not_share() -> None:
@@ -240,6 +244,9 @@ def test_students_count_apart() -> None:
     metrics = Metrics()
     one, other = metrics.of("one"), metrics.of("other")
     one.result("stream", Result(1, Outcome.IMAGE), 0.1)
+    for student, count in (("one", 1), ("other", 0)):
+        labels = {"student": student, "api": "stream", "stage": "total"}
+        assert metrics.registry.get_sample_value("allaprima_stage_seconds_count", labels) == count
     assert metrics.registry.get_sample_value("allaprima_frames_total", {"student": "one", "outcome": "image"}) == 1
     assert metrics.registry.get_sample_value("allaprima_frames_total", {"student": "other", "outcome": "image"}) == 0
     assert one.fps() > 0

@@ -20,6 +20,7 @@ def _everything() -> Metrics:
     metrics, ledger, meter = Metrics(), Ledger(lambda: now[0]), MeterName("gpu0", "nvml")
     metrics.of("x").engine("fake", "none", "float32", (1,))
     metrics.of("x").up(lambda: True)
+    metrics.of("x").jobs(lambda: 1, lambda: 2)
     metrics.registry.register(EnergyCollector(ledger))
     ledger.enrol(meter)
     with ledger.tick("x", ["me"]) as tick:

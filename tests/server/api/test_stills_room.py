@@ -21,4 +21,5 @@ def test_no_more_than_the_limit() -> None:
         with pytest.raises(QueueFull), room.hold(2):
             pass
         with room.hold(1):
-            pass
+            assert room.taken == 3
+    assert room.taken == 0
