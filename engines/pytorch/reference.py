@@ -5,7 +5,6 @@ Import it only where torch is installed (`factory` does, and says so where it is
 
 import time
 from collections.abc import Sequence
-from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -15,41 +14,35 @@ from ..engine import Conditioning, EngineError, Painted, Pixels, Row
 from ..slots import Slots
 from ..student import Student
 from ..tokens import Tokens
+from .modules import Modules, read_modules
 
 Floats = NDArray[np.float32]
-
-
-class Modules(Protocol):
-    """A student's four graphs as torch modules."""
-
-    @property
-    def text(self) -> Any: ...
-    @property
-    def encode(self) -> Any: ...
-    @property
-    def denoise(self) -> Any: ...
-    @property
-    def decode(self) -> Any: ...
-    def to(self, device: str) -> "Modules": ...
 
 
 class TorchEngine:
     """The engine protocol on PyTorch. Raises EngineError if the graphs or the device are missing.
 
-    Nothing is compiled, so a tick runs at its own size: `batch_sizes` only bounds it and says what to time.
+    Nothing is compiled, so a tick runs at its own size: `batch_sizes` only bounds it and says what to time. `modules` are
+    run as they are, where they lie, instead of the student's graphs; its tokenizer is read either way.
     """
 
     backend = "torch"
     precision = "float32"
 
-    def __init__(self, student: Student, batch_sizes: tuple[int, ...] = (1, 2, 4, 8), device: str = "cpu") -> None:
+    def __init__(
+        self,
+        student: Student,
+        batch_sizes: tuple[int, ...] = (1, 2, 4, 8),
+        device: str = "cpu",
+        modules: Modules | None = None,
+    ) -> None:
         if not batch_sizes or min(batch_sizes) < 1:
             raise EngineError(f"batch sizes must be positive, not {batch_sizes}")
         self.student = student
         self.batch_sizes = tuple(sorted(set(batch_sizes)))
         self.device = device
-        self._modules = _load(student, device)
-        assert student.graphs is not None  # _load has read it
+        self._modules = _load(student, device) if modules is None else modules
+        assert student.graphs is not None, "graphs or a tokenizer"
         self._tokens = Tokens(student.graphs)
         self._slots = Slots(student.latent_shape)
 
@@ -150,16 +143,7 @@ def _numpy(value: torch.Tensor) -> Floats:
 
 
 def _load(student: Student, device: str) -> Modules:
-    if student.graphs is None:
-        raise EngineError(f"the student {student.name!r} has no graphs yet: allaprima build {student.name} --backend torch")
-    again = "make student" if student.weights is None else f"delete {student.graphs} and build it again"
-    try:
-        modules = _read(student)
-    except FileNotFoundError as error:
-        raise EngineError(f"the graphs of student {student.name!r} are not whole ({error}): {again}") from error
-    except (RuntimeError, KeyError) as error:
-        why = f"the graphs of student {student.name!r} are not of this version's networks: {again}"
-        raise EngineError(why) from error
+    modules = read_modules(student)
     if device.startswith("cuda"):
         # convolutions round to 10 bits of mantissa by default there, which is no reference
         torch.backends.cudnn.allow_tf32 = False
@@ -167,18 +151,3 @@ def _load(student: Student, device: str) -> Modules:
         return modules.to(device)
     except (RuntimeError, AssertionError) as error:
         raise EngineError(f"no device {device!r} for torch: {error}") from error
-
-
-def _read(student: Student) -> Modules:
-    assert student.graphs is not None
-    if student.architecture == "embedded":
-        from ..embedded.export import read_modules as read_embedded
-
-        return read_embedded(student.graphs)
-    try:
-        from ..stable_diffusion.build import read_modules
-    except ImportError as error:
-        raise EngineError(
-            f"the torch engine of {student.name} needs the extra: pip install 'allaprima[build]' ({error})"
-        ) from error
-    return read_modules(student.graphs)

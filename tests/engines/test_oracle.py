@@ -168,7 +168,7 @@ def _make_engine(kind: str, xl: bool, graphs: Path, cache: Path) -> Engine:
         return OpenVinoEngine(oracle.small(load_student(GUIDED), graphs), sizes, cache, precision="f32", threads=1)
     student = load_student("sdxl-turbo" if xl else GUIDED)
     with pytest.MonkeyPatch.context() as patch:  # the oracle's modules in place of those that weights would fill
-        patch.setattr(reference, "_read", lambda _: oracle.modules(xl))
+        patch.setattr(reference, "read_modules", lambda _: oracle.modules(xl))
         return TorchEngine(oracle.small(student, oracle.write_tokenizers(cache, 1 + xl)), sizes)
 
 

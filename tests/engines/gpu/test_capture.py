@@ -86,6 +86,17 @@ def test_a_kind_is_captured_once() -> None:
     assert studio.asked("capture") == ["capture"] * len(kinds(studio)) == ["capture"] * len(studio.engine._graphs)
 
 
+def test_a_library_is_told_of_each_capture() -> None:
+    """It is told before the capture begins and after it has ended (the toys look), for each kind once, and for no run."""
+    studio = Studio()
+    studio.engine.tick([studio.repaint()])
+    assert studio.networks.entered == 0
+    studio.engine.warm_up()
+    assert studio.networks.entered == len(studio.engine._graphs) == 2 + 3 + 4
+    studio.engine.tick([studio.repaint()])
+    assert studio.networks.entered == 2 + 3 + 4
+
+
 def test_what_cannot_be_captured_runs_all_the_same(caplog: pytest.LogCaptureFixture) -> None:
     """A network that cannot be captured runs call by call, to the same pixels, and that is said once."""
     able, unable = Studio(), Studio()

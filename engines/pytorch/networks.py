@@ -1,0 +1,250 @@
+"""A student's networks by torch, for the runtime of ticks on a device.
+
+Each graph is traced once (`traced`), typed (`graph_types`), its products joined (`fusing`) and perhaps narrowed
+(`float8`). Each size runs a copy of that graph with the same weights, which writes where it is bound to; torch.compile
+makes kernels of it in its first run. Python is in none of the later ones, since the runtime has captured it.
+"""
+
+import gc
+import logging
+import time
+import warnings
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import fx
+
+from ..engine import EngineError
+from ..gpu.cuda import Address, CudaError, OutOfDeviceMemory, Stream
+from ..gpu.network import Tensor
+from ..student import Student
+from ..tensorrt.facts import precisions
+from ..tokens import Tokens
+from .float8 import quantise_graph
+from .fusing import fuse
+from .graph_types import type_graph
+from .modules import Modules, read_modules
+from .options import TorchOptions
+from .place import Place
+from .traced import trace
+
+log = logging.getLogger(__name__)
+
+Say = Callable[[str], None]
+
+OUTPUTS = {"text": "conditioning", "encode": "latents", "denoise": "x0", "decode": "pixels"}
+"""What is read of each graph. Re-noising is done outside, where the noise lies."""
+_RUN_AS_THEY_ARE = frozenset({"text"})
+"""A prompt is encoded when it changes, beside the ticks: not worth a minute at each start."""
+_DTYPES = {one: np.dtype(str(one).removeprefix("torch.")) for one in (torch.float32, torch.uint8, torch.int64)}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TypedGraph:
+    """A graph ready to be put on a device. `tensors` is its inputs in order, and then its output; each of one row."""
+
+    graph: fx.GraphModule
+    precision: str
+    tensors: Mapping[str, Tensor]
+
+    @property
+    def weights(self) -> list[torch.Tensor]:
+        return list(self.graph.buffers())
+
+    @property
+    def size(self) -> int:
+        """Bytes of its weights."""
+        return sum(weight.nbytes for weight in self.weights)
+
+
+def typed_graphs(student: Student, options: TorchOptions, modules: Modules | None = None) -> dict[str, TypedGraph]:
+    """The four graphs on the CPU, by name. Their weights are copies, typed.
+
+    `modules` are traced instead of those in the student's graphs; its tokenizer is read either way. Raises EngineError.
+    """
+    modules = read_modules(student) if modules is None else modules
+    computed = precisions(student, options.precision)
+    made = {}
+    for name, inputs in example_inputs(student).items():
+        traced = trace(getattr(modules, name), inputs, (OUTPUTS[name],))
+        taken = {node.name: inputs[node.name] for node in traced.graph.find_nodes(op="placeholder")}
+        (end,) = traced.graph.find_nodes(op="output")
+        given = end.args[0][0].meta["val"]
+        graph = fuse(type_graph(traced, computed[name], f"the {name} network of {student.name}"))
+        if name == "denoise" and options.fp8:
+            log.info("%d products of %s are made in fp8", quantise_graph(graph), student.name)
+        tensors = {one: Tensor(_numpy_type(value), tuple(value.shape[1:])) for one, value in taken.items()}
+        shape = tuple(int(side) for side in given.shape[1:])
+        tensors[OUTPUTS[name]] = Tensor(_numpy_type(given), shape, output=True)
+        made[name] = TypedGraph(graph, computed[name], tensors)
+    return made
+
+
+def example_inputs(student: Student, rows: int = 2, seed: int = 0) -> dict[str, dict[str, torch.Tensor]]:
+    """Inputs of each graph by name, in the order of the modules' arguments: an empty prompt, noise, and a step's numbers."""
+    assert student.graphs is not None, "graphs or a tokenizer"
+    generator = torch.Generator().manual_seed(seed)
+    latents = (rows, *student.latent_shape)
+
+    def normal(*shape: int) -> torch.Tensor:
+        return torch.randn(*shape, generator=generator)
+
+    step = student.contract.still()[0]
+    numbers = {"A": step.A, "B": step.B, "alpha_next": step.alpha_next, "sigma_next": step.sigma_next}
+    denoise = {"x": normal(*latents), "t": torch.full((rows,), step.t), "conditioning": normal(rows, *student.text_shape)}
+    denoise |= {name: torch.full((rows,), float(value)) for name, value in numbers.items()}
+    denoise["noise_next"] = normal(*latents)
+    if student.guidance is not None:
+        denoise["w"] = torch.full((rows,), student.guidance.default - 1.0)
+    ids = Tokens(student.graphs).encode("").items()
+    pixels = torch.randint(0, 256, (rows, student.height, student.width, 3), generator=generator, dtype=torch.uint8)
+    return {
+        "text": {name: torch.from_numpy(one)[None].repeat(rows, 1) for name, one in ids},
+        "encode": {"pixels": pixels},
+        "denoise": denoise,
+        "decode": {"latents": normal(*latents)},
+    }
+
+
+class TorchNetworks:
+    """Implements `Networks` by typed graphs, whose weights it takes over, on a place that it closes.
+
+    `say` is told of what is compiled, which takes up to minutes. `backend` is torch.compile's.
+    """
+
+    backend = "torch"
+
+    def __init__(
+        self,
+        graphs: Mapping[str, TypedGraph],
+        place: Place,
+        options: TorchOptions,
+        say: Say = log.info,
+        backend: str = "inductor",
+    ) -> None:
+        computed = graphs["denoise"].precision
+        self.precision = f"{computed} and fp8" if options.fp8 else computed
+        self._graphs, self._place, self._say = graphs, place, say
+        self._compiler = backend if options.compile else None
+        self._closed = False
+        for graph in graphs.values():
+            try:
+                _move(graph.graph, place.device)
+            except torch.OutOfMemoryError as error:
+                raise OutOfDeviceMemory(f"the weights do not fit into the device's memory: {_first(error)}") from error
+
+    def load(self, graph: str, size: int) -> "TorchNetwork":
+        compiler = None if graph in _RUN_AS_THEY_ARE else self._compiler
+        return TorchNetwork(f"the {graph} network for {size} rows", self._graphs[graph], size, self._place, compiler, self._say)
+
+    def capturing(self) -> AbstractContextManager[Any]:
+        return self._place.capturing()
+
+    def settled(self) -> None:
+        # first runs were not captured, and what they used is of no use any more
+        self._place.trim()
+
+    def close(self) -> None:
+        if self._closed:
+            return
+        self._closed = True
+        for graph in self._graphs.values():
+            for weight in graph.weights:  # whatever torch still remembers of what it compiled, it is not the weights
+                weight.data = weight.data.new_empty(0)
+        gc.collect()
+        self._place.close()
+
+
+class TorchNetwork:
+    """One graph at one size: a `Network`. Its first run compiles it, and must be in the thread of all others."""
+
+    scratch = 0
+    """Torch allocates for itself, during a capture from a pool that stays."""
+
+    def __init__(self, title: str, graph: TypedGraph, size: int, place: Place, compiler: str | None, say: Say) -> None:
+        self._title, self._place, self._compiler, self._say = title, place, compiler, say
+        self.tensors = {name: Tensor(row.dtype, (size, *row.shape), row.output) for name, row in graph.tensors.items()}
+        in_place = _writing(graph.graph)
+        self._run: Callable[..., Any] = in_place
+        if compiler is not None:
+            self._run = torch.compile(in_place, backend=compiler, fullgraph=True, dynamic=False)
+        self._bound: list[torch.Tensor] = []
+        self._has_run = False
+
+    def bind(self, addresses: Mapping[str, Address], scratch: Address) -> None:
+        self._bound = [self._place.view(addresses[name], tensor) for name, tensor in self.tensors.items()]
+
+    def enqueue(self, stream: Stream) -> None:
+        began = time.perf_counter()
+        first, self._has_run = not self._has_run, True
+        if first and self._compiler is not None:
+            self._say(f"compiling {self._title}")
+        try:
+            with torch.no_grad(), self._place.on(stream), warnings.catch_warnings():
+                if first:
+                    warnings.simplefilter("ignore")  # of a compiler about its own parts, and about chances not taken
+                self._run(*self._bound)
+        except torch.OutOfMemoryError as error:
+            self._has_run = not first
+            raise OutOfDeviceMemory(
+                f"out of device memory in {self._title} ({_first(error)}): ask for smaller ticks, or free the device of "
+                f"other work"
+            ) from error
+        except Exception as error:  # compilers and libraries beneath torch raise what they like
+            self._has_run = not first
+            raise self._failed(error, first) from error
+        if first and self._compiler is not None:
+            log.info("compiled %s in %.1f s", self._title, time.perf_counter() - began)
+
+    def _failed(self, error: Exception, first: bool) -> EngineError:
+        if first and self._compiler is not None and not isinstance(error, torch.AcceleratorError):
+            return EngineError(
+                f"{self._title} could not be compiled ({_first(error)}): torch.compile needs Triton and a C compiler (install "
+                f"gcc), or serve with --torch-compile false, which is slower"
+            )
+        return CudaError(f"{self._title} failed in torch: {_first(error)}")
+
+
+def _writing(graph: fx.GraphModule) -> fx.GraphModule:
+    """A copy with code of its own that shares the weights, and writes its output into one more argument.
+
+    Of its own, since torch.compile keeps what it makes by the code, and only so much for each.
+    """
+    copied = fx.Graph()
+    outputs: Any = copied.graph_copy(graph.graph, {})
+    (given,) = outputs
+    last = list(copied.find_nodes(op="placeholder"))[-1]
+    with copied.inserting_after(last):
+        out = copied.placeholder("out")
+    written = copied.call_function(torch.ops.aten.copy_.default, (out, given))
+    copied.output((written,))
+    copied.lint()
+    return fx.GraphModule(graph, copied)
+
+
+def _move(graph: fx.GraphModule, device: torch.device) -> None:
+    """Put weights, and whatever else a graph makes for itself, onto a device."""
+
+    def moved(value: Any) -> Any:
+        return device if isinstance(value, torch.device) else value
+
+    for node in graph.graph.nodes:
+        node.args = fx.node.map_aggregate(node.args, moved)
+        node.kwargs = fx.node.map_aggregate(node.kwargs, moved)
+    graph.recompile()
+    graph.to(device)
+
+
+def _numpy_type(value: torch.Tensor) -> np.dtype[Any]:
+    return _DTYPES[value.dtype]
+
+
+def _first(error: Exception) -> str:
+    """The first line of what a library says, which is the one that says something; of a compiler's, not what it wraps."""
+    error = getattr(error, "inner_exception", error)
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[0] if lines else type(error).__name__

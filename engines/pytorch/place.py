@@ -1,0 +1,131 @@
+"""Where torch's networks run: on the device that the runtime drives, in its memory and on its streams."""
+
+import gc
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+
+from ..engine import EngineError
+from ..gpu.cuda import Address, Cuda, Stream
+from ..gpu.network import Tensor
+
+
+class Place(Protocol):
+    """One device of torch's."""
+
+    @property
+    def device(self) -> torch.device: ...
+
+    def view(self, address: Address, tensor: Tensor) -> torch.Tensor:
+        """The memory there as a tensor: a view, which keeps nothing alive."""
+        ...
+
+    def on(self, stream: Stream) -> AbstractContextManager[Any]:
+        """Within it torch gives its work to this stream."""
+        ...
+
+    def capturing(self) -> AbstractContextManager[Any]:
+        """Within it torch's memory is of a pool that outlives what is captured."""
+        ...
+
+    def trim(self) -> None:
+        """Give memory that torch holds and does not use back to the device."""
+        ...
+
+    def close(self) -> None:
+        """Nothing that was captured is launched any more. Nothing of torch's runs on the streams."""
+        ...
+
+
+class CudaPlace:
+    """The GPU with this number, which the calling thread drives from now on. Raises EngineError if torch cannot use it.
+
+    Streams and memory are the runtime's own: torch and the driver share the device's primary context.
+    """
+
+    def __init__(self, cuda: Cuda, number: int) -> None:
+        _check(cuda, number)
+        self.device = torch.device("cuda", number)
+        # for good, not for each run: what torch puts back would be another device's context, under the driver's feet
+        torch.cuda.set_device(self.device)
+        torch.backends.cudnn.benchmark = True  # in each network's first run, which is not captured
+        torch.backends.cudnn.allow_tf32 = False  # what is in float32 is so because it must be
+        for kind in ("fp16", "bf16"):  # sums of half precision are float32 throughout, as everywhere
+            setattr(torch.backends.cuda.matmul, f"allow_{kind}_reduced_precision_reduction", False)
+        # graphs of one engine run one after another, so that one pool is enough: what one leaves is the next one's
+        self._pool: Any = torch.cuda.MemPool()
+        self._streams: dict[Stream, torch.cuda.ExternalStream] = {}
+
+    def view(self, address: Address, tensor: Tensor) -> torch.Tensor:
+        return torch.as_tensor(_Memory(address, tensor.dtype, tensor.shape), device=self.device)
+
+    def on(self, stream: Stream) -> AbstractContextManager[Any]:
+        if stream not in self._streams:
+            self._streams[stream] = torch.cuda.ExternalStream(stream, device=self.device)  # type: ignore[no-untyped-call]
+        return torch.cuda.stream(self._streams[stream])
+
+    @contextmanager
+    def capturing(self) -> Iterator[None]:
+        # torch itself relaxes the capture where it allocates, since its current stream is the one that captures. What a
+        # collection of garbage might unload or free would end it
+        collecting = gc.isenabled()
+        gc.disable()
+        try:
+            with torch.cuda.use_mem_pool(self._pool, self.device):
+                yield
+        finally:
+            if collecting:
+                gc.enable()
+
+    def trim(self) -> None:
+        torch.cuda.empty_cache()
+
+    def close(self) -> None:
+        self._streams.clear()
+        # they are kept by stream, and a stream of another engine may get the number of one of these; whoever else has
+        # one gets a new one when it needs it, and what was captured keeps its own
+        torch._C._cuda_clearCublasWorkspaces()
+        self._pool = None
+        torch.cuda.empty_cache()
+
+
+class _Memory:
+    """Memory of the device as torch takes it from other libraries."""
+
+    def __init__(self, address: Address, dtype: np.dtype[Any], shape: tuple[int, ...]) -> None:
+        self.__cuda_array_interface__ = {
+            "data": (address, False),
+            "typestr": dtype.str,
+            "shape": shape,
+            "strides": None,
+            "version": 2,
+        }
+
+
+def _check(cuda: Cuda, number: int) -> None:
+    """Whether this torch can use the device that the driver opened."""
+    version, made_for = torch.__version__, torch.version.cuda
+    if made_for is None:
+        raise EngineError(f"torch {version} is made for machines without a GPU: install the same version made for CUDA")
+    if not torch.cuda.is_available():
+        raise EngineError(f"torch {version} does not start on {cuda.name}: update the driver to one for CUDA {made_for}")
+    if number >= torch.cuda.device_count() or torch.cuda.get_device_capability(number) != cuda.capability:
+        raise EngineError(f"torch {version} does not count {cuda.name} as GPU {number}: leave CUDA_DEVICE_ORDER as it is")
+    if not made_for_gpu(torch.cuda.get_arch_list(), cuda.capability):
+        raise EngineError(
+            f"torch {version} has no kernels for {cuda.name} (sm{cuda.capability[0]}{cuda.capability[1]}): it is made for "
+            f"{', '.join(torch.cuda.get_arch_list())}; install one that is made for it"
+        )
+
+
+def made_for_gpu(architectures: list[str], capability: tuple[int, int]) -> bool:
+    """Whether one of torch's architectures runs there: "sm_80" on 8.0 and later of 8, "compute_80" on all later ones."""
+    for architecture in architectures:
+        kind, _, number = architecture.partition("_")
+        major, minor = divmod(int("".join(filter(str.isdigit, number))), 10)
+        if (major, minor) <= capability and (kind == "compute" or major == capability[0]):
+            return True
+    return False

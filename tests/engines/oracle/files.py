@@ -1,0 +1,58 @@
+"""The real graphs of `engines.stable_diffusion` around the oracle, as files."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from tokenizers import Tokenizer
+from tokenizers.models import WordLevel
+from tokenizers.pre_tokenizers import WhitespaceSplit
+from torch import nn
+
+from engines.onnx_files import write_graph
+from engines.stable_diffusion.build import example_inputs
+from engines.stable_diffusion.graphs import Modules, modules_around
+from engines.student import Student, load_student
+from engines.tokens import FILES
+
+from .codec import ExactCodec
+from .networks import Oracle
+from .prompts import WORDS, Reader
+from .shapes import LATENTS, SIDE, WIDTH
+
+
+def modules(xl: bool = False) -> Modules:
+    """The four graphs around the oracle, in the shape of Stable Diffusion 1.5 or of SDXL."""
+    encoders: list[nn.Module] = [Reader(0, WIDTH // 2), Reader(WIDTH // 2, WIDTH)] if xl else [Reader()]
+    return modules_around(Oracle(xl).float(), ExactCodec(), encoders, SIDE, SIDE)
+
+
+def write_tokenizers(folder: Path, encoders: int = 1) -> Path:
+    """A word is a token, and a prompt is two of them."""
+    tokenizer = Tokenizer(WordLevel({word: i for i, word in enumerate(WORDS)}, unk_token=WORDS[0]))
+    tokenizer.pre_tokenizer = WhitespaceSplit()
+    tokenizer.enable_padding(length=2)
+    tokenizer.enable_truncation(2)
+    folder.mkdir(parents=True, exist_ok=True)
+    for file in list(FILES.values())[:encoders]:
+        tokenizer.save(str(folder / file))
+    return folder
+
+
+def small(student: Student, folder: Path) -> Student:
+    """A student at the oracle's size, its graphs in `folder`."""
+    return replace(student, width=SIDE, height=SIDE, latent_shape=LATENTS, text_shape=(2, WIDTH), graphs=folder, weights=None)
+
+
+def graphs(folder: Path) -> Path:
+    """The oracle's graphs in `folder`, written there unless they have been."""
+    whole_ = folder / "whole"
+    if not whole_.exists():
+        write_tokenizers(folder)
+        four = modules()
+        inputs = example_inputs(four, small(load_student("lcm-dreamshaper-v7"), folder), 2)
+        for name, outputs in (
+            ("text", ("conditioning",)), ("encode", ("latents",)), ("decode", ("pixels",)), ("denoise", ("x0", "x_next")),
+        ):  # fmt: skip
+            write_graph(getattr(four, name), inputs[name], outputs, folder / f"{name}.onnx")
+        whole_.touch()
+    return folder
