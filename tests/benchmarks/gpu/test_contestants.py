@@ -1,0 +1,78 @@
+"""Who is measured, on which machine, and in which state of torch."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from benchmarks.gpu.bench import Bench
+from benchmarks.gpu.contestants import CONTESTANTS
+from benchmarks.gpu.shapes import Shape
+from engines.engine import EngineError
+from engines.tensorrt import flavour
+
+BY_NAME = {contestant.name: contestant for contestant in CONTESTANTS}
+
+
+def bench(device: str, folder: Path) -> Bench:
+    return Bench(device, folder, ((1, 8), (2, 4)))
+
+
+def test_who_runs_where(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a GPU the stand-in is a fake one, with a GPU there is no fake; TensorRT needs itself and a GPU."""
+    monkeypatch.setattr("engines.tensorrt.flavour.find_flavour", lambda name: None)
+    able = {
+        device: {name for name, contestant in BY_NAME.items() if contestant.lacking(bench(device, tmp_path)) is None}
+        for device in ("cpu", "cuda")
+    }
+    assert able["cpu"] == {"torch", "streamdiffusion", "diffusers", "fake"}
+    assert able["cuda"] == {"torch", "streamdiffusion", "diffusers", "standin", "tensorrt"}
+
+
+def test_tensorrt_says_what_it_lacks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the engine's own words."""
+
+    def missing(name: str | None) -> None:
+        raise EngineError("TensorRT is not installed")
+
+    monkeypatch.setattr(flavour, "find_flavour", missing)
+    assert BY_NAME["tensorrt"].lacking(bench("cuda", tmp_path)) == "TensorRT is not installed"
+
+
+@pytest.mark.parametrize("name", ["streamdiffusion", "diffusers"])
+def test_others_find_torch_as_it_comes(name: str, sd15: Shape, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What our engine sets for its process is taken back for others."""
+    monkeypatch.setattr(torch.backends.cudnn, "benchmark", True)
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", False)
+    torch.backends.cuda.matmul.allow_fp16_reduced_precision_reduction = False  # it has no attributes that can be patched
+    painter = BY_NAME[name].open(bench("cpu", tmp_path), sd15, (1,))
+    assert not torch.backends.cudnn.benchmark
+    assert torch.backends.cudnn.allow_tf32
+    assert torch.backends.cuda.matmul.allow_fp16_reduced_precision_reduction
+    painter.close()
+
+
+def test_tensorrt_is_built_once_for_a_group(sd15: Shape, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sizes that are measured together are of one engine, which stays open until the end."""
+    from benchmarks.gpu import contestants
+    from engines.fake_device import FakeDevice
+
+    opened: list[tuple[int, ...]] = []
+    closed: list[bool] = []
+
+    class Engine(FakeDevice):
+        def close(self) -> None:
+            closed.append(True)
+
+    def opening(shape: Shape, parts: object, sizes: tuple[int, ...], folder: Path, say: object) -> Engine:
+        opened.append(sizes)
+        return Engine(shape.student, sizes)
+
+    monkeypatch.setattr(contestants, "open_tensorrt", opening)
+    at_hand = bench("cpu", tmp_path)
+    for sizes in ((1,), (8,), (1, 8), (4,)):
+        BY_NAME["tensorrt"].open(at_hand, sd15, sizes).close()
+    assert opened == [(1, 8), (2, 4)]
+    assert not closed
+    at_hand.close()
+    assert closed == [True, True]

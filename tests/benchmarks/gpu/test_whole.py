@@ -1,0 +1,66 @@
+"""The whole script, as it is run on a machine with a GPU, on small networks and a processor."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from benchmarks.gpu.__main__ import main
+
+ROOT = Path(__file__).parents[3]
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """A run's folder and what it printed."""
+    out = tmp_path_factory.mktemp("results")
+    command = [sys.executable, "-m", "benchmarks.gpu", "--tiny", "--device", "cpu", "--seconds", "0.05", "--batches", "1,8"]
+    command += ["--out", str(out), "--folder", str(out / "engines"), "--deadline", "300"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    return out, done.stdout
+
+
+def test_every_row(results: tuple[Path, str]) -> None:
+    """Everyone who can run here is measured at every size, and nothing fails."""
+    records = [json.loads(line) for line in (results[0] / "results.jsonl").read_text().splitlines()]
+    assert not [record for record in records if record["kind"] in ("error", "skipped")]
+    rows = {(row["engine"], f"{row['family']}-{row['pixels']}", row["batch"]) for row in records if row["kind"] == "row"}
+    shapes = ("sd15-64", "sdxl-64", "sdxl-128")
+    wanted = {(engine, shape, batch) for engine in ("torch", "diffusers", "fake") for shape in shapes for batch in (1, 8)}
+    assert rows == wanted | {("streamdiffusion", "sd15-64", batch) for batch in (1, 8)}
+    assert {record["what"] for record in records if record["kind"] == "absent"} == {"standin", "tensorrt"}
+    assert {scene["scene"] for scene in records if scene["kind"] == "scene"} == {"still", "moving"}
+
+
+def test_what_it_leaves(results: tuple[Path, str]) -> None:
+    """The table, the targets and the pictures are made at the end, and few files lie in the folder."""
+    out, said = results
+    table = (out / "table.txt").read_text()
+    assert said.endswith("".join(f"{out / name}\n" for name in ("sd15-64.png", "sdxl-64.png", "sdxl-128.png")))
+    assert table.splitlines()[-4].startswith("one stream at least 3 times StreamDiffusion: not measured (of small networks")
+    files = sorted(path.name for path in out.iterdir() if path.is_file())
+    assert files == ["results.jsonl", "sd15-64.png", "sdxl-128.png", "sdxl-64.png", "table.txt"]
+
+
+def test_a_report_of_what_was_measured(results: tuple[Path, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Of a run that was cut off the same table is made afterwards from its records."""
+    assert main(["--report", str(results[0] / "results.jsonl"), "--out", str(tmp_path)]) == 0
+    assert (tmp_path / "table.txt").read_text() == (results[0] / "table.txt").read_text()
+    assert "sd15-64.png" in capsys.readouterr().out
+
+
+def test_nothing_was_measured(tmp_path: Path) -> None:
+    """A report of nothing is no success."""
+    (tmp_path / "results.jsonl").write_text(json.dumps({"kind": "machine", "device": "x", "tiny": False}) + "\n")
+    assert main(["--report", str(tmp_path / "results.jsonl"), "--out", str(tmp_path)]) == 1
+
+
+def test_full_size_needs_a_gpu(tmp_path: Path) -> None:
+    """Nobody waits for an hour by mistake."""
+    with pytest.raises(SystemExit, match="--tiny"):
+        main(["--out", str(tmp_path), "--device", "cpu"])
