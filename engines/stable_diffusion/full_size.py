@@ -1,8 +1,9 @@
-"""The whole way once, at full size: python -m engines.stable_diffusion.full_size --folder FOLDER
+"""The whole way once, at full size: python -m engines.stable_diffusion.full_size --folder FOLDER [--model sdxl] [--gpu sm89]
 
-Writes a pipeline of Stable Diffusion 1.5's published shapes with random weights (UNet of 860 million parameters, CLIP
-ViT-L/14's text encoder, TAESD), exports it, compiles it for OpenVINO and paints one image at 512x512, each stage in a
-process of its own, and prints a table of seconds and peak memory. Speed does not depend on the values of the weights.
+Writes a pipeline of published shapes with random weights, exports it at 512x512, compiles it for OpenVINO and paints, or
+builds TensorRT's plans, each stage in a process of its own, and prints a table of seconds and peak memory. Speed does not
+depend on the values of the weights. The shapes are Stable Diffusion 1.5's (UNet of 860 million parameters, CLIP ViT-L/14)
+or SDXL's (2.6 billion, CLIP ViT-L/14 and OpenCLIP ViT-bigG/14), each with its tiny autoencoder.
 """
 
 import argparse
@@ -11,6 +12,8 @@ import multiprocessing
 import resource
 import time
 from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -19,7 +22,10 @@ from ..choices import Choices
 from ..prepare import prepare
 from ..student import Student, load_student
 
-STUDENT = "sd-turbo"
+Stage = Callable[[Path, str], str | None]
+"""Of a folder and a model; what it has to say."""
+
+MODELS = ("sd15", "sdxl")
 _WORDS = 49408
 _STOP, _START = "<|endoftext|>", "<|startoftext|>"
 
@@ -46,28 +52,58 @@ CLIP_L: dict[str, Any] = {
     "pad_token_id": _WORDS - 1,
 }
 """The text part of `openai/clip-vit-large-patch14`."""
+UNET_XL: dict[str, Any] = {
+    "sample_size": 128,
+    "in_channels": 4,
+    "out_channels": 4,
+    "down_block_types": ("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
+    "up_block_types": ("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
+    "block_out_channels": (320, 640, 1280),
+    "layers_per_block": 2,
+    "transformer_layers_per_block": (1, 2, 10),
+    "attention_head_dim": (5, 10, 20),
+    "cross_attention_dim": 2048,
+    "use_linear_projection": True,
+    "addition_embed_type": "text_time",
+    "addition_time_embed_dim": 256,
+    "projection_class_embeddings_input_dim": 2816,
+}
+"""`unet/config.json` of SDXL."""
+CLIP_G: dict[str, Any] = CLIP_L | {
+    "hidden_act": "gelu",
+    "hidden_size": 1280,
+    "intermediate_size": 5120,
+    "num_hidden_layers": 32,
+    "num_attention_heads": 20,
+    "projection_dim": 1280,
+    "pad_token_id": 0,
+}
+"""`text_encoder_2/config.json` of SDXL."""
 
 
-def write_pipeline(folder: Path) -> None:
-    """A mirror of the hub with the student's base and TAESD, of random weights in half precision."""
+def write_pipeline(folder: Path, model: str) -> None:
+    """A mirror of the hub with the student's base and its tiny autoencoder, of random weights in half precision."""
     import torch
     from diffusers import AutoencoderTiny, UNet2DConditionModel
-    from transformers import CLIPTextConfig, CLIPTextModel
+    from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
 
     torch.manual_seed(0)
-    student = _student()
+    torch.set_default_dtype(torch.float16)  # or SDXL would not be made in less than 11 GB
+    student = _student(model)
     assert student.weights is not None
     assert student.weights.tiny is not None
     base = folder / student.weights.base.repo
-    networks: list[tuple[Any, Path, str | None]] = [
-        (UNet2DConditionModel(**UNET), base / "unet", "fp16"),
-        (AutoencoderTiny(), folder / student.weights.tiny.repo, None),
-    ]
-    for network, place, variant in networks:
-        network.half().save_pretrained(place, variant=variant)
-    CLIPTextModel(CLIPTextConfig(**CLIP_L)).half().save_pretrained(base / "text_encoder")
+    tiny: Any = AutoencoderTiny()
+    tiny.save_pretrained(folder / student.weights.tiny.repo)
+    unet: Any = UNet2DConditionModel(**(UNET if model == "sd15" else UNET_XL))
+    unet.save_pretrained(base / "unet", variant="fp16")
+    CLIPTextModel(CLIPTextConfig(**CLIP_L)).save_pretrained(base / "text_encoder")
     _write_tokenizer(base / "tokenizer")
-    (base / "model_index.json").write_text(json.dumps({"_class_name": "StableDiffusionPipeline"}))
+    if model == "sdxl":
+        CLIPTextModelWithProjection(CLIPTextConfig(**CLIP_G)).save_pretrained(base / "text_encoder_2")
+        _write_tokenizer(base / "tokenizer_2")
+    name = "StableDiffusionPipeline" if model == "sd15" else "StableDiffusionXLPipeline"
+    (base / "model_index.json").write_text(json.dumps({"_class_name": name}))
 
 
 def _write_tokenizer(folder: Path) -> None:
@@ -83,31 +119,43 @@ def _write_tokenizer(folder: Path) -> None:
     (folder / "tokenizer_config.json").write_text(json.dumps({"tokenizer_class": "CLIPTokenizer", **names}))
 
 
-def _student() -> Student:
-    from dataclasses import replace
-
+def _student(model: str) -> Student:
+    if model == "sdxl":
+        return load_student("sdxl-turbo")
     # SD-Turbo's contract on SD 1.5's shapes: one step, any strength
-    turbo, lcm = load_student(STUDENT), load_student("lcm-lora-sd15")
+    turbo, lcm = load_student("sd-turbo"), load_student("lcm-lora-sd15")
     assert lcm.weights is not None
     weights = replace(lcm.weights, unet=None, loras=())
     return replace(lcm, name="full-size", contract=turbo.contract, weights=weights)
 
 
-def export(folder: Path) -> str:
+def _ready(folder: Path, model: str) -> Student:
+    return prepare(_student(model), folder / "cache", Choices(weights=folder / f"mirror-{model}"), print)
+
+
+def export(folder: Path, model: str) -> str:
     """Weights to graphs; the bytes of the graphs."""
-    ready = prepare(_student(), folder / "cache", Choices(weights=folder / "mirror"), print)
-    assert ready.graphs is not None
-    return f"{sum(path.stat().st_size for path in ready.graphs.iterdir()) / 1e9:.2f} GB of graphs"
+    graphs = _ready(folder, model).graphs
+    assert graphs is not None
+    return f"{sum(path.stat().st_size for path in graphs.iterdir()) / 1e9:.2f} GB of graphs"
 
 
-def paint(folder: Path) -> str:
+def build(folder: Path, model: str, gpus: tuple[str, ...]) -> str:
+    """Graphs to TensorRT's plans for ticks of one; their bytes."""
+    from ..tensorrt.build import build_plans
+
+    plans = build_plans(_ready(folder, model), (1,), folder / "cache", gpus, print)
+    return ", ".join(f"{plan.stem} {plan.stat().st_size / 1e6:.0f} MB" for plan in sorted(plans.glob("*.plan")))
+
+
+def paint(folder: Path, model: str) -> str:
     """Compile, or load what is compiled, and paint a still and a repaint; their seconds."""
     import numpy as np
 
     from ..engine import Row
     from ..openvino_engine import OpenVinoEngine
 
-    ready = prepare(_student(), folder / "cache", Choices(weights=folder / "mirror"), print)
+    ready = _ready(folder, model)
     began = time.perf_counter()
     engine = OpenVinoEngine(ready, (1,), folder / "cache" / "openvino")
     compiled = time.perf_counter() - began
@@ -132,39 +180,48 @@ def paint(folder: Path) -> str:
     )
 
 
-def _in_process(stage: Callable[[Path], str | None], folder: Path) -> tuple[float, float, str]:
+def _write(folder: Path, model: str) -> None:
+    if not (mirror := folder / f"mirror-{model}").exists():
+        write_pipeline(mirror, model)
+
+
+def _in_process(stage: Stage, folder: Path, model: str) -> tuple[float, float, str]:
     """Seconds, peak resident GiB, and what the stage says, in a process of its own."""
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
     began = time.perf_counter()
-    process = context.Process(target=_run, args=(stage, folder, theirs))
+    process = context.Process(target=_run, args=(stage, folder, model, theirs))
     process.start()
     theirs.close()
     try:
         said, peak = ours.recv()
     except EOFError:
-        raise SystemExit(f"{stage.__name__} failed") from None
+        raise SystemExit("the stage failed") from None
     process.join()
     return time.perf_counter() - began, peak, said
 
 
-def _run(stage: Callable[[Path], str | None], folder: Path, answer: Connection) -> None:
-    said = stage(folder)
+def _run(stage: Stage, folder: Path, model: str, answer: Connection) -> None:
+    said = stage(folder, model)
     answer.send((said or "", resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20))
-
-
-def _write(folder: Path) -> None:
-    if not (folder / "mirror").exists():
-        write_pipeline(folder / "mirror")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--folder", type=Path, required=True, help="takes 8 GB")
-    folder = parser.parse_args().folder
+    parser.add_argument("--folder", type=Path, required=True, help="takes 8 GB, or 25 of SDXL")
+    parser.add_argument("--model", choices=MODELS, default=MODELS[0])
+    parser.add_argument("--gpu", help="build TensorRT's plans for these GPUs, such as sm89, in place of painting")
+    options = parser.parse_args()
+    stages: list[tuple[str, Stage]] = [("random weights", _write), ("export", export)]
+    if options.gpu:
+        from ..tensorrt.gpus import parse_gpus
+
+        stages.append((f"plans for {options.gpu}", partial(build, gpus=parse_gpus(options.gpu))))
+    else:
+        stages += [("first start", paint), ("second start", paint)]
     rows = []
-    for name, stage in (("random weights", _write), ("export", export), ("first start", paint), ("second start", paint)):
-        seconds, peak, said = _in_process(stage, folder)
+    for name, stage in stages:
+        seconds, peak, said = _in_process(stage, options.folder, options.model)
         rows.append(f"| {name} | {seconds:.0f} s | {peak:.1f} GiB | {said} |")
         print(rows[-1], flush=True)
     print("\n| stage | time | peak memory | |\n|---|---|---|---|\n" + "\n".join(rows))
