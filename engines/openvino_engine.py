@@ -19,13 +19,13 @@ from numpy.typing import NDArray
 from .build_cache import BuildCache
 from .digests import Digests
 from .engine import Conditioning, EngineError, Painted, Row
+from .graphs import graph_files
 from .slots import Latents, Slots
 from .student import Student
 from .tokens import Tokens
 
 log = logging.getLogger(__name__)
 
-GRAPHS = ("text", "encode", "denoise", "decode")
 _WARM_UP_TICKS = 5
 _WARM_UP_SECONDS = 2.0
 """A size whose ticks have taken as long is timed well enough, from its second tick on."""
@@ -60,9 +60,9 @@ class OpenVinoEngine:
         self.student, self.batch_sizes, self.device = student, tuple(sorted(batch_sizes)), device
         self._core = ov.Core()
         self.precision = self._choose_precision(precision)
-        graphs = self._graphs()
-        self._files = {name: graphs / f"{name}.onnx" for name in GRAPHS}
-        self._tokens = Tokens(graphs)
+        self._files = graph_files(student)
+        assert student.graphs is not None  # or there would be no files
+        self._tokens = Tokens(student.graphs)
         self._slots = Slots(student.latent_shape)
         config = {
             "PERFORMANCE_HINT": "LATENCY",
@@ -170,19 +170,8 @@ class OpenVinoEngine:
         if asked not in ("auto", "bf16", "f32"):
             raise EngineError(f"precision must be auto, bf16 or f32, not {asked!r}")
         if asked == "bf16" and not able:
-            raise EngineError(f"{self.device} has no bf16; ask for --precision auto or f32")
+            raise EngineError(f"{self.device} has no bf16; ask for --precision auto or fp32")
         return "bf16" if able and asked != "f32" else "f32"
-
-    def _graphs(self) -> Path:
-        folder = self.student.graphs
-        if folder is None:
-            raise EngineError(f"the student {self.student.name!r} has no graphs yet: allaprima build {self.student.name}")
-        if missing := [name for name in GRAPHS if not (folder / f"{name}.onnx").exists()]:
-            raise EngineError(
-                f"the student {self.student.name!r} lacks {', '.join(f'{name}.onnx' for name in missing)} in {folder}: "
-                f"reinstall, or delete the folder and build again"
-            )
-        return folder
 
     def _facts(self, config: dict[str, Any], digests: Digests) -> dict[str, str]:
         return {

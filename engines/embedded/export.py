@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from ..affine import AffineGraph
+from ..graphs import GRAPHS
 from ..onnx_files import Array, compile_graph, load_weights, read_weights, write_graph
 from .captions import TOKENS, build_tokenizer
 from .codec import CHANNELS, Codec
@@ -24,7 +25,6 @@ from .network import TEXT_WIDTH, Denoiser, TextEncoder
 
 PIXELS = 256
 SIDE = PIXELS // 8
-GRAPHS = ("text", "encode", "denoise", "decode")
 
 
 class TextGraph(nn.Module):

@@ -21,8 +21,8 @@ from torch import fx
 from ..engine import EngineError
 from ..gpu.cuda import Address, CudaError, OutOfDeviceMemory, Stream
 from ..gpu.network import Tensor
+from ..graphs import precisions
 from ..student import Student
-from ..tensorrt.facts import precisions
 from ..tokens import Tokens
 from .float8 import quantise_graph
 from .fusing import fuse

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from ..engine import EngineError
-from ..tensorrt.facts import PRECISIONS
+from ..graphs import PRECISIONS
 
 LARGEST_TICK = 63
 """Rows. From 64 on diffusers' upsampling takes another way, and a graph that is traced holds one."""

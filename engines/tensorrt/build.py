@@ -10,6 +10,7 @@ import onnx_ir as ir
 from ..build_cache import BuildCache
 from ..digests import Digests
 from ..engine import EngineError
+from ..graphs import graph_files, precisions
 from ..student import Student
 from .build_constants import Untypable
 from .build_norms import whole_group_norms
@@ -18,7 +19,7 @@ from .build_progress import Progress, make_monitor
 from .build_refit import big_weights
 from .build_timing import Timings
 from .build_types import type_graph
-from .facts import FOLDER, PlanOptions, facts_of, fitting_build, graph_files, precisions, profile_sizes
+from .facts import FOLDER, PlanOptions, facts_of, fitting_build, profile_sizes
 from .flavour import Flavour, find_flavour, make_logger
 from .gpus import choose_gpus, installed_gpu
 

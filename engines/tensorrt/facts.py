@@ -13,17 +13,16 @@ from pathlib import Path
 from ..build_cache import SIDECAR, Facts
 from ..digests import Digests
 from ..engine import EngineError
+from ..graphs import GRAPHS, PRECISIONS, graph_files, precisions
 from ..student import Student
 from .flavour import Flavour
 from .gpus import covers
 
-GRAPHS = ("text", "encode", "denoise", "decode")
 FOLDER = "tensorrt"
 """Under the folder of all builds."""
 RECIPE = "1"
 """Grows when other plans would be made of the same graphs."""
 
-PRECISIONS = ("fp16", "bf16", "fp32")
 REFITTED = "refitted"
 MIB = 1 << 20
 """Bytes, in which the command line has the workspace."""
@@ -54,39 +53,6 @@ class PlanOptions:
 def profile_sizes(graph: str, batch_sizes: tuple[int, ...]) -> tuple[int, ...]:
     """The batches of a graph's profiles: one prompt is encoded at a time, all else is done by ticks."""
     return (1,) if graph == "text" else tuple(sorted(batch_sizes))
-
-
-def graph_files(student: Student) -> dict[str, Path]:
-    """The student's graphs by name. Raises EngineError if it has none, or not all."""
-    folder = student.graphs
-    if folder is None:
-        raise EngineError(f"the student {student.name!r} has no graphs yet: allaprima build {student.name}")
-    files = {name: folder / f"{name}.onnx" for name in GRAPHS}
-    if missing := [path.name for path in files.values() if not path.exists()]:
-        raise EngineError(
-            f"the student {student.name!r} lacks {', '.join(missing)} in {folder}: reinstall, or delete the folder and build "
-            f"again"
-        )
-    return files
-
-
-def precisions(student: Student, asked: str) -> dict[str, str]:
-    """Graph to the precision that it is computed in, for one that was asked for."""
-    chosen = dict.fromkeys(GRAPHS, "fp16" if asked == "auto" else asked)
-    if asked == "auto" and _overflows(student):
-        chosen |= {"encode": "bf16", "decode": "bf16"}
-    return chosen
-
-
-def _overflows(student: Student) -> bool:
-    """Whether the autoencoder is SDXL's own, whose activations leave the range of fp16 (diffusers' `force_upcast`)."""
-    if student.graphs is None or student.architecture != "sdxl":
-        return False
-    try:
-        vae = json.loads((student.graphs / "networks.json").read_text())["vae"]
-        return bool(vae["class"] == "AutoencoderKL" and vae["config"].get("force_upcast", True))
-    except (OSError, ValueError, KeyError, TypeError):
-        return True  # bf16 is right for every autoencoder
 
 
 def facts_of(

@@ -13,9 +13,10 @@ from ..gpu.cuda import Cuda
 from ..gpu.driver import Driver
 from ..gpu.engine import GpuEngine
 from ..gpu.memory import check_fits
+from ..graphs import graph_files, precisions
 from ..student import Student
 from ..tokens import Tokens
-from .facts import FOLDER, PlanOptions, facts_of, find_build, graph_files, precisions, remedy
+from .facts import FOLDER, PlanOptions, facts_of, find_build, remedy
 from .flavour import EXTRAS, Flavour, find_flavour, make_logger
 from .gpus import gpu_name
 from .plans import Plans

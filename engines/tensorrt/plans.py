@@ -16,7 +16,8 @@ import numpy as np
 from ..engine import EngineError
 from ..gpu.cuda import Address, Cuda, Stream
 from ..gpu.network import Tensor
-from .facts import GRAPHS, profile_sizes
+from ..graphs import GRAPHS
+from .facts import profile_sizes
 from .flavour import Flavour
 
 log = logging.getLogger(__name__)

@@ -5,7 +5,8 @@ import onnx
 import pytest
 import torch
 
-from engines.embedded.export import GRAPHS, Modules, export, read_modules, verify
+from engines.embedded.export import Modules, export, read_modules, verify
+from engines.graphs import GRAPHS
 from engines.student import load_student
 
 SHIPPED = load_student("embedded").graphs

@@ -1,6 +1,5 @@
 """What a TensorRT build depends on, and which build a device finds."""
 
-import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,8 +12,9 @@ from onnx import numpy_helper
 from engines.build_cache import SIDECAR, BuildCache, key_of
 from engines.digests import Digests
 from engines.engine import EngineError
+from engines.graphs import graph_files
 from engines.student import Student
-from engines.tensorrt.facts import PlanOptions, facts_of, find_build, graph_files, precisions, profile_sizes, remedy
+from engines.tensorrt.facts import PlanOptions, facts_of, find_build, profile_sizes, remedy
 from tests.engines.tensorrt.flavours import stand_in
 
 FLAVOUR = stand_in("tensorrt_rtx", "1.7.1")
@@ -44,26 +44,6 @@ def test_profiles() -> None:
     assert profile_sizes("text", (4, 1)) == (1,)
 
 
-@pytest.mark.parametrize(
-    ("architecture", "vae", "decode"),
-    [
-        ("sdxl", {"class": "AutoencoderKL", "config": {"force_upcast": True}}, "bf16"),
-        ("sdxl", {"class": "AutoencoderKL", "config": {}}, "bf16"),
-        ("sdxl", {"class": "AutoencoderKL", "config": {"force_upcast": False}}, "fp16"),
-        ("sdxl", {"class": "AutoencoderTiny", "config": {"force_upcast": False}}, "fp16"),
-        ("sd15", {"class": "AutoencoderKL", "config": {"force_upcast": True}}, "fp16"),
-        ("sdxl", None, "bf16"),
-    ],
-)
-def test_what_overflows(architecture: str, vae: dict[str, Any] | None, decode: str, student: Student, tmp_path: Path) -> None:
-    """SDXL's own autoencoder leaves the range of fp16, and those mended or tiny do not; where nobody knows, bf16 is safe."""
-    if vae is not None:
-        (tmp_path / "networks.json").write_text(json.dumps({"vae": vae}))
-    painter = replace(student, architecture=architecture, graphs=tmp_path)
-    assert precisions(painter, "auto") == {"text": "fp16", "encode": decode, "denoise": "fp16", "decode": decode}
-    assert set(precisions(painter, "fp16").values()) == {"fp16"}
-
-
 def test_a_structure_is_without_its_big_weights(student: Student, tmp_path: Path) -> None:
     """Stripped plans are those of another LoRA too, which changes big weights only; other plans are not."""
     assert student.graphs is not None
@@ -86,14 +66,6 @@ def test_a_structure_is_without_its_big_weights(student: Student, tmp_path: Path
     assert graphs(big, True) == graphs(student, True)
     assert graphs(big, False) != graphs(student, False)
     assert graphs(small, True) != graphs(student, True)
-
-
-def test_a_student_without_graphs(student: Student, tmp_path: Path) -> None:
-    """A student that has no graphs, or not all, is told how to get them."""
-    with pytest.raises(EngineError, match="has no graphs yet: allaprima build embedded"):
-        graph_files(replace(student, graphs=None))
-    with pytest.raises(EngineError, match=r"lacks text.onnx, encode.onnx, denoise.onnx, decode.onnx in .*build\s*again"):
-        graph_files(replace(student, graphs=tmp_path))
 
 
 def seal(of: Student, root: Path, gpus: tuple[str, ...] = ("sm80", "sm89"), **other: str) -> Path:

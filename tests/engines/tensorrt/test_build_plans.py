@@ -13,12 +13,13 @@ from onnx import helper
 
 from engines.build_cache import key_of
 from engines.engine import EngineError
+from engines.graphs import GRAPHS
 from engines.student import Student
 from engines.tensorrt import build
 from engines.tensorrt.build import build_plans, write_typed
 from engines.tensorrt.build_plan import Order, write_plan
 from engines.tensorrt.build_timing import Timings
-from engines.tensorrt.facts import GRAPHS, PlanOptions, find_build
+from engines.tensorrt.facts import PlanOptions, find_build
 from engines.tensorrt.flavour import Flavour, find_flavour, make_logger
 from engines.tensorrt.gpus import choose_gpus, installed_gpu
 

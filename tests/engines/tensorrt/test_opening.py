@@ -13,9 +13,10 @@ from engines.digests import Digests
 from engines.engine import EngineError
 from engines.gpu.cuda import OutOfDeviceMemory
 from engines.gpu.engine import GpuEngine
+from engines.graphs import GRAPHS
 from engines.student import Student
 from engines.tensorrt import opening
-from engines.tensorrt.facts import GRAPHS, PlanOptions, facts_of
+from engines.tensorrt.facts import PlanOptions, facts_of
 from engines.tensorrt.flavour import Flavour
 from tests.engines.gpu.double import CudaDouble
 from tests.engines.gpu.studio import small

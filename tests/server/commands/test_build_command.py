@@ -10,10 +10,11 @@ import pytest
 
 from engines.choices import Choices
 from engines.engine import EngineError
+from engines.graphs import GRAPHS
 from engines.prepare import sized
 from engines.student import Student
 from engines.tensorrt import gpus
-from engines.tensorrt.facts import GRAPHS, PlanOptions
+from engines.tensorrt.facts import PlanOptions
 from engines.tensorrt.flavour import Flavour, find_flavour
 from server.__main__ import main
 from server.commands import build

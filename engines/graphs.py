@@ -1,0 +1,44 @@
+"""A student's four graphs: their names, their files, and what a GPU computes each of them in."""
+
+import json
+from pathlib import Path
+
+from .engine import EngineError
+from .student import Student
+
+GRAPHS = ("text", "encode", "denoise", "decode")
+
+PRECISIONS = ("fp16", "bf16", "fp32")
+
+
+def graph_files(student: Student) -> dict[str, Path]:
+    """The student's graphs by name. Raises EngineError if it has none, or not all."""
+    folder = student.graphs
+    if folder is None:
+        raise EngineError(f"the student {student.name!r} has no graphs yet: allaprima build {student.name}")
+    files = {name: folder / f"{name}.onnx" for name in GRAPHS}
+    if missing := [path.name for path in files.values() if not path.exists()]:
+        raise EngineError(
+            f"the student {student.name!r} lacks {', '.join(missing)} in {folder}: reinstall, or delete the folder and build "
+            f"again"
+        )
+    return files
+
+
+def precisions(student: Student, asked: str) -> dict[str, str]:
+    """Graph to the precision that it is computed in, for one that was asked for."""
+    chosen = dict.fromkeys(GRAPHS, "fp16" if asked == "auto" else asked)
+    if asked == "auto" and _overflows(student):
+        chosen |= {"encode": "bf16", "decode": "bf16"}
+    return chosen
+
+
+def _overflows(student: Student) -> bool:
+    """Whether the autoencoder is SDXL's own, whose activations leave the range of fp16 (diffusers' `force_upcast`)."""
+    if student.graphs is None or student.architecture != "sdxl":
+        return False
+    try:
+        vae = json.loads((student.graphs / "networks.json").read_text())["vae"]
+        return bool(vae["class"] == "AutoencoderKL" and vae["config"].get("force_upcast", True))
+    except (OSError, ValueError, KeyError, TypeError):
+        return True  # bf16 is right for every autoencoder
