@@ -12,7 +12,7 @@ run: .venv/base
 	$(BIN)/allaprima serve
 
 test: .venv/dev
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 check: .venv/dev
 	$(BIN)/ruff check .

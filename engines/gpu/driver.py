@@ -12,7 +12,7 @@ from .cuda import Address, Argument, Bytes, CudaError, DeviceLost, Event, Graph,
 
 log = logging.getLogger(__name__)
 
-_EXTRA = "pip install 'allaprima[tensorrt]' or 'allaprima[tensorrt-rtx]'"
+_EXTRA = "pip install 'allaprima[tensorrt]', 'allaprima[tensorrt-rtx]' or 'allaprima[torch]'"
 _ELSEWHERE = "or serve with --engine openvino, which needs no GPU"
 _LOST = "the device is lost to this process: start the server again"
 _REMEDIES = {
