@@ -13,21 +13,22 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-from engines.contract import UnsupportedStrength
-from engines.engine import Engine, EngineError, EngineLost, Pixels, Row
+from engines.engine import Engine, EngineError, EngineLost, Row
 
 from . import codec
-from .batcher import Batcher, best_size
+from .answers import Answers
+from .batcher import best_size
 from .energy import Ledger
-from .logs import Seldom, fields
+from .logs import fields
 from .metrics import StudentMetrics
+from .prefetch import Prefetch
 from .prompts import Prompts
 from .queue import JobQueue
 from .task import Task, Watched
 from .ticking import Ticking
 from .tracing import NO_TRACER, Tracer
 from .turns import Device
-from .types import Job, Outcome, Result, Timings
+from .types import Job, Timings
 
 log = logging.getLogger(__name__)
 
@@ -35,8 +36,6 @@ Say = Callable[[str], None]
 
 _IDLE = 0.25
 """Seconds between two looks at whether to stop."""
-_FAILING_STREAM = 10.0
-"""Seconds between two lines on live frames that fail: a stream of them could fail thirty times a second."""
 
 
 class Worker:
@@ -63,12 +62,11 @@ class Worker:
         self.error = ""
         self._device = device or Device()
         self._make_engine, self._queue, self._pool, self._metrics = make_engine, queue, pool, metrics
-        self._max_pixels, self._on_failed = max_pixels, on_failed
+        self._on_failed = on_failed
         self._ledger, self._tracer = ledger or Ledger(), tracer
-        self._failing_stream = Seldom(_FAILING_STREAM)
-        self._batcher = Batcher(queue.wanted)
-        self._changed = threading.Condition()  # guards the batcher, _prepared and _stopping
-        self._prepared: list[Task] = []
+        self._answers = Answers(queue, metrics, self._ledger)
+        self._changed = threading.Condition()  # guards _prefetch and _stopping
+        self._prefetch = Prefetch(queue.wanted, pool, self._answers, max_pixels, self._wake)
         self._begun: list[Task] = []  # jobs whose next step is not their first; the engine thread's own, like the next one
         self._boarding: list[Task] = []  # those of the tick that is being begun
         self._flying: deque[list[tuple[Task, Row]]] = deque()  # ticks under way
@@ -95,7 +93,7 @@ class Worker:
 
     def waiting(self) -> int:
         """Jobs taken from the queue and not yet in a tick."""
-        return len(self._batcher) + len(self._prepared)
+        return len(self._prefetch)
 
     def tick_seconds(self) -> float:
         """What a tick of the largest size takes; 0 before the engine is ready."""
@@ -111,43 +109,13 @@ class Worker:
             jobs = self._queue.take(_IDLE)
             if jobs:
                 with self._changed:
-                    for job in jobs:
-                        self._batcher.add(job)
-                    self._prefetch()
+                    self._prefetch.add(jobs)
+                    self._prefetch.fill(max(self._costs), self._engine.student)
                     self._changed.notify_all()
-
-    def _prefetch(self) -> None:
-        """Fill the next tick and start its decoding. Call with the lock held."""
-        while (room := max(self._costs) - len(self._prepared)) > 0:
-            picked = self._batcher.pick(room, time.time())
-            for job in picked.dropped:
-                self._answer(job, Outcome.DROPPED_LATE, "late", "the image was not needed in time any more")
-            self._prepared += filter(None, map(self._prepare, picked.run))
-            if not picked.run:
-                return
-
-    def _prepare(self, job: Job) -> Task | None:
-        contract = self._engine.student.contract
-        try:
-            steps = contract.still() if job.image is None else contract.repaint(job.strength)
-        except UnsupportedStrength as error:
-            self._answer(job, Outcome.REFUSED, "unsupported_strength", str(error))
-            return None
-        if job.image is None:
-            return Task(job, steps, None)
-        decoding = self._pool.submit(self._decode, job.image)
-        decoding.add_done_callback(self._wake)
-        return Task(job, steps, decoding)
 
     def _wake(self, _: object) -> None:
         with self._changed:
             self._changed.notify_all()
-
-    def _decode(self, image: bytes) -> tuple[Pixels, float]:
-        began = time.perf_counter()
-        student = self._engine.student
-        pixels = codec.decode(image, student.width, student.height, self._max_pixels)
-        return pixels, time.perf_counter() - began
 
     # the engine's thread -----------------------------------------------------------------------------------------
 
@@ -218,13 +186,13 @@ class Worker:
             able = self._able()
             tasks = able[: best_size(len(able), self._costs)]
             self._begun = [task for task in self._begun if task not in tasks]
-            self._prepared = [task for task in self._prepared if task not in tasks]
-            self._prefetch()
+            self._prefetch.remove(tasks)
+            self._prefetch.fill(max(self._costs), self._engine.student)
             return tasks
 
     def _able(self) -> list[Task]:
         """What could be in a tick now. Call with the lock held."""
-        return self._begun + [task for task in self._prepared if task.decoded()]
+        return self._begun + self._prefetch.ready()
 
     def _await_image(self, task: Task) -> bool:
         """Take the decoded image; False, and the job answered, if there is none or nobody wants it any more."""
@@ -233,7 +201,7 @@ class Worker:
         if not self._queue.wanted(job.id) or (not task.index and job.deadline < time.time()):
             self._engine.forget(job.id)
             task.over = True
-            self._answer(job, Outcome.DROPPED_LATE, "late", "the image was not needed in time any more")
+            self._answers.late(job)
             return False
         if task.decoding is None:
             return True
@@ -242,7 +210,8 @@ class Worker:
         except Exception as error:
             if not isinstance(error, codec.BadImage):
                 log.exception("an image could not be decoded", extra=fields(request=job.request))
-            self._fail_job(job, "bad_image", str(error) or "the image cannot be decoded")
+            task.over = True
+            self._answers.failed(job, "bad_image", str(error) or "the image cannot be decoded")
             return False
         task.decoding = None
         task.timings = Timings(decode=seconds)
@@ -285,12 +254,12 @@ class Worker:
             if result.error is not None:
                 self._fail_task(task, result.error)
             elif result.image is not None:
-                self._pool.submit(self._finish, task, result.image)
+                self._pool.submit(self._answers.image, task, result.image)
 
     def _fail_task(self, task: Task, why: str) -> None:
         task.over = True
         self._begun = [other for other in self._begun if other is not task]
-        self._fail_job(task.job, "engine_error", why)
+        self._answers.failed(task.job, "engine_error", why)
 
     def _attempt_failed(self, error: Exception, rows: Sequence[Row]) -> None:
         self._metrics.tick_failed()
@@ -322,44 +291,12 @@ class Worker:
             return 0.0
         return (bounds.default if job.guidance is None else job.guidance) - 1.0
 
-    # answers -----------------------------------------------------------------------------------------------------
-
-    def _finish(self, task: Task, pixels: Pixels) -> None:
-        began = time.perf_counter()
-        job, timings = task.job, task.timings
-        try:
-            image = codec.encode(pixels, job.format, job.quality)
-        except Exception as error:
-            log.exception("an image could not be encoded", extra=fields(request=job.request))
-            self._fail_job(job, "encode_error", f"the image could not be encoded: {error}")
-            return
-        timings = Timings(timings.wait, timings.decode, timings.engine, time.perf_counter() - began)
-        spent = self._ledger.estimate(task.share)
-        joules, meter = (None, "") if spent is None else (spent.joules, spent.meter)
-        self._deliver(job, Result(job.id, Outcome.IMAGE, image, task.rows, timings, joules=joules, meter=meter))
-
-    def _answer(self, job: Job, outcome: Outcome, code: str, message: str) -> None:
-        self._deliver(job, Result(job.id, outcome, code=code, message=message))
-
-    def _fail_job(self, job: Job, code: str, message: str) -> None:
-        held_back = self._failing_stream.due() if job.api == "stream" else 0
-        if held_back is not None:
-            said = fields(request=job.request, api=job.api, code=code, why=message, held_back=held_back or None)
-            log.warning("a job failed", extra=said)
-        self._answer(job, Outcome.FAILED, code, message)
-
-    def _deliver(self, job: Job, result: Result) -> None:
-        self._metrics.result(job.api, result, time.time() - job.created)
-        self._queue.deliver(result)
-
     def _abandon(self) -> None:
         """Answer everything that will not be painted any more."""
         with self._changed:
             flying = [task for flown in self._flying for task, _ in flown]
-            tasks = dict.fromkeys((*flying, *self._boarding, *self._begun, *self._prepared))
-            waiting = [task.job for task in tasks if not task.over]
-            waiting += self._batcher.pick(len(self._batcher), 0.0).run
-            self._prepared.clear()
+            tasks = dict.fromkeys((*flying, *self._boarding, *self._begun))
+            waiting = [task.job for task in tasks if not task.over] + self._prefetch.drain()
         waiting += self._queue.take(0.0)
         for job in waiting:
-            self._answer(job, Outcome.FAILED, "shutting_down", "the server is shutting down")
+            self._answers.shutting_down(job)

@@ -115,7 +115,9 @@ class Stream:
 
     async def ready_for_the_next(self, jobs: int = 1) -> None:
         """Wait until so many jobs are decoded and wait for the tick that runs to end."""
-        await self.until(lambda: self.worker.waiting() == jobs and all(task.decoded() for task in self.worker._prepared))
+        await self.until(
+            lambda: self.worker.waiting() == jobs and all(task.decoded() for task in self.worker._prefetch._prepared)
+        )
 
 
 def _file(frame: int) -> bytes:
@@ -264,7 +266,7 @@ class LiveUser:
             await self.stream.until(
                 lambda: (
                     len(engine.ticks[-1]) + worker.waiting() == queue.in_flight()
-                    and all(task.decoded() for task in worker._prepared)
+                    and all(task.decoded() for task in worker._prefetch._prepared)
                 )
             )
 

@@ -1,0 +1,100 @@
+"""Answers: an image with what it took, or one reason; each counted, and none without."""
+
+import logging
+import time
+from typing import Any
+
+import numpy as np
+import pytest
+
+from engines.student import Student
+from server import codec
+from server.answers import Answers
+from server.energy import Ledger
+from server.energy.meter import MeterName
+from server.metrics import Metrics
+from server.task import Task
+from server.types import Job, Outcome, Result, Timings
+
+METER = MeterName("gpu0", "nvml")
+
+
+class Kept:
+    """A queue that keeps what it is given."""
+
+    def __init__(self) -> None:
+        self.results: list[Result] = []
+
+    def deliver(self, result: Result) -> None:
+        self.results.append(result)
+
+
+class Bench:
+    def __init__(self) -> None:
+        self.kept, self.metrics, self.ledger = Kept(), Metrics(), Ledger()
+        queue: Any = self.kept
+        self.answers = Answers(queue, self.metrics.of("embedded"), self.ledger)
+
+    def count(self, outcome: Outcome) -> float | None:
+        return self.metrics.registry.get_sample_value(
+            "allaprima_frames_total", {"student": "embedded", "outcome": outcome}
+        )  # fmt: skip
+
+
+@pytest.fixture
+def bench() -> Bench:
+    return Bench()
+
+
+def job(api: Any = "openai") -> Job:
+    now = time.time()
+    return Job(7, "me", api, (("x", 1.0),), 0, now, now + 10, format="png")
+
+
+def test_an_image(bench: Bench, student: Student) -> None:
+    """An image is encoded as its job asks, with its timings, its rows, and its share of the joules."""
+    bench.ledger.enrol(METER)
+    bench.ledger.close({METER: 0})
+    with bench.ledger.tick("embedded", ["me"]):
+        time.sleep(0.01)
+    bench.ledger.close({METER: 5_000_000})
+    task = Task(job(), student.contract.still(), None, rows=3, timings=Timings(0.1, 0.2, 0.3), share=0.05)
+    pixels = np.full((16, 16, 3), 200, dtype=np.uint8)
+    bench.answers.image(task, pixels)
+    [result] = bench.kept.results
+    assert (result.job, result.outcome, result.rows, result.meter) == (7, Outcome.IMAGE, 3, "nvml")
+    np.testing.assert_array_equal(codec.decode(result.image, 16, 16, 1000), pixels)
+    assert (result.timings.wait, result.timings.decode, result.timings.engine) == (0.1, 0.2, 0.3)
+    assert result.timings.encode > 0
+    estimate = bench.ledger.estimate(0.05)
+    assert estimate is not None
+    assert result.joules == pytest.approx(estimate.joules)
+    assert bench.count(Outcome.IMAGE) == 1
+
+
+def test_none(bench: Bench) -> None:
+    """Whatever a job does not get has its outcome, its code and a sentence."""
+    bench.answers.late(job())
+    bench.answers.refused(job(), "unsupported_strength", "stills only")
+    bench.answers.failed(job(), "bad_image", "no image")
+    bench.answers.shutting_down(job())
+    outcomes = [(result.outcome, result.code) for result in bench.kept.results]
+    assert outcomes == [
+        (Outcome.DROPPED_LATE, "late"),
+        (Outcome.REFUSED, "unsupported_strength"),
+        (Outcome.FAILED, "bad_image"),
+        (Outcome.FAILED, "shutting_down"),
+    ]
+    assert all(result.message and not result.image for result in bench.kept.results)
+    assert bench.count(Outcome.FAILED) == 2
+
+
+def test_a_stream_that_fails(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
+    """Each still that fails is a line in the log, and of a stream's frames one in a while."""
+    with caplog.at_level(logging.WARNING):
+        for _ in range(5):
+            bench.answers.failed(job("stream"), "bad_image", "no image")
+        assert len(caplog.records) == 1
+        bench.answers.failed(job(), "bad_image", "no image")
+        bench.answers.failed(job(), "bad_image", "no image")
+    assert len(caplog.records) == 3
