@@ -6,6 +6,7 @@ python -m benchmarks.gpu --report results/results.jsonl --out results
 """
 
 import argparse
+import faulthandler
 import json
 import os
 import sys
@@ -117,4 +118,5 @@ def _sizes(text: str) -> tuple[int, ...]:
 
 
 if __name__ == "__main__":
+    faulthandler.enable()  # a library that ends the process leaves at least the place
     sys.exit(main())

@@ -8,13 +8,15 @@ from engines.engine import EngineError
 from .bench import Bench
 from .ours import EnginePainter, open_fake, open_reference, open_stand_in, open_tensorrt, open_torch, typed
 from .painter import Painter
+from .probe import probe
 from .shapes import Shape
 
 
 @dataclass(frozen=True, slots=True)
 class Contestant:
     """`open` makes a painter of ticks of some sizes. `lacking` is why it cannot run on a machine at all, if it cannot.
-    `computes` is false of those whose networks are none, and so have no operations to count.
+    `computes` is false of those whose networks are none, and so have no operations to count. `last` is true of those whose
+    library may end the process: they come after all others of a shape.
     """
 
     name: str
@@ -22,6 +24,7 @@ class Contestant:
     lacking: Callable[[Bench], str | None] = lambda bench: None
     families: tuple[str, ...] = ("sd15", "sdxl")
     computes: bool = True
+    last: bool = False
 
 
 def _torch(bench: Bench, shape: Shape, sizes: tuple[int, ...]) -> Painter:
@@ -33,7 +36,7 @@ def _torch(bench: Bench, shape: Shape, sizes: tuple[int, ...]) -> Painter:
     )
 
 
-def _tensorrt(bench: Bench, shape: Shape, sizes: tuple[int, ...]) -> Painter:
+def open_tensorrt_painter(bench: Bench, shape: Shape, sizes: tuple[int, ...]) -> Painter:
     # one build for several sizes: most of the work is the same for each
     group = bench.group(sizes)
     key = f"{shape.name} {group}"
@@ -51,12 +54,19 @@ class Kept(EnginePainter):
 
 def _no_tensorrt(bench: Bench) -> str | None:
     from engines.tensorrt.flavour import find_flavour
+    from engines.tensorrt.gpus import installed_gpu, named_ahead
 
     try:
-        find_flavour(None)
+        flavour = find_flavour(None)
     except EngineError as error:
         return str(error)
-    return None if bench.device == "cuda" else "there is no GPU here to run a plan on"
+    if bench.device != "cuda":
+        return "there is no GPU here to run a plan on"
+    gpu = installed_gpu()
+    if not flavour.rtx or gpu in named_ahead(flavour):
+        return None
+    bench.say(f"trying {flavour.title}, which does not name {gpu}")
+    return probe(bench.folder / "probe")
 
 
 def _stand_in(bench: Bench, shape: Shape, sizes: tuple[int, ...]) -> Painter:
@@ -95,6 +105,6 @@ CONTESTANTS = (
     Contestant("diffusers", _diffusers),
     Contestant("standin", _stand_in, _on_a_gpu_only, computes=False),
     Contestant("fake", _fake, _on_a_processor_only, computes=False),
-    Contestant("tensorrt", _tensorrt, _no_tensorrt),
+    Contestant("tensorrt", open_tensorrt_painter, _no_tensorrt, last=True),
 )
 """StreamDiffusion cannot do SDXL: its pipeline gives the network no pooled prompt."""

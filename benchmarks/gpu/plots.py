@@ -34,6 +34,7 @@ def draw(records: Sequence[Record], folder: Path) -> list[Path]:
 
 def _panel(panel: Any, rows: Sequence[Record], key: str, factor: float, title: str) -> None:
     lines = sorted({(str(row["engine"]), int(row["under_way"])) for row in rows})
+    colours = {engine: f"C{number}" for number, engine in enumerate(sorted({engine for engine, _ in lines}))}
     for engine, under_way in lines:
         points = sorted(
             (row["batch"], factor * row[key])
@@ -42,7 +43,8 @@ def _panel(panel: Any, rows: Sequence[Record], key: str, factor: float, title: s
         )
         if points:
             label = engine if under_way == 1 else f"{engine}, one tick ahead"
-            panel.plot(*zip(*points, strict=True), marker="o", label=label)
+            style = "-" if under_way == 1 else "--"
+            panel.plot(*zip(*points, strict=True), marker="o", label=label, color=colours[engine], linestyle=style)
     batches = sorted({row["batch"] for row in rows})
     panel.set(title=title, xlabel="batch", xscale="log")
     panel.set_xticks(batches, [str(batch) for batch in batches])

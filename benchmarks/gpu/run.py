@@ -58,8 +58,9 @@ def plan(contestants: Sequence[Contestant], shapes: Sequence[Shape], batches: Se
 
     def cases(of: Sequence[Shape], at: Sequence[int]) -> Iterator[Case]:
         for shape in of:
-            for batch in at:
-                yield from (Case(each, shape, batch) for each in contestants if shape.family in each.families)
+            able = [each for each in contestants if shape.family in each.families]
+            for last in (False, True):
+                yield from (Case(each, shape, batch) for batch in at for each in able if each.last == last)
 
     yield from cases(shapes[:1], first)
     yield SCENES

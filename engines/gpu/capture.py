@@ -1,8 +1,9 @@
 """Ticks as graphs: everything that the device does for one kind of tick, recorded once and launched by one call."""
 
+import gc
 import logging
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -65,7 +66,7 @@ class Graphs:
         if not _parts(kind) <= self._run:
             return None
         try:
-            with self._around():
+            with _nothing_collected(), self._around():
                 self._graphs[kind] = self._cuda.capture(self._capturing, lambda: self._enqueue(kind, self._capturing))
         except EngineError as error:
             log.warning("ticks of %d rows run without a CUDA graph, and so more slowly: %s", kind.size, error)
@@ -80,6 +81,18 @@ class Graphs:
         self._kernels.close_rows(kind.size, stream)
         if kind.decode:
             self._networks["decode"][kind.decode].enqueue(stream)
+
+
+@contextmanager
+def _nothing_collected() -> Iterator[None]:
+    """Garbage is left until the capture is over: what of another engine's is unloaded or freed in it would end it."""
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collecting:
+            gc.enable()
 
 
 def _parts(kind: Kind) -> set[tuple[str, int]]:

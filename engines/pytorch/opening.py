@@ -95,10 +95,18 @@ def check_able(cuda: Cuda, options: TorchOptions, computed: set[str]) -> None:
 
 def keep_compiled(folder: Path) -> None:
     """Have torch.compile keep what it makes in a folder; for the whole process, and not if the user has named another."""
-    if os.environ.get(_CACHE_VARIABLE):
+    chosen = os.environ.get(_CACHE_VARIABLE)
+    if chosen and chosen != _by_default():
         return
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise EngineError(f"the cache folder {folder} cannot be made ({error}); choose another with --cache") from error
     os.environ[_CACHE_VARIABLE] = str(folder)
+
+
+def _by_default() -> str:
+    """The folder that torch names in the environment by itself, as soon as anything imports its compiler: an export does."""
+    from torch._inductor.runtime.cache_dir_utils import default_cache_dir
+
+    return default_cache_dir()

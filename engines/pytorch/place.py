@@ -1,8 +1,6 @@
 """Where torch's networks run: on the device that the runtime drives, in its memory and on its streams."""
 
-import gc
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
 import numpy as np
@@ -67,18 +65,10 @@ class CudaPlace:
             self._streams[stream] = torch.cuda.ExternalStream(stream, device=self.device)  # type: ignore[no-untyped-call]
         return torch.cuda.stream(self._streams[stream])
 
-    @contextmanager
-    def capturing(self) -> Iterator[None]:
-        # torch itself relaxes the capture where it allocates, since its current stream is the one that captures. What a
-        # collection of garbage might unload or free would end it
-        collecting = gc.isenabled()
-        gc.disable()
-        try:
-            with torch.cuda.use_mem_pool(self._pool, self.device):
-                yield
-        finally:
-            if collecting:
-                gc.enable()
+    def capturing(self) -> AbstractContextManager[Any]:
+        # torch itself relaxes the capture where it allocates, since its current stream is the one that captures
+        pool: AbstractContextManager[Any] = torch.cuda.use_mem_pool(self._pool, self.device)
+        return pool
 
     def trim(self) -> None:
         torch.cuda.empty_cache()

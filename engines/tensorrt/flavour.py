@@ -3,6 +3,7 @@
 import importlib
 import logging
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 from ..engine import EngineError
@@ -73,15 +74,24 @@ def _flavour(name: str, module: Any) -> Flavour:
 
 
 def make_logger(flavour: Flavour) -> Any:
-    """An ILogger that hands on to ours, and keeps the errors of late in `errors`: calls only return None."""
+    """An ILogger that hands on to ours, and keeps the errors of late in `errors`, which is empty: calls only return None.
 
-    class Logger(flavour.module.ILogger):  # type: ignore[name-defined, misc]
+    There is one for each library, which takes no second while anything that it made with the first is left, and goes on
+    writing to that.
+    """
+    logger = _logger(flavour.module.ILogger)
+    logger.errors = []
+    return logger
+
+
+@cache
+def _logger(levels: Any) -> Any:
+    class Logger(levels):  # type: ignore[misc]
         def __init__(self) -> None:
             super().__init__()
             self.errors: list[str] = []
 
         def log(self, severity: Any, text: str) -> None:
-            levels = flavour.module.ILogger
             if severity in (levels.ERROR, levels.INTERNAL_ERROR):
                 self.errors = [*self.errors[-3:], text.strip()]
                 log.info("%s", text)  # who called says it in an error of ours

@@ -50,6 +50,7 @@ class Plans:
         self._compiled = {graph: (compiled or folder) / f"{graph}-{kept}.compiled" for graph in GRAPHS}
         self._caches: dict[str, Any] = {}
         self._contexts: list[Context] = []
+        self._configs: list[Any] = []
         self._engines: dict[str, Any] = {}
         self._runtime: Any = None
         try:
@@ -89,6 +90,7 @@ class Plans:
         for context in self._contexts:
             context.close()
         self._contexts.clear()
+        self._configs.clear()
         self._caches.clear()
         self._engines.clear()
         self._runtime = None
@@ -133,6 +135,7 @@ class Plans:
             context = engine.create_execution_context(ours)
         else:
             config = engine.create_runtime_config()
+            self._configs.append(config)  # a context tells of its config, and need not keep it
             config.set_execution_context_allocation_strategy(ours)
             self._configure(graph, config)
             context = engine.create_execution_context(runtime_config=config)

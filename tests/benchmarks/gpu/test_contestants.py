@@ -1,6 +1,7 @@
 """Who is measured, on which machine, and in which state of torch."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -20,7 +21,7 @@ def bench(device: str, folder: Path) -> Bench:
 
 def test_who_runs_where(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without a GPU the stand-in is a fake one, with a GPU there is no fake; TensorRT needs itself and a GPU."""
-    monkeypatch.setattr("engines.tensorrt.flavour.find_flavour", lambda name: None)
+    monkeypatch.setattr(flavour, "find_flavour", lambda name: flavour.Flavour("tensorrt", "10.13", None))
     able = {
         device: {name for name, contestant in BY_NAME.items() if contestant.lacking(bench(device, tmp_path)) is None}
         for device in ("cpu", "cuda")
@@ -37,6 +38,22 @@ def test_tensorrt_says_what_it_lacks(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr(flavour, "find_flavour", missing)
     assert BY_NAME["tensorrt"].lacking(bench("cuda", tmp_path)) == "TensorRT is not installed"
+
+
+@pytest.mark.parametrize(("gpu", "tried"), [("sm89", []), ("sm90", ["sm90"])])
+def test_a_gpu_that_rtx_does_not_name_is_tried_apart(
+    gpu: str, tried: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """TensorRT-RTX may end the process there, so it is tried in another first; what that says is why it is absent."""
+    named = SimpleNamespace(ComputeCapability=SimpleNamespace(__members__={"SM80": 0, "SM89": 1, "CURRENT": 2}))
+    monkeypatch.setattr(flavour, "find_flavour", lambda name: flavour.Flavour("tensorrt_rtx", "1.7", named))
+    monkeypatch.setattr("engines.tensorrt.gpus.installed_gpu", lambda: gpu)
+    monkeypatch.setattr("benchmarks.gpu.contestants.probe", lambda folder: f"{folder.name} was ended")
+    said: list[str] = []
+    at_hand = bench("cuda", tmp_path)
+    at_hand.say = said.append
+    assert BY_NAME["tensorrt"].lacking(at_hand) == ("probe was ended" if tried else None)
+    assert said == [f"trying TensorRT-RTX 1.7, which does not name {one}" for one in tried]
 
 
 @pytest.mark.parametrize("name", ["streamdiffusion", "diffusers"])

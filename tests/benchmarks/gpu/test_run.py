@@ -73,6 +73,18 @@ def test_the_order() -> None:
     ]  # fmt: skip
 
 
+def test_what_may_end_the_process_comes_last() -> None:
+    """A contestant of that kind comes after all others of its shape and batches, whatever its place among them."""
+    risky, other = contestant("risky", last=True), contestant("other")
+    order = [(work.contestant.name, work.shape.name, work.batch) for work in plan((risky, other), tiny_shapes()[:2], (1, 8, 2))
+             if not isinstance(work, str)]  # fmt: skip
+    assert order == [
+        ("other", "sd15-64", 1), ("other", "sd15-64", 8), ("risky", "sd15-64", 1), ("risky", "sd15-64", 8),
+        ("other", "sdxl-64", 1), ("other", "sdxl-64", 8), ("risky", "sdxl-64", 1), ("risky", "sdxl-64", 8),
+        ("other", "sd15-64", 2), ("risky", "sd15-64", 2), ("other", "sdxl-64", 2), ("risky", "sdxl-64", 2),
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("batches", "expected"),
     [((1, 2, 8), ((1, 8), (2,))), ((1, 8), ((1, 8),)), ((2, 4), ((2,), (4,))), ((16,), ((16,),))],

@@ -1,7 +1,9 @@
 """Ticks as graphs: what is captured, when, and what is launched."""
 
+import gc
 import logging
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -95,6 +97,23 @@ def test_a_library_is_told_of_each_capture() -> None:
     assert studio.networks.entered == len(studio.engine._graphs) == 2 + 3 + 4
     studio.engine.tick([studio.repaint()])
     assert studio.networks.entered == 2 + 3 + 4
+
+
+def test_no_garbage_is_collected_in_a_capture(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another engine's kernels may be among it, and a module that is unloaded would end the capture."""
+    studio, seen = Studio(), []
+    double = studio.double
+    capture = double.capture
+
+    def watched(stream: Any, fill: Any) -> Any:
+        seen.append(gc.isenabled())
+        return capture(stream, fill)
+
+    monkeypatch.setattr(double, "capture", watched)
+    for _ in range(2):
+        studio.engine.tick([studio.repaint()])
+    assert seen == [False]
+    assert gc.isenabled()
 
 
 def test_what_cannot_be_captured_runs_all_the_same(caplog: pytest.LogCaptureFixture) -> None:

@@ -134,10 +134,20 @@ def test_out_of_memory(bindings: Bindings) -> None:
         driver.allocate(8)
 
 
-def test_a_lost_device(bindings: Bindings) -> None:
+@pytest.mark.parametrize(
+    ("number", "name"),
+    [
+        (700, "ILLEGAL_ADDRESS"),
+        (710, "ASSERT"),
+        (715, "ILLEGAL_INSTRUCTION"),
+        (716, "MISALIGNED_ADDRESS"),
+        (719, "LAUNCH_FAILED"),
+    ],
+)
+def test_a_lost_device(number: int, name: str, bindings: Bindings) -> None:
     """An error that nothing comes back from says that the server must be started again."""
     driver = Driver()
-    bindings.answers["cuEventSynchronize"] = result(700, "CUDA_ERROR_ILLEGAL_ADDRESS")
+    bindings.answers["cuEventSynchronize"] = result(number, f"CUDA_ERROR_{name}")
     with pytest.raises(DeviceLost, match="start the server again"):
         driver.synchronise(driver.event())
 

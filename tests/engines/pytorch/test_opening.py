@@ -2,6 +2,8 @@
 
 import importlib.util
 import os
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -124,6 +126,23 @@ def test_what_is_compiled_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     (tmp_path / "file").write_text("")
     with pytest.raises(EngineError, match=r"cannot be made.*--cache"):
         keep_compiled(tmp_path / "file" / "torch")
+
+
+def test_what_torch_names_by_itself_is_nobodys_choice(tmp_path: Path) -> None:
+    """Torch puts its own folder into the environment when its compiler is imported, which an export does before us."""
+    program = (
+        "import os, sys, torch; from pathlib import Path; import torch._inductor.compile_fx; from torch._inductor.codecache "
+        "import cache_dir; assert cache_dir() == os.environ['TORCHINDUCTOR_CACHE_DIR']; from engines.pytorch.opening import "
+        "keep_compiled; keep_compiled(Path(sys.argv[1])); print(cache_dir())"
+    )
+    for named, found in (({}, tmp_path / "ours"), ({"TORCHINDUCTOR_CACHE_DIR": str(tmp_path / "users")}, tmp_path / "users")):
+        environment = {name: value for name, value in os.environ.items() if name != "TORCHINDUCTOR_CACHE_DIR"}
+        done = subprocess.run(
+            [sys.executable, "-c", program, str(tmp_path / "ours")], env=environment | named, capture_output=True, text=True,
+            cwd=Path(__file__).parents[3], check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.split() == [str(found)]
 
 
 def test_a_torch_without_cuda() -> None:

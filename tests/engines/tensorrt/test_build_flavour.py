@@ -85,3 +85,14 @@ def test_errors_are_kept(caplog: pytest.LogCaptureFixture) -> None:
         logger.log(Levels.INTERNAL_ERROR, "very wrong")
     assert logger.errors == ["wrong 3", "wrong 4", "wrong 5", "very wrong"]
     assert "unusual" in caplog.text
+
+
+def test_a_library_has_one_logger() -> None:
+    """The library keeps the first that it was given: the errors of a second engine are found there, and not the first's."""
+    flavour: Flavour = stand_in(ILogger=Levels)
+    first = make_logger(flavour)
+    first.log(Levels.ERROR, "of the first")
+    second = make_logger(flavour)
+    assert second.errors == []
+    first.log(Levels.ERROR, "of the second")
+    assert second.errors == ["of the second"]

@@ -1,6 +1,8 @@
 """Plans to execution contexts, on doubles of TensorRT's classes: which profile, which addresses, and what is refused."""
 
+import gc
 import logging
+import weakref
 from enum import IntEnum
 from pathlib import Path
 from types import SimpleNamespace
@@ -202,6 +204,21 @@ def test_rtx_leaves_nothing_for_later(tmp_path: Path) -> None:
     config = studio.engines["denoise"].contexts[0].given
     assert config.dynamic_shapes_kernel_specialization_strategy == "eager"
     assert config.cuda_graph_strategy == "disabled"
+
+
+def test_a_config_outlives_its_context(tmp_path: Path) -> None:
+    """A context refers to the config that it was made of: that is there as long as the plans are open."""
+    studio = Studio(tmp_path, rtx=True)
+    plans = studio.open()
+    plans.load("denoise", 4)
+    (context,) = studio.engines["denoise"].contexts
+    config = weakref.ref(context.given)
+    context.given = None
+    gc.collect()
+    assert config() is not None
+    plans.close()
+    gc.collect()
+    assert config() is None
 
 
 def test_what_rtx_compiled_is_kept(tmp_path: Path) -> None:
