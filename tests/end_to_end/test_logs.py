@@ -76,13 +76,13 @@ async def test_a_refused_request(telling: Any) -> None:
 
 
 async def test_a_request_that_fails(telling: Any) -> None:
-    """The worker's line on a job that failed names the request, and so does the answer."""
+    """The line on a job that failed names the request, and so does the answer."""
     async with telling.http() as http:
         response = await http.post(PATH, json={"prompt": "fake:error"}, headers={"X-Request-Id": "mine-2"})
     assert response.status_code == 500
     assert response.headers["x-request-id"] == response.json()["error"]["request_id"] == "mine-2"
     line = await _line(telling, "a job failed", request="mine-2")
-    assert (line["level"], line["logger"], line["code"]) == ("warning", "server.worker", "engine_error")
+    assert (line["level"], line["logger"], line["code"]) == ("warning", "server.answers", "engine_error")
 
 
 async def test_a_session_that_fails(telling: Any, encoded: Any) -> None:
