@@ -7,7 +7,7 @@ make a tick is not decided here, and what becomes of its images neither.
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Protocol, Self
 
 from engines.engine import Engine, EngineLost, Painted, Pipelined, Row
@@ -47,7 +47,6 @@ class _Flight:
     ticket: Any = None
     painted: list[Painted] | None = None
     error: Exception | None = None
-    begun: float = field(default_factory=time.perf_counter)
 
 
 class Ticking:
@@ -122,11 +121,12 @@ class Ticking:
             self._arrive(flight)
         if self._pipeline is None:
             return
+        began = time.perf_counter()
         try:
             flight.ticket = self._pipeline.begin(rows)
         except Exception as error:
             flight.error = error
-        took = time.perf_counter() - flight.begun
+        took = time.perf_counter() - began
         self._bringing = max(took, self._bringing + _FADING * (took - self._bringing))
 
     def finish(self) -> Done:
@@ -146,7 +146,8 @@ class Ticking:
                 raise RuntimeError(f"the engine did not answer {len(flight.rows)} rows with as many results")
             seconds = time.perf_counter() - self._began
             done = Done(flight.painted, self._started, seconds)
-            self._expect(self._size(len(flight.rows)), seconds, flight)
+            if flight.error is None:
+                self._expect(self._size(len(flight.rows)), seconds)
         finally:
             self._flights.popleft()
             flight.watch.left(sum(result.image is not None for result in flight.painted or ()))
@@ -191,10 +192,9 @@ class Ticking:
             self._failed(error, [row])
             return _failure(error)
 
-    def _expect(self, size: int, seconds: float, flight: _Flight) -> None:
-        if flight.error is None:
-            before = self._expected[size]
-            self._expected[size] = min(seconds, before + _FADING * (seconds - before))
+    def _expect(self, size: int, seconds: float) -> None:
+        before = self._expected[size]
+        self._expected[size] = min(seconds, before + _FADING * (seconds - before))
 
     def _size(self, rows: int) -> int:
         return next(size for size in sorted(self._expected) if size >= rows)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from engines.stable_diffusion.full_size import UNET
+from engines.stable_diffusion.full_size import UNET, UNET_XL
 from engines.student import Student, load_student
 
 Config = Mapping[str, Any]
@@ -34,23 +34,8 @@ class Shape:
 
 SD15_UNET: Config = UNET
 """859,520,964 parameters."""
-SDXL_UNET: Config = {
-    "sample_size": 128,
-    "in_channels": 4,
-    "out_channels": 4,
-    "block_out_channels": (320, 640, 1280),
-    "down_block_types": ("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
-    "up_block_types": ("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
-    "layers_per_block": 2,
-    "transformer_layers_per_block": (1, 2, 10),
-    "attention_head_dim": (5, 10, 20),
-    "cross_attention_dim": 2048,
-    "use_linear_projection": True,
-    "addition_embed_type": "text_time",
-    "addition_time_embed_dim": 256,
-    "projection_class_embeddings_input_dim": 2816,
-}
-"""`unet/config.json` of Stable Diffusion XL: 2,567,463,684 parameters."""
+SDXL_UNET: Config = UNET_XL
+"""2,567,463,684 parameters."""
 
 _TINY = {"in_channels": 4, "out_channels": 4, "block_out_channels": (16, 32), "layers_per_block": 1, "norm_num_groups": 8}
 TINY_SD15_UNET: Config = {
