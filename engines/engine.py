@@ -4,7 +4,7 @@ An engine belongs to one thread; nothing here is called concurrently. Steps of o
 in order; between them the job's latents stay in the engine, in a slot that `tick` opens and closes.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias, runtime_checkable
 
@@ -45,6 +45,10 @@ class Painted:
 
     image: Pixels | None = None
     error: str | None = None
+
+
+Say: TypeAlias = Callable[[str], None]
+"""Told what is being done while an engine gets ready, a sentence at a time."""
 
 
 class EngineError(RuntimeError):

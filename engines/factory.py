@@ -1,10 +1,9 @@
 """Engines by name. What an engine needs is imported only when that engine is asked for."""
 
 import logging
-from collections.abc import Callable
 from typing import Any
 
-from .engine import Engine, EngineError
+from .engine import Engine, EngineError, Say
 from .student import Student
 
 log = logging.getLogger(__name__)
@@ -12,8 +11,6 @@ log = logging.getLogger(__name__)
 TENSORRT = ("tensorrt", "tensorrt_rtx")
 """The first is whichever TensorRT is installed, the second TensorRT-RTX."""
 ENGINES = ("openvino", *TENSORRT, "torch", "fake")
-
-Say = Callable[[str], None]
 
 
 def make_engine(kind: str, student: Student, batch_sizes: tuple[int, ...], say: Say = log.info, **options: Any) -> Engine:

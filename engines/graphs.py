@@ -1,6 +1,7 @@
 """A student's four graphs: their names, their files, and what a GPU computes each of them in."""
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 
 from .engine import EngineError
@@ -23,6 +24,11 @@ def graph_files(student: Student) -> dict[str, Path]:
             f"again"
         )
     return files
+
+
+def with_weights(files: Iterable[Path]) -> list[Path]:
+    """Graph files, and beside each that of its big weights where it has one."""
+    return [path for file in files for path in (file, file.with_name(f"{file.name}.data")) if path.exists()]
 
 
 def precisions(student: Student, asked: str) -> dict[str, str]:

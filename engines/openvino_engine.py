@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from .build_cache import BuildCache
 from .digests import Digests
 from .engine import Conditioning, EngineError, Painted, Row
-from .graphs import graph_files
+from .graphs import graph_files, with_weights
 from .slots import Latents, Slots
 from .student import Student
 from .tokens import Tokens
@@ -176,7 +176,7 @@ class OpenVinoEngine:
     def _facts(self, config: dict[str, Any], digests: Digests) -> dict[str, str]:
         return {
             "student": self.student.name,
-            "graphs": digests.of(*_with_weights(self._files.values())),
+            "graphs": digests.of(*with_weights(self._files.values())),
             "size": f"{self.student.width}x{self.student.height}",
             "batch_sizes": ",".join(map(str, self.batch_sizes)),
             "precision": self.precision,
@@ -219,8 +219,3 @@ def _bind(request: Any, ports: Iterable[Any]) -> dict[str, NDArray[Any]]:
         request.set_tensor(port, ov.Tensor(array, shared_memory=True))
         arrays.update(dict.fromkeys(port.names, array))
     return arrays
-
-
-def _with_weights(files: Iterable[Path]) -> list[Path]:
-    # big weights lie beside their graph
-    return [path for file in files for path in (file, file.with_name(file.name + ".data")) if path.exists()]

@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,11 +11,9 @@ from .architectures import ARCHITECTURES
 from .build_cache import BuildCache
 from .choices import Choices
 from .digests import Digests
-from .engine import EngineError
+from .engine import EngineError, Say
 from .student import Student, check_size
 from .weights import Lora, Source, Weights
-
-Say = Callable[[str], None]
 
 _SHAPES = "shapes.json"
 _EXPORTER = "2"

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from engines.engine import Engine
+from engines.engine import Engine, Say
 from engines.student import Student
 
 from .energy import Ledger
@@ -14,7 +14,7 @@ from .session import Session
 from .settings import Settings
 from .tracing import Tracer
 from .turns import Device
-from .worker import Say, Worker
+from .worker import Worker
 
 MakeEngine = Callable[[Say], Engine]
 

@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-from engines.engine import Engine, EngineError, EngineLost, Row
+from engines.engine import Engine, EngineError, EngineLost, Row, Say
 
 from . import codec
 from .answers import Answers
@@ -32,7 +32,6 @@ from .types import Job, Timings
 
 log = logging.getLogger(__name__)
 
-Say = Callable[[str], None]
 
 _IDLE = 0.25
 """Seconds between two looks at whether to stop."""

@@ -10,12 +10,11 @@ from typing import Any, TypeAlias
 import torch
 from torch import Tensor
 
-from engines.engine import Engine
+from engines.engine import Engine, Say
 
 from .networks import Parts, copied, make_parts
 from .shapes import Shape
 
-Say = Callable[[str], None]
 Typed: TypeAlias = dict[str, Any]
 """`engines.pytorch.networks.TypedGraph` by graph."""
 

@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from torch import fx
 
-from ..engine import EngineError
+from ..engine import EngineError, Say
 from ..gpu.cuda import Address, CudaError, OutOfDeviceMemory, Stream
 from ..gpu.network import Tensor
 from ..graphs import precisions
@@ -34,7 +34,6 @@ from .traced import trace
 
 log = logging.getLogger(__name__)
 
-Say = Callable[[str], None]
 
 OUTPUTS = {"text": "conditioning", "encode": "latents", "denoise": "x0", "decode": "pixels"}
 """What is read of each graph. Re-noising is done outside, where the noise lies."""

@@ -3,12 +3,11 @@
 import importlib.util
 import logging
 import os
-from collections.abc import Callable
 from pathlib import Path
 
 import torch
 
-from ..engine import EngineError
+from ..engine import EngineError, Say
 from ..gpu.cuda import Cuda
 from ..gpu.driver import Driver
 from ..gpu.engine import GpuEngine
@@ -22,7 +21,6 @@ from .place import CudaPlace
 
 log = logging.getLogger(__name__)
 
-Say = Callable[[str], None]
 
 FOLDER = "torch"
 """Of the folder of all builds: what torch.compile keeps. It finds its own by what it was made of."""

@@ -11,12 +11,12 @@ import onnx
 import torch
 from torch import Tensor
 
-from ..engine import EngineError
+from ..engine import EngineError, Say
 from ..onnx_files import read_weights, write_graph
 from ..student import Student
 from ..weights import Weights
 from .graphs import Modules, TwoTextsGraph, modules_around
-from .load import Say, load_parts
+from .load import load_parts
 from .networks import empty
 from .parts import Parts
 from .tokenizer import write_tokenizer

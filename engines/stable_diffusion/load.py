@@ -1,13 +1,13 @@
 """A student's networks from published weights: diffusers' folders, one file in either layout, LoRA files fused."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from torch import nn
 
 from ..architectures import ARCHITECTURES
-from ..engine import EngineError
+from ..engine import EngineError, Say
 from ..weights import Source, Weights
 from .files import ENCODER, MODEL, needed
 from .hub import fetch_file, fetch_folder
@@ -16,8 +16,6 @@ from .networks import State, empty, make, read_config, read_folder
 from .parts import Parts, check_parts
 from .state import read_state
 from .whole import Whole, whole_model
-
-Say = Callable[[str], None]
 
 
 def load_parts(weights: Weights, architecture: str, say: Say) -> Parts:

@@ -2,14 +2,13 @@
 
 import tempfile
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import onnx_ir as ir
 
 from ..build_cache import BuildCache
 from ..digests import Digests
-from ..engine import EngineError
+from ..engine import EngineError, Say
 from ..graphs import graph_files, precisions
 from ..student import Student
 from .build_constants import Untypable
@@ -22,8 +21,6 @@ from .build_types import type_graph
 from .facts import FOLDER, PlanOptions, facts_of, fitting_build, profile_sizes
 from .flavour import Flavour, find_flavour, make_logger
 from .gpus import choose_gpus, installed_gpu
-
-Say = Callable[[str], None]
 
 _EXTERNAL_FROM = 1 << 30
 """Bytes of weights from which they lie in a file of their own: one protobuf holds 2 GiB."""

@@ -13,7 +13,7 @@ from pathlib import Path
 from ..build_cache import SIDECAR, Facts
 from ..digests import Digests
 from ..engine import EngineError
-from ..graphs import GRAPHS, PRECISIONS, graph_files, precisions
+from ..graphs import GRAPHS, PRECISIONS, graph_files, precisions, with_weights
 from ..student import Student
 from .flavour import Flavour
 from .gpus import covers
@@ -68,7 +68,7 @@ def facts_of(
     computed = precisions(student, options.precision)
     return {
         "student": student.name,
-        "graphs": _structure(files) if options.stripped else _contents(files, digests),
+        "graphs": _structure(files) if options.stripped else digests.of(*with_weights(files.values())),
         "size": f"{student.width}x{student.height}",
         "batch_sizes": ",".join(map(str, sorted(batch_sizes))),
         "precision": ",".join(f"{graph}={computed[graph]}" for graph in GRAPHS),
@@ -139,11 +139,6 @@ def _builds(roots: Iterable[Path], wanted: Facts, gpus: tuple[str, ...]) -> list
             off.append("gpu")
         found.append((off, sidecar.parent, built))
     return sorted(found, key=lambda build: len(build[0]))
-
-
-def _contents(files: Mapping[str, Path], digests: Digests) -> str:
-    paths = [path for file in files.values() for path in (file, file.with_name(f"{file.name}.data")) if path.exists()]
-    return digests.of(*paths)
 
 
 def _structure(files: Mapping[str, Path]) -> str:

@@ -2,13 +2,12 @@
 
 import contextlib
 import logging
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from ..digests import Digests
-from ..engine import EngineError
+from ..engine import EngineError, Say
 from ..gpu.cuda import Cuda
 from ..gpu.driver import Driver
 from ..gpu.engine import GpuEngine
@@ -22,8 +21,6 @@ from .gpus import gpu_name
 from .plans import Plans
 
 log = logging.getLogger(__name__)
-
-Say = Callable[[str], None]
 
 
 def open_engine(

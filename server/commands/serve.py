@@ -10,7 +10,7 @@ from typing import Any
 
 import uvicorn
 
-from engines.engine import Engine, EngineError
+from engines.engine import Engine, EngineError, Say
 from engines.factory import ENGINES, check_engine, make_engine
 from engines.prepare import prepare, sized
 from engines.student import Student, load_student
@@ -21,7 +21,6 @@ from ..logs import configure
 from ..served import MakeEngine
 from ..settings import Settings, add_flags, load_settings
 from ..transport import StreamProtocol
-from ..worker import Say
 
 FAILED = 1
 _LAST_ANSWERS = 3
