@@ -6,14 +6,13 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-import pytest
-
 from engines.student import load_student
 from server.metrics import Metrics
 from server.queue import QueueFull
 from server.session import Session
 from server.types import Job, Outcome, Refusal, Result
 from server.wire import FrameIn, FrameOut
+from tests.server.waiting import until
 
 PATIENCE = 10.0
 DEPTH = 2
@@ -64,11 +63,7 @@ class Client:
         self.session.text(json.dumps({"type": "params", **changes}))
 
     async def until(self, true: Callable[[], object]) -> None:
-        for _ in range(int(PATIENCE / 0.002)):
-            if true():
-                return
-            await asyncio.sleep(0.002)
-        pytest.fail("it did not happen in time")
+        await until(true, PATIENCE)
 
     async def jobs(self, count: int) -> list[Job]:
         await self.until(lambda: len(self.queue.jobs) >= count)

@@ -31,6 +31,7 @@ from server.types import Job, Outcome
 from server.wire import FrameIn, FrameOut, Kind
 from server.worker import Worker
 from tests.engines import oracle
+from tests.server.waiting import until
 
 PATIENCE = 20.0
 MOST_ROWS = 8
@@ -104,11 +105,7 @@ class Stream:
         return _pixels(result.image), result.rows
 
     async def until(self, true: Callable[[], object]) -> None:
-        for _ in range(int(PATIENCE / 0.001)):
-            if true():
-                return
-            await asyncio.sleep(0.001)
-        pytest.fail("it did not happen in time")
+        await until(true, PATIENCE)
 
     async def in_a_tick(self, ticks: int) -> None:
         await self.until(lambda: len(self.engine.ticks) == ticks)

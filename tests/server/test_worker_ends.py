@@ -1,0 +1,92 @@
+"""The worker: stopping, and engines that end it; nobody is left without an answer."""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from engines.engine import EngineError, Painted, Row
+from engines.fake_engine import FakeEngine
+from engines.student import Student
+from server.metrics import Metrics
+from server.queue import MemoryQueue
+from server.types import Outcome
+from server.worker import Worker
+from tests.server.bench import PATIENCE
+
+
+async def test_stop_answers_everything(make_bench: Any) -> None:
+    """Stopping finishes the tick that runs and answers all the others."""
+    bench = await make_bench(batch_sizes=(1, 2))
+    held = await bench.hold()
+    waiting = [bench.submit(owner=str(i)) for i in range(20)]
+    await bench.until(lambda: bench.worker.waiting() == 20)
+    bench.queue.close()
+    stopping = asyncio.ensure_future(asyncio.to_thread(bench.worker.stop))
+    await bench.until(lambda: bench.worker._stopping)
+    bench.engine.gate.set()
+    await stopping
+    results = await asyncio.wait_for(asyncio.gather(*waiting), PATIENCE)
+    assert {(r.outcome, r.code) for r in results} == {(Outcome.FAILED, "shutting_down")}
+    assert (await held).outcome is Outcome.IMAGE
+    assert bench.worker.state == "stopped"
+    assert bench.engine.closed
+
+
+@pytest.mark.parametrize("round_", range(5))
+async def test_stop_while_jobs_come(make_bench: Any, round_: int) -> None:
+    """Whenever it stops, each job that was taken in is answered."""
+    bench = await make_bench()
+    tasks = [bench.submit(owner=str(i)) for i in range(30)]
+    await asyncio.sleep(0.002 * round_)
+    bench.queue.close()
+    await asyncio.to_thread(bench.worker.stop)
+    done, pending = await asyncio.wait(tasks, timeout=PATIENCE)
+    assert not pending
+    for task in done:
+        if task.exception() is None:
+            assert task.result().outcome in (Outcome.IMAGE, Outcome.FAILED)
+
+
+async def test_stop_before_start() -> None:
+    """A worker that never started stops at once."""
+    pool = ThreadPoolExecutor(1)
+    worker = Worker(lambda say: pytest.fail("not asked"), MemoryQueue(1), pool, Metrics().of("embedded"), 1000)
+    worker.stop()
+    pool.shutdown()
+
+
+class Unstartable(FakeEngine):
+    def warm_up(self) -> dict[int, float]:
+        raise EngineError("the weights are missing: run make student")
+
+
+async def test_an_engine_that_does_not_start(make_bench: Any, student: Student, caplog: pytest.LogCaptureFixture) -> None:
+    """The worker says why, says it once, and its threads end."""
+    bench = await make_bench(engine=Unstartable(student), ready=False)
+    await bench.until(lambda: bench.failures)
+    assert bench.worker.state == "failed"
+    assert bench.failures == ["the engine did not start: the weights are missing: run make student"]
+    await asyncio.wait_for(asyncio.to_thread(bench.worker.stop), PATIENCE)
+    await bench.until(lambda: not bench.worker._intake_thread.is_alive())
+    assert "Traceback" not in caplog.text
+
+
+class Breaking(FakeEngine):
+    """Answers fewer rows than it was given: a bug no engine should have."""
+
+    def tick(self, rows: Sequence[Row]) -> list[Painted]:
+        return []
+
+
+async def test_an_engine_that_breaks_its_protocol(make_bench: Any, student: Student, caplog: pytest.LogCaptureFixture) -> None:
+    """If the engine's thread cannot go on, every job is answered and the server is told to stop."""
+    bench = await make_bench(engine=Breaking(student))
+    with caplog.at_level(logging.CRITICAL):
+        results = await asyncio.wait_for(asyncio.gather(*(bench.submit(owner=str(i)) for i in range(10))), PATIENCE)
+    assert {result.outcome for result in results} == {Outcome.FAILED}
+    assert bench.worker.state == "failed"
+    assert "the engine stopped working" in bench.failures[0]
