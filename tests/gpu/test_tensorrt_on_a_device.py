@@ -14,7 +14,7 @@ from engines.gpu.engine import GpuEngine
 from engines.student import Student
 from engines.tensorrt.gpus import gpu_name
 from engines.tensorrt.opening import open_engine
-from tests.engines.gpu.suite import Easel, every_engines_tests, image
+from tests.engines.gpu.suite import Easel, Half, every_engines_tests, image
 from tests.gpu.device import open_driver
 
 globals().update(every_engines_tests())
@@ -43,12 +43,6 @@ def engine(student: Student, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     made = open_engine(student, (1, 2, 4), cache)
     yield made
     made.close()
-
-
-class Half(Easel):
-    """Kernels of other batch sizes sum in another order, in half precision."""
-
-    levels = 6
 
 
 @pytest.fixture

@@ -8,9 +8,9 @@ import pytest
 
 from engines.engine import EngineError, Painted, Row
 from engines.gpu.cuda import OutOfDeviceMemory
-from engines.gpu.engine import GpuEngine, Ticket
+from engines.gpu.engine import GpuEngine
 from tests.engines.gpu.studio import Studio
-from tests.engines.gpu.suite import image
+from tests.engines.gpu.suite import image, overlapped
 from tests.engines.gpu.toy import tokens_of
 from tests.gpu.device import open_driver
 from tests.gpu.standin import StandIns
@@ -68,13 +68,7 @@ def test_overlapped_pixels(studio: Studio, engine: GpuEngine) -> None:
     """Ticks that overlap paint the very same as ticks that do not."""
     work = ticks(studio, 40)
     expected = [engine.tick(rows) for rows in work]
-    under_way: list[Ticket] = []
-    got: list[list[Painted]] = []
-    for rows in work:
-        under_way.append(engine.begin(rows))
-        if len(under_way) == 2:
-            got.append(engine.finish(under_way.pop(0)))
-    got += [engine.finish(ticket) for ticket in under_way]
+    got = overlapped(engine, work)
     for a, b in zip(expected, got, strict=True):
         for one, other in zip(a, b, strict=True):
             assert one.error == other.error

@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from engines.engine import EngineError, Painted, Row
+from engines.engine import EngineError, Row
 from engines.gpu.cuda import OutOfDeviceMemory
-from engines.gpu.engine import GpuEngine, Ticket
+from engines.gpu.engine import GpuEngine
 from engines.pytorch.options import TorchOptions
 from engines.student import Student
-from tests.engines.gpu.suite import Easel, every_engines_tests, image
+from tests.engines.gpu.suite import Easel, Half, every_engines_tests, image, overlapped
 from tests.gpu.device import open_driver
 
 pytest.importorskip("torch")
@@ -55,12 +55,6 @@ def engine(open_torch: Open) -> Iterator[GpuEngine]:
     made = open_torch()
     yield made
     made.close()
-
-
-class Half(Easel):
-    """Kernels of other batch sizes sum in another order, in half precision."""
-
-    levels = 6
 
 
 @pytest.fixture
@@ -142,13 +136,7 @@ def test_overlapped_pixels(engine: GpuEngine, picture: Any) -> None:
     engine.warm_up()
     work = [rows_of(engine, picture, seed, 1 + seed % 4) for seed in range(1, 25)]
     expected = [engine.tick(rows) for rows in work]
-    under_way: list[Ticket] = []
-    got: list[list[Painted]] = []
-    for rows in work:
-        under_way.append(engine.begin(rows))
-        if len(under_way) == 2:
-            got.append(engine.finish(under_way.pop(0)))
-    got += [engine.finish(ticket) for ticket in under_way]
+    got = overlapped(engine, work)
     for a, b in zip(expected, got, strict=True):
         for one, other in zip(a, b, strict=True):
             np.testing.assert_array_equal(image(one), image(other))

@@ -1,12 +1,12 @@
 """What every engine must hold, for the TensorRT engine: the suite's own tests, to be run with another easel."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from engines.engine import Painted, Pixels
+from engines.engine import Painted, Pipelined, Pixels, Row
 from engines.gpu.engine import GpuEngine
 from engines.noise import noise
 from engines.student import Student
@@ -22,12 +22,29 @@ class Easel(suite.Easel):
         assert int(np.abs(a.astype(int) - b.astype(int)).max()) <= self.levels
 
 
+class Half(Easel):
+    """Kernels of other batch sizes sum in another order, in half precision."""
+
+    levels = 6
+
+
 _OF_SLOTS_ON_THE_HOST = ("test_two_steps_are_two_times_one",)
 
 
 def every_engines_tests() -> dict[str, Callable[..., None]]:
     """The suite's tests by name, for a module with a fixture `easel`. What looks into slots on the host is left out."""
     return {name: test for name, test in vars(suite).items() if name.startswith("test_") and name not in _OF_SLOTS_ON_THE_HOST}
+
+
+def overlapped(engine: Pipelined, work: Sequence[Sequence[Row]]) -> list[list[Painted]]:
+    """What ticks give of which two are under way at a time."""
+    under_way: list[Any] = []
+    got: list[list[Painted]] = []
+    for rows in work:
+        under_way.append(engine.begin(rows))
+        if len(under_way) == 2:
+            got.append(engine.finish(under_way.pop(0)))
+    return got + [engine.finish(ticket) for ticket in under_way]
 
 
 def image(painted: Painted) -> Pixels:
