@@ -5,7 +5,8 @@ import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import Field, JsonValue, ValidationError, field_validator, model_validator
+from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from engines.choices import Choices, parse_lora, parse_size
@@ -25,6 +26,10 @@ _PRECISIONS = {
 }
 """What an engine computes in on a device, where that is not all there is."""
 _ALL_PRECISIONS = ("auto", "fp16", "bf16", "fp32")
+
+
+FOR_TESTS: dict[str, JsonValue] = {"for_tests": True}
+"""Marks a setting, as its `json_schema_extra`, that nobody but a test needs: it works, and `--help` leaves it out."""
 
 
 class SettingsError(ValueError):
@@ -92,9 +97,11 @@ class Settings(BaseSettings):
     energy_device: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="GPUs to meter, comma-separated: UUID, PCI bus id or index; none: the one that paints"
     )
-    fake_tick: float = Field(0.0, ge=0, description="seconds of a tick of the fake engine")
-    fake_row: float = Field(0.0, ge=0, description="seconds of a row of the fake engine")
-    fake_overlap: bool = Field(False, description="true: ticks of the fake engine overlap, as those of a GPU do")
+    fake_tick: float = Field(0.0, ge=0, description="seconds of a tick of the fake engine", json_schema_extra=FOR_TESTS)
+    fake_row: float = Field(0.0, ge=0, description="seconds of a row of the fake engine", json_schema_extra=FOR_TESTS)
+    fake_overlap: bool = Field(
+        False, description="true: ticks of the fake engine overlap, as those of a GPU do", json_schema_extra=FOR_TESTS
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="debug, info, warning or error")
     log_format: Literal["text", "json"] = Field("text", description="text, or json: one object a line")
     traces: str | None = Field(None, description="OTLP endpoint (HTTP) that traces are sent to, http://HOST:4318; none: off")
@@ -224,16 +231,21 @@ class Settings(BaseSettings):
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
-    """One flag per setting, with its default and its name in the environment."""
+    """One flag per setting, with its default and its name in the environment; those `FOR_TESTS` are not shown."""
     for name, field in Settings.model_fields.items():
-        default = ",".join(map(str, field.default)) if isinstance(field.default, tuple) else field.default
-        shown = "none" if default in ("", None) else default
         parser.add_argument(
             "--" + name.replace("_", "-"),
             default=argparse.SUPPRESS,
             metavar="VALUE",
-            help=f"{field.description} (default {shown}; {PREFIX}{name.upper()})".replace("%", "%%"),
+            help=argparse.SUPPRESS if field.json_schema_extra == FOR_TESTS else _help(name, field),
         )
+
+
+def _help(name: str, field: FieldInfo) -> str:
+    default = field.get_default(call_default_factory=True, validated_data={})
+    default = ",".join(map(str, default)) if isinstance(default, tuple) else default
+    shown = "none" if default in ("", None) else default
+    return f"{field.description} (default {shown}; {PREFIX}{name.upper()})".replace("%", "%%")
 
 
 def load_settings(flags: dict[str, str]) -> Settings:

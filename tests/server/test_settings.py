@@ -7,7 +7,7 @@ import pytest
 
 from engines.pytorch.options import TorchOptions
 from engines.tensorrt.facts import PlanOptions
-from server.settings import PREFIX, Settings, SettingsError, add_flags, load_settings
+from server.settings import FOR_TESTS, PREFIX, Settings, SettingsError, add_flags, load_settings
 
 
 @pytest.fixture(autouse=True)
@@ -43,9 +43,21 @@ def test_every_setting_has_a_flag() -> None:
     parser = argparse.ArgumentParser()
     add_flags(parser)
     text = parser.format_help()
-    for name in Settings.model_fields:
+    shown = {name for name, field in Settings.model_fields.items() if field.json_schema_extra != FOR_TESTS}
+    for name in shown:
         assert f"--{name.replace('_', '-')} " in text
         assert PREFIX + name.upper() in text
+
+
+def test_help_leaves_out_what_only_tests_need() -> None:
+    """A setting for tests has a flag that works, and that --help does not show."""
+    parser = argparse.ArgumentParser()
+    add_flags(parser)
+    text = parser.format_help().lower()
+    hidden = [name for name, field in Settings.model_fields.items() if field.json_schema_extra == FOR_TESTS]
+    assert {"fake_tick", "fake_row", "fake_overlap"} <= set(hidden)
+    assert not [name for name in hidden if name in text or name.replace("_", "-") in text]
+    assert vars(parser.parse_args(["--fake-tick", "1"])) == {"fake_tick": "1"}
 
 
 def test_flags_not_given_are_not_there() -> None:
