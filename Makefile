@@ -38,7 +38,7 @@ docs/metrics.md: server/instruments.py server/metrics_doc.py server/types.py | .
 
 # Make the embedded student again, from nothing. On a GPU: make student DEVICE=cuda BATCH=512
 student: .venv/student
-	BIN=$(BIN) OUT=$(STUDENT) HOURS=$(HOURS) DEVICE=$(DEVICE) BATCH=$(BATCH) sh engines/embedded/make.sh
+	BIN=$(BIN) OUT=$(STUDENT) HOURS=$(HOURS) DEVICE=$(DEVICE) BATCH=$(BATCH) sh training/make.sh
 
 .venv/base: pyproject.toml
 	$(PYTHON) -m venv .venv

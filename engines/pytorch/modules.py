@@ -39,7 +39,7 @@ def read_modules(student: Student) -> Modules:
 def _read(student: Student) -> Modules:
     assert student.graphs is not None
     if student.architecture == "embedded":
-        from ..embedded.export import read_modules as read_embedded
+        from ..families.embedded.modules import read_modules as read_embedded
 
         return read_embedded(student.graphs)
     try:

@@ -152,7 +152,7 @@ def sana(net: Net, picture: Tensor | None, z: Noises, times: tuple[float, ...]) 
 
 def own(net: Net, picture: Tensor | None, z: Noises, times: tuple[float, ...]) -> Iterator[Seen]:
     """The embedded student, by the functions that it was trained with."""
-    from engines.embedded.path import clean, noised
+    from training.path import clean, noised
 
     x0 = picture
     for i, t in enumerate(times):

@@ -89,7 +89,7 @@ def _sana(asked: Asked) -> Tensor:
 
 
 def _own(asked: Asked) -> Tensor:
-    """engines/embedded/path.py, as it was trained: x0 = A(t) x + B(t) out."""
+    """training/path.py, as it was trained: x0 = A(t) x + B(t) out."""
     power = (1 - asked.t) ** 2 + asked.t**2
     out = (asked.goal - (1 - asked.t) / power * asked.x) / (asked.t / power.sqrt())
     return torch.where(asked.t == 0, 0.0, out)

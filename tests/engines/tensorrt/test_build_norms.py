@@ -7,10 +7,10 @@ import onnx_ir as ir
 import pytest
 from onnx import TensorProto, helper
 
-from engines.embedded.export import example_inputs
 from engines.onnx_files import compile_graph
 from engines.student import Student
 from engines.tensorrt.build_norms import whole_group_norms
+from training.export import example_inputs
 
 
 def test_all_of_a_network(student: Student, tmp_path: Path) -> None:

@@ -10,11 +10,11 @@ from onnx import TensorProto, helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
 from onnx.reference.op_run import OpRun
 
-from engines.embedded.export import example_inputs
 from engines.onnx_files import Array, compile_graph
 from engines.student import Student
 from engines.tensorrt.build import write_typed
 from engines.tensorrt.build_types import type_graph
+from training.export import example_inputs
 
 GRAPHS = ("text", "encode", "denoise", "decode")
 HALF, FLOAT = ir.DataType.FLOAT16, ir.DataType.FLOAT

@@ -1,1 +1,0 @@
-"""How the embedded student is made: renderer, captions, codec, network, training, export, proof."""

@@ -1,0 +1,1 @@
+"""The network of the student that ships: what makes it is `training`."""
