@@ -1,4 +1,4 @@
-"""The ASGI app: routes over a house, and the page."""
+"""The ASGI app: routes over a server, and the page."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -14,7 +14,7 @@ from . import __version__
 from .api import errors, live, models, openai, operations
 from .api.limit import BodyLimit
 from .api.request_id import RequestId
-from .house import House
+from .server import Server
 
 PAGE = Path(__file__).parent.parent / "clients" / "web"
 
@@ -30,23 +30,23 @@ class _PageFiles(StaticFiles):
         return response
 
 
-def make_app(house: House) -> FastAPI:
-    """The app; its lifespan starts the house's workers and shuts the house."""
+def make_app(server: Server) -> FastAPI:
+    """The app; its lifespan starts the server's workers and shuts the server."""
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        house.start()
+        server.start()
         try:
             yield
         finally:
-            await asyncio.to_thread(house.shut)
+            await asyncio.to_thread(server.shut)
 
     app = FastAPI(title="Allaprima", version=__version__, lifespan=lifespan, redoc_url=None)
-    errors.install(app, house.metrics)
-    app.add_middleware(BodyLimit, limit=house.settings.max_message)
+    errors.install(app, server.metrics)
+    app.add_middleware(BodyLimit, limit=server.settings.max_message)
     app.add_middleware(RequestId)  # the last one is outermost
     for part in (operations, models, openai, live):
-        app.include_router(part.routes(house))
+        app.include_router(part.routes(server))
 
     @app.get("/", include_in_schema=False)
     async def page() -> FileResponse:

@@ -11,7 +11,6 @@ from contextlib import AbstractContextManager
 from typing import Any, Protocol, Self
 
 from .queue import JobQueue
-from .settings import Settings, SettingsError
 from .types import Job
 
 _TRACEPARENT = re.compile(r"00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
@@ -79,17 +78,6 @@ class _Nothing:
 
 NOTHING = _Nothing()
 NO_TRACER: Tracer = NOTHING
-
-
-def build_tracer(settings: Settings) -> Tracer:
-    """What the settings ask for. Raises SettingsError where the extra is not installed."""
-    if settings.traces is None:
-        return NO_TRACER
-    try:
-        from .otel import otlp_tracer
-    except ImportError as error:
-        raise SettingsError(f"--traces needs its extra: pip install 'allaprima[otel]' ({error})") from error
-    return otlp_tracer(settings.traces, settings.trace_share)
 
 
 def known_trace(traceparent: str | None) -> str:

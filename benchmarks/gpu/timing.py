@@ -18,7 +18,7 @@ from .painter import Painter
 Clock = Callable[[], float]
 
 CODEC_THREADS = 2
-"""As the server has (`server.house`)."""
+"""As the server has (`server.server`)."""
 QUALITY = 85
 """Of JPEG: what the server answers with unless asked for another."""
 _MAX_PIXELS = 1 << 24

@@ -9,9 +9,9 @@ from fastapi import APIRouter, WebSocket, WebSocketDisconnect
 
 from .. import wire
 from ..auth import bearer, bearer_subprotocol, complaint
-from ..house import House
 from ..refusals import turn_away
 from ..served import Served
+from ..server import Server
 from ..session import Message, Session
 from ..sessions import Full
 from ..transport import cut_off
@@ -118,10 +118,10 @@ async def _cut_off(socket: WebSocket) -> None:
         cut_off(socket.scope)
 
 
-async def _refuse(socket: WebSocket, house: House, objection: Objection) -> None:
+async def _refuse(socket: WebSocket, server: Server, objection: Objection) -> None:
     reason, code, why = objection
     client = socket.client.host if socket.client else None
-    turn_away(house.metrics, reason, why, api="stream", where=socket.url.path, client=client)
+    turn_away(server.metrics, reason, why, api="stream", where=socket.url.path, client=client)
     # accepted first: a browser shows the code and the reason of a close, but nothing of a refused handshake
     await socket.accept(subprotocol=_subprotocol(socket))
     await socket.close(code, why[:120])
@@ -131,16 +131,16 @@ def _subprotocol(socket: WebSocket) -> str | None:
     return wire.SUBPROTOCOL if wire.SUBPROTOCOL in socket.scope.get("subprotocols", []) else None
 
 
-def _objection(socket: WebSocket, house: House, served: Served | None) -> Objection | None:
+def _objection(socket: WebSocket, server: Server, served: Served | None) -> Objection | None:
     offered = socket.scope.get("subprotocols", [])
     shown = bearer_subprotocol(offered) or bearer(socket.headers.get("authorization"))
-    if (why := complaint(house.settings.api_keys, shown)) is not None:
+    if (why := complaint(server.settings.api_keys, shown)) is not None:
         return Objection(Refusal.UNAUTHORIZED, wire.CLOSE_POLICY, why)
     if offered and wire.SUBPROTOCOL not in offered:
         return Objection(Refusal.PROTOCOL, wire.CLOSE_POLICY, f"this server speaks the subprotocol {wire.SUBPROTOCOL}")
     if served is None:
         return Objection(
-            Refusal.UNKNOWN_STUDENT, wire.CLOSE_POLICY, f"no student of that name here; there are: {house.names()}"
+            Refusal.UNKNOWN_STUDENT, wire.CLOSE_POLICY, f"no student of that name here; there are: {server.names()}"
         )
     if not served.student.img2img:
         return Objection(Refusal.UNSUPPORTED, wire.CLOSE_POLICY, f"{served.student.name} makes stills only")
@@ -149,9 +149,9 @@ def _objection(socket: WebSocket, house: House, served: Served | None) -> Object
     return None
 
 
-async def _serve(socket: WebSocket, session: Session, house: House) -> Ending:
+async def _serve(socket: WebSocket, session: Session, server: Server) -> Ending:
     """Serve until the connection ends; how it did."""
-    outbox = Outbox(socket, house.settings.stall_seconds)
+    outbox = Outbox(socket, server.settings.stall_seconds)
     session.send = outbox.put
     student = session.student
     hello = wire.ready(
@@ -163,7 +163,7 @@ async def _serve(socket: WebSocket, session: Session, house: House) -> Ending:
     try:
         await _first_to_end(_read(socket, session, outbox), session.paint(), outbox.run())
     except TimeoutError:
-        log.info("a client was cut off: it did not read for %g s", house.settings.stall_seconds)
+        log.info("a client was cut off: it did not read for %g s", server.settings.stall_seconds)
         await _cut_off(socket)
         return Ending.STALLED
     except WebSocketDisconnect as gone:
@@ -173,14 +173,14 @@ async def _serve(socket: WebSocket, session: Session, house: House) -> Ending:
     raise AssertionError("none of the three ends by itself")
 
 
-async def _attend(socket: WebSocket, session: Session, house: House) -> None:
+async def _attend(socket: WebSocket, session: Session, server: Server) -> None:
     """One connection of a session, from its greeting to the line that is logged of it."""
     how = Ending.ERROR
-    with house.tracer.session() as span:
+    with server.tracer.session() as span:
         session.trace = span.trace
         try:
             await socket.accept(subprotocol=_subprotocol(socket))
-            how = await _serve(socket, session, house)
+            how = await _serve(socket, session, server)
         except (WebSocketDisconnect, ConnectionError):  # before it was greeted
             how = Ending.LOST
         except asyncio.CancelledError:
@@ -188,26 +188,26 @@ async def _attend(socket: WebSocket, session: Session, house: House) -> None:
             raise
         finally:
             if how is Ending.TOO_LARGE:
-                house.metrics.refused(Refusal.TOO_LARGE)
-            span.say(**house.sessions.leave(session, how))
+                server.metrics.refused(Refusal.TOO_LARGE)
+            span.say(**server.sessions.leave(session, how))
 
 
-def routes(house: House) -> APIRouter:
+def routes(server: Server) -> APIRouter:
     router = APIRouter()
 
     @router.websocket("/v1/stream")
     async def stream(socket: WebSocket, student: str | None = None, resume: str | None = None) -> None:
-        served = house.served(student)
-        objection = _objection(socket, house, served)
+        served = server.served(student)
+        objection = _objection(socket, server, served)
         if objection is not None:
-            await _refuse(socket, house, objection)
+            await _refuse(socket, server, objection)
             return
         assert served is not None  # or there is an objection
         try:
-            session = house.sessions.enter(resume, served.make_session, student)
+            session = server.sessions.enter(resume, served.make_session, student)
         except Full as error:
-            await _refuse(socket, house, Objection(Refusal.FULL, wire.CLOSE_FULL, str(error)))
+            await _refuse(socket, server, Objection(Refusal.FULL, wire.CLOSE_FULL, str(error)))
             return
-        await _attend(socket, session, house)
+        await _attend(socket, session, server)
 
     return router

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends
 
 from engines.student import Student
 
-from ..house import House
+from ..server import Server
 from .errors import ApiError
 from .keys import keyed
 
@@ -27,21 +27,21 @@ def describe(student: Student, created: int) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def routes(house: House) -> APIRouter:
-    router = APIRouter(prefix="/v1", dependencies=[Depends(keyed(house))])
-    created = int(house.started)
+def routes(server: Server) -> APIRouter:
+    router = APIRouter(prefix="/v1", dependencies=[Depends(keyed(server))])
+    created = int(server.started)
 
     @router.get("/models")
     async def models() -> dict[str, Any]:
         """The students served here; the first is the default."""
-        return {"object": "list", "data": [describe(served.student, created) for served in house.students.values()]}
+        return {"object": "list", "data": [describe(served.student, created) for served in server.students.values()]}
 
     @router.get("/models/{name}")
     async def model(name: str) -> dict[str, Any]:
         """One student."""
-        served = house.served(name)
+        served = server.served(name)
         if served is None:
-            raise ApiError(404, f"no model {name!r} here; there are: {house.names()}", "model_not_found", "model")
+            raise ApiError(404, f"no model {name!r} here; there are: {server.names()}", "model_not_found", "model")
         return describe(served.student, created)
 
     return router

@@ -15,10 +15,10 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from engines.student import Student
 
-from ..house import House
 from ..params import Text, guidance_complaint
 from ..queue import QueueFull
 from ..served import Served
+from ..server import Server
 from ..session import next_job_id
 from ..tracing import known_trace
 from ..types import Job, Outcome, Result
@@ -51,14 +51,14 @@ class ImagesRequest(BaseModel):
     user: str | None = None
 
 
-def _served(asked: ImagesRequest, house: House) -> Served:
-    served = house.served(asked.model)
+def _served(asked: ImagesRequest, server: Server) -> Served:
+    served = server.served(asked.model)
     if served is None:
-        raise ApiError(404, f"no model {asked.model!r} here; there are: {house.names()}", "model_not_found", "model")
+        raise ApiError(404, f"no model {asked.model!r} here; there are: {server.names()}", "model_not_found", "model")
     return served
 
 
-def _check(asked: ImagesRequest, student: Student, house: House) -> None:
+def _check(asked: ImagesRequest, student: Student, server: Server) -> None:
     if asked.size != "auto":
         if not re.fullmatch(r"\d{1,5}x\d{1,5}", asked.size):
             raise ApiError(400, f"size must be WIDTHxHEIGHT or auto, not {asked.size!r}", "invalid_value", "size")
@@ -77,12 +77,12 @@ def _check(asked: ImagesRequest, student: Student, house: House) -> None:
         raise ApiError(400, f"{student.name} knows no negative prompts; leave it empty", "unsupported", "negative_prompt")
     if (objection := guidance_complaint(asked.guidance_scale, student)) is not None:
         raise ApiError(400, objection, "unsupported", "guidance_scale")
-    if len(asked.prompt) > house.settings.max_prompt:
-        why = f"the prompt has {len(asked.prompt)} characters; the most taken here is {house.settings.max_prompt}"
+    if len(asked.prompt) > server.settings.max_prompt:
+        why = f"the prompt has {len(asked.prompt)} characters; the most taken here is {server.settings.max_prompt}"
         raise ApiError(400, why, "prompt_too_long", "prompt")
 
 
-def _jobs(asked: ImagesRequest, request: Request, house: House) -> list[Job]:
+def _jobs(asked: ImagesRequest, request: Request, server: Server) -> list[Job]:
     """One job an image, with seeds that follow each other from the one asked for."""
     # the owner is our own word and not the request's id: of two requests that call themselves the same, each has its turn
     now, owner = time.time(), f"request-{secrets.token_hex(8)}"
@@ -96,7 +96,7 @@ def _jobs(asked: ImagesRequest, request: Request, house: House) -> list[Job]:
             prompt=((asked.prompt, 1.0),),
             seed=(seed + index) % 2**32,
             created=now,
-            deadline=now + house.settings.still_deadline,
+            deadline=now + server.settings.still_deadline,
             guidance=asked.guidance_scale,
             format=asked.output_format,
             quality=max(1, asked.output_compression),
@@ -154,10 +154,10 @@ async def _paint(request: Request, jobs: list[Job], served: Served) -> list[Resu
         painting.cancel()
 
 
-def _answer(results: list[Result], asked: ImagesRequest, jobs: list[Job], student: Student, house: House) -> dict[str, Any]:
+def _answer(results: list[Result], asked: ImagesRequest, jobs: list[Job], student: Student, server: Server) -> dict[str, Any]:
     for result in results:
         if result.outcome is Outcome.DROPPED_LATE:
-            why = f"not painted within {house.settings.still_deadline:g} s; the server is overloaded, try again later"
+            why = f"not painted within {server.settings.still_deadline:g} s; the server is overloaded, try again later"
             raise ApiError(503, why, "timeout", retry_after=5)
         if result.outcome is not Outcome.IMAGE:
             status = 503 if result.code == "shutting_down" else 400 if result.outcome is Outcome.REFUSED else 500
@@ -174,26 +174,26 @@ def _timings(result: Result) -> dict[str, Any]:
     return known if result.joules is None else {**known, "joules": result.joules, "meter": result.meter}
 
 
-def routes(house: House) -> APIRouter:
-    room = StillsRoom(house.settings.max_waiting)
-    house.metrics.stills.set_function(lambda: room.taken)
-    house.metrics.stills_limit.set(house.settings.max_waiting)
-    router = APIRouter(prefix="/v1", dependencies=[Depends(keyed(house))])
+def routes(server: Server) -> APIRouter:
+    room = StillsRoom(server.settings.max_waiting)
+    server.metrics.stills.set_function(lambda: room.taken)
+    server.metrics.stills_limit.set(server.settings.max_waiting)
+    router = APIRouter(prefix="/v1", dependencies=[Depends(keyed(server))])
 
     @router.post("/images/generations")
     async def generations(request: Request, asked: ImagesRequest) -> dict[str, Any]:
         """Images from a prompt, by the student that `model` names."""
-        served = _served(asked, house)
-        _check(asked, served.student, house)
+        served = _served(asked, server)
+        _check(asked, served.student, server)
         if (why := served.not_ready()) is not None:
             raise ApiError(503, why, "not_ready", retry_after=2)
-        jobs = _jobs(asked, request, house)
+        jobs = _jobs(asked, request, server)
         try:
             with room.hold(asked.n):
                 results = await _paint(request, jobs, served)
         except QueueFull as error:
             served.metrics.outcome(Outcome.REFUSED)
             raise ApiError(429, f"{error}; try again in a second", "server_busy", retry_after=1) from None
-        return _answer(results, asked, jobs, served.student, house)
+        return _answer(results, asked, jobs, served.student, server)
 
     return router

@@ -16,9 +16,9 @@ from engines.prepare import prepare, sized
 from engines.student import Student, load_student
 
 from ..app import make_app
-from ..house import House, build_house
 from ..logs import configure
 from ..served import MakeEngine
+from ..server import Server, build_server
 from ..settings import Settings, add_flags, load_settings
 from ..transport import StreamProtocol
 
@@ -58,18 +58,18 @@ def _students(settings: Settings) -> list[tuple[Student, MakeEngine]]:
     return [(student, maker(student)) for student in students]
 
 
-class _Server(uvicorn.Server):
+class _Listener(uvicorn.Server):
     """uvicorn's server, which says where it listens once it does, and gives what is in flight `grace` seconds at the end."""
 
-    def __init__(self, config: uvicorn.Config, house: House) -> None:
+    def __init__(self, config: uvicorn.Config, server: Server) -> None:
         super().__init__(config)
-        self._house = house
+        self._server = server
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
-        for server in self.servers if self.started else ():
-            for listener in server.sockets:
-                host, port = listener.getsockname()[:2]
+        for serving in self.servers if self.started else ():
+            for one in serving.sockets:
+                host, port = one.getsockname()[:2]
                 logging.getLogger(__name__).info("listening on http://%s:%d", host, port)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
@@ -79,18 +79,18 @@ class _Server(uvicorn.Server):
         self._captured_signals.clear()  # uvicorn would raise them again: but a stop that was asked for is a success
 
     async def _end_grace(self) -> None:
-        # uvicorn would cut off who still waits; the house answers them first
-        await asyncio.sleep(self._house.settings.grace)
-        await asyncio.to_thread(self._house.shut)
+        # uvicorn would cut off who still waits; the server answers them first
+        await asyncio.sleep(self._server.settings.grace)
+        await asyncio.to_thread(self._server.shut)
 
 
 def _serve(settings: Settings) -> int:
     def stop() -> None:
-        server.should_exit = True
+        listener.should_exit = True
 
-    house = build_house(settings, _students(settings), on_failed=stop)
+    server = build_server(settings, _students(settings), on_failed=stop)
     config = uvicorn.Config(
-        make_app(house),
+        make_app(server),
         host=settings.host,
         port=settings.port,
         log_config=None,
@@ -101,12 +101,12 @@ def _serve(settings: Settings) -> int:
         timeout_graceful_shutdown=math.ceil(settings.grace) + _LAST_ANSWERS,
         server_header=False,
     )
-    server = _Server(config, house)
+    listener = _Listener(config, server)
     try:
-        server.run()
+        listener.run()
     except SystemExit:  # uvicorn has said why it cannot listen
         return FAILED
-    if house.error():
-        print(f"allaprima: {house.error()}", file=sys.stderr)
+    if server.error():
+        print(f"allaprima: {server.error()}", file=sys.stderr)
         return FAILED
-    return 0 if server.started else FAILED
+    return 0 if listener.started else FAILED

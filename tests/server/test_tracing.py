@@ -6,8 +6,9 @@ import sys
 import pytest
 
 from server.queue import MemoryQueue
+from server.server import build_tracer
 from server.settings import SettingsError, load_settings
-from server.tracing import NO_TRACER, build_tracer, known_trace
+from server.tracing import NO_TRACER, known_trace
 
 PARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
@@ -33,7 +34,7 @@ def test_without_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_off_imports_nothing() -> None:
     """What serves without traces does not load OpenTelemetry's SDK."""
-    program = "import sys; import server.house; print('opentelemetry.sdk' in sys.modules)"
+    program = "import sys; import server.server; print('opentelemetry.sdk' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True)
     assert done.stdout.strip() == "False"
 

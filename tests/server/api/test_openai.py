@@ -10,80 +10,80 @@ import pytest
 from engines.fake_engine import FakeEngine
 from engines.student import Student
 from server.app import make_app
-from server.house import House, build_house
+from server.server import Server, build_server
 from server.settings import load_settings
 
 PATH = "/v1/images/generations"
 
 
 @pytest.fixture
-async def house(student: Student) -> AsyncIterator[House]:
-    """A house whose worker has not started."""
-    house = build_house(load_settings({"engine": "fake"}), [(student, lambda say: FakeEngine(student))])
-    yield house
-    await asyncio.to_thread(house.shut)
+async def server(student: Student) -> AsyncIterator[Server]:
+    """A server whose worker has not started."""
+    server = build_server(load_settings({"engine": "fake"}), [(student, lambda say: FakeEngine(student))])
+    yield server
+    await asyncio.to_thread(server.shut)
 
 
 @pytest.fixture
-async def http(house: House) -> AsyncIterator[httpx.AsyncClient]:
-    transport = httpx.ASGITransport(make_app(house))
+async def http(server: Server) -> AsyncIterator[httpx.AsyncClient]:
+    transport = httpx.ASGITransport(make_app(server))
     async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
         yield client
 
 
-async def _started(house: House) -> None:
-    house.start()
+async def _started(server: Server) -> None:
+    server.start()
     for _ in range(1000):
-        if house.not_ready() is None:
+        if server.not_ready() is None:
             return
         await asyncio.sleep(0.01)
     pytest.fail("the worker did not get ready")
 
 
-def _outcome(house: House, outcome: str) -> float | None:
-    return house.metrics.registry.get_sample_value("allaprima_frames_total", {"student": "embedded", "outcome": outcome})
+def _outcome(server: Server, outcome: str) -> float | None:
+    return server.metrics.registry.get_sample_value("allaprima_frames_total", {"student": "embedded", "outcome": outcome})
 
 
-async def test_not_ready(house: House, http: httpx.AsyncClient) -> None:
+async def test_not_ready(server: Server, http: httpx.AsyncClient) -> None:
     """Before the engine is ready a still is a 503 that says when to try again, and no job waits."""
     response = await http.post(PATH, json={"prompt": "x"})
     assert (response.status_code, response.json()["error"]["code"]) == (503, "not_ready")
     assert response.headers["retry-after"]
     assert (await http.get("/readyz")).status_code == 503
     assert (await http.get("/healthz")).status_code == 200
-    assert house.students["embedded"].queue.in_flight() == 0
+    assert server.students["embedded"].queue.in_flight() == 0
 
 
-async def test_images(house: House, http: httpx.AsyncClient) -> None:
+async def test_images(server: Server, http: httpx.AsyncClient) -> None:
     """Three images are three jobs, each with its own times."""
-    await _started(house)
+    await _started(server)
     body = (await http.post(PATH, json={"prompt": "x", "n": 3})).json()
     assert len(body["data"]) == len(body["timings"]) == 3
-    assert _outcome(house, "image") == 3
+    assert _outcome(server, "image") == 3
 
 
 @pytest.mark.parametrize("count", [1, 3])
-async def test_a_queue_that_fills_behind_the_door(house: House, http: httpx.AsyncClient, count: int) -> None:
+async def test_a_queue_that_fills_behind_the_door(server: Server, http: httpx.AsyncClient, count: int) -> None:
     """If the queue refuses what the door let in it is one 429 with when to try again, and every job is withdrawn."""
-    await _started(house)
-    house.students["embedded"].queue.close()
+    await _started(server)
+    server.students["embedded"].queue.close()
     response = await http.post(PATH, json={"prompt": "x", "n": count})
     assert response.status_code == 429, response.text
     assert response.json()["error"]["code"] == "server_busy"
     assert response.headers["retry-after"] == "1"
-    assert _outcome(house, "refused") == 1
-    assert house.students["embedded"].queue.in_flight() == 0
+    assert _outcome(server, "refused") == 1
+    assert server.students["embedded"].queue.in_flight() == 0
 
 
-async def test_an_error_no_one_thought_of(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_error_no_one_thought_of(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is a 500 in the same shape, which says nothing of what happened inside."""
-    await _started(house)
+    await _started(server)
 
     def broken(*_: Any) -> Any:
         raise ZeroDivisionError("secret")
 
     monkeypatch.setattr("server.api.openai._jobs", broken)
-    transport = httpx.ASGITransport(make_app(house), raise_app_exceptions=False)
+    transport = httpx.ASGITransport(make_app(server), raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
         response = await client.post(PATH, json={"prompt": "x"}, headers={"X-Request-Id": "mine"})
     assert response.status_code == 500

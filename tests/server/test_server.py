@@ -1,4 +1,4 @@
-"""A house: its parts know of each other, and nothing runs on when it is shut."""
+"""A server: its parts know of each other, and nothing runs on when it is shut."""
 
 import threading
 import time
@@ -8,9 +8,9 @@ import pytest
 
 from engines.fake_engine import FakeEngine
 from engines.student import Student
-from server import house as houses
+from server import server as servers
 from server.energy import build_energy
-from server.house import build_house
+from server.server import build_server
 from server.settings import load_settings
 
 
@@ -19,18 +19,18 @@ def _names() -> set[str]:
 
 
 def test_threads(student: Student) -> None:
-    """A house at work has a thread for the energy beside the worker's; shut, it has none, however often it is shut."""
+    """A server at work has a thread for the energy beside the worker's; shut, it has none, however often it is shut."""
     before = _names()
-    house = build_house(load_settings({"engine": "fake", "watts": "35"}), [(student, lambda say: FakeEngine(student))])
+    server = build_server(load_settings({"engine": "fake", "watts": "35"}), [(student, lambda say: FakeEngine(student))])
     assert _names() == before
-    house.start()
+    server.start()
     for _ in range(1000):
-        if house.not_ready() is None:
+        if server.not_ready() is None:
             break
         time.sleep(0.01)
     assert _names() >= {"energy", "engine", "intake"}
-    house.shut()
-    house.shut()
+    server.shut()
+    server.shut()
     assert not _names() & {"energy", "engine", "intake", "codec"}
 
 
@@ -61,8 +61,8 @@ def test_what_is_metered(student: Student, monkeypatch: pytest.MonkeyPatch, flag
         calls.append(args)
         return build_energy(on=False)
 
-    monkeypatch.setattr(houses, "build_energy", build)
-    monkeypatch.setattr(houses, "pci_bus_id", bus_id)
-    house = build_house(load_settings(flags), [(student, lambda say: FakeEngine(student))])
+    monkeypatch.setattr(servers, "build_energy", build)
+    monkeypatch.setattr(servers, "pci_bus_id", bus_id)
+    server = build_server(load_settings(flags), [(student, lambda say: FakeEngine(student))])
     assert calls == [asked]
-    house.shut()
+    server.shut()

@@ -13,8 +13,8 @@ from .energy.cuda import pci_bus_id
 from .metrics import Metrics
 from .served import MakeEngine, Served, serve_student
 from .sessions import Sessions
-from .settings import Settings
-from .tracing import Tracer, build_tracer
+from .settings import Settings, SettingsError
+from .tracing import NO_TRACER, Tracer
 from .turns import Device
 
 CODEC_THREADS = max(2, min(8, (os.cpu_count() or 2) // 2))
@@ -22,7 +22,7 @@ CODEC_THREADS = max(2, min(8, (os.cpu_count() or 2) // 2))
 
 
 @dataclass(frozen=True, slots=True)
-class House:
+class Server:
     """One server's parts. `students` has the default one first; `shut` is called last."""
 
     settings: Settings
@@ -65,9 +65,9 @@ class House:
         self.tracer.shut()
 
 
-def build_house(
+def build_server(
     settings: Settings, students: Sequence[tuple[Student, MakeEngine]], on_failed: Callable[[], None] = lambda: None
-) -> House:
+) -> Server:
     """Wire the parts. Nothing runs yet: `start` begins. Raises SettingsError."""
     metrics = Metrics()
     energy = build_energy(settings.energy == "auto", settings.watts, _metered_gpus(settings))
@@ -86,7 +86,7 @@ def build_house(
     metrics.sessions_limit.set(settings.max_sessions)
     for one in served.values():
         one.metrics.jobs(one.waiting, one.queue.in_flight)
-    return House(settings, served, metrics, energy, tracer, pool, sessions, time.time())
+    return Server(settings, served, metrics, energy, tracer, pool, sessions, time.time())
 
 
 def _metered_gpus(settings: Settings) -> tuple[str, ...] | None:
@@ -96,3 +96,14 @@ def _metered_gpus(settings: Settings) -> tuple[str, ...] | None:
         return settings.energy_device
     bus_id = pci_bus_id(gpu)
     return None if bus_id is None else (bus_id,)
+
+
+def build_tracer(settings: Settings) -> Tracer:
+    """What the settings ask for. Raises SettingsError where the extra is not installed."""
+    if settings.traces is None:
+        return NO_TRACER
+    try:
+        from .otel import otlp_tracer
+    except ImportError as error:
+        raise SettingsError(f"--traces needs its extra: pip install 'allaprima[otel]' ({error})") from error
+    return otlp_tracer(settings.traces, settings.trace_share)
