@@ -9,6 +9,7 @@ COPY pyproject.toml README.md ./
 COPY server server
 COPY engines engines
 COPY clients clients
+COPY wire wire
 
 FROM source AS build-cpu
 RUN python -m venv /venv && /venv/bin/pip install --no-cache-dir .

@@ -21,16 +21,16 @@ check: .venv/dev
 	$(BIN)/lint-imports
 
 bench: .venv/base
-	$(BIN)/python -m clients.bench
+	$(BIN)/python -m benchmarks.server
 
 # Sixteen people come and go for half an hour: what is left of them in the server
 MINUTES ?= 30
 soak: .venv/base
-	$(BIN)/python -m clients.soak --clients 16 --minutes $(MINUTES)
+	$(BIN)/python -m benchmarks.soak --clients 16 --minutes $(MINUTES)
 
 # Draw the pictures of docs/operating.md again, from the dashboards and a server under load
 dashboards: .venv/dev
-	$(BIN)/python -m deploy.rehearsal --watts 35
+	$(BIN)/python -m benchmarks.rehearsal --watts 35
 
 # Write the page of metrics again, from their declarations
 docs/metrics.md: server/instruments.py server/metrics_doc.py server/types.py | .venv/base

@@ -1,1 +1,1 @@
-"""Benchmarks that compare engines with each other and with other people's pipelines; `clients.bench` measures the server."""
+"""All measuring: engines, the server, loads, soaks, attacks, GPUs, and a rehearsal of the dashboards."""

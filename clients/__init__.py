@@ -1,1 +1,1 @@
-"""Everything that talks to a server: the page, a Python client, a load generator. Of the server it knows only the wire."""
+"""What talks to a server: the page, a Python client, the command line. Of ours they import the wire and nothing else."""

@@ -9,7 +9,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
 from websockets.typing import Subprotocol
 
-from server.wire import SUBPROTOCOL, WireError, decode_text
+from wire import SUBPROTOCOL, WireError, decode_text
 
 from .errors import Gone, Refused, from_close, from_status
 

@@ -4,7 +4,7 @@ import re
 
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from server.wire import CLOSE_FULL, CLOSE_POLICY, CLOSE_TOO_BIG
+from wire import CLOSE_FULL, CLOSE_POLICY, CLOSE_TOO_BIG
 
 _SECONDS = re.compile(r"(\d+(?:\.\d+)?)\s*s(?:ec|\b)")
 _CLOSE_NORMAL = 1000

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from server.wire import FrameOut, Kind
+from wire import FrameOut, Kind
 
 from .errors import StreamError
 from .sources import SourceError, open_source

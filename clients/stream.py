@@ -16,7 +16,7 @@ from typing import Any, Self
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 
-from server.wire import FrameIn, FrameOut, WireError, decode_text, encode_text
+from wire import FrameIn, FrameOut, WireError, decode_text, encode_text
 
 from .connection import RESUME_WITHIN, backoff, open_stream, stream_url
 from .errors import BadParams, Ended, Gone, Refused, StreamError, from_close

@@ -3,7 +3,7 @@
 import hmac
 from collections.abc import Sequence
 
-from .wire import BEARER_PREFIX
+from wire import BEARER_PREFIX
 
 NO_KEY = "this server wants a key: send it as `Authorization: Bearer KEY`"
 WRONG_KEY = "the key is wrong; ask whoever runs this server for one"

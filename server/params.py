@@ -6,9 +6,9 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field
 
 from engines.contract import UnsupportedStrength
 from engines.student import Student
+from wire import WireError
 
 from .types import Prompt
-from .wire import WireError
 
 MAX_BLEND = 8
 """Prompts in one blend."""

@@ -13,9 +13,11 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import wire
 from engines.student import Student
+from wire import FrameIn, FrameOut, Kind, WireError
 
-from . import codec, wire
+from . import codec
 from .mailbox import Mailbox
 from .metrics import StudentMetrics
 from .params import Params, first_params, merge, normalised
@@ -23,7 +25,6 @@ from .queue import JobQueue, QueueFull
 from .similarity import SimilarityFilter, Verdict
 from .tally import Tally
 from .types import Job, Outcome, Prompt, Refusal, Result
-from .wire import FrameIn, FrameOut, Kind, WireError
 
 MOST_UNANSWERED = 64
 """Frames without an answer after which nothing more is read. Only a client that ignores its window gets there."""

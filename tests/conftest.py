@@ -1,8 +1,9 @@
-"""What tests of all packages share: the student that ships, and pictures."""
+"""What tests of all packages share: the student that ships, pictures, and a server to test clients against."""
 
 import io
 import os
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from engines.student import Student, load_student
+from tests import standing_in as stand_in
 
 # the pixels of a test do not depend on how many cores a machine has, and the machine stays usable
 os.environ.setdefault("OMP_NUM_THREADS", "2")
@@ -47,3 +49,9 @@ def picture() -> Draw:
 def encoded() -> Encode:
     """`encoded(pixels, seed=0, image_format="JPEG")`: an image file, by Pillow and so not by the code under test."""
     return _encoded
+
+
+@pytest.fixture
+def standing_in() -> Any:
+    """`async with standing_in(window=3, ...) as server`: a server that speaks the wire and does as it is told."""
+    return stand_in.standing_in

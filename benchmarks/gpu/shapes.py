@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from engines.stable_diffusion.full_size import UNET, UNET_XL
 from engines.student import Student, load_student
+
+from ..full_size import UNET, UNET_XL
 
 Config = Mapping[str, Any]
 

@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 
 from fastapi import APIRouter, WebSocket, WebSocketDisconnect
 
-from .. import wire
+import wire
+
 from ..auth import bearer, bearer_subprotocol, complaint
 from ..refusals import turn_away
 from ..served import Served

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from clients import paint
-from server.wire import FrameOut, Kind
+from wire import FrameOut, Kind
 
 
 def options(url: str, out: Path, *more: str) -> Any:

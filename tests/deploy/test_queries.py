@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from deploy.rehearsal.boards import Board, Panel, boards, fill
-from deploy.rehearsal.prometheus import alerts
+from benchmarks.rehearsal.boards import Board, Panel, boards, fill
+from benchmarks.rehearsal.prometheus import alerts
 
 if TYPE_CHECKING:
     from .conftest import Rehearsal

@@ -11,8 +11,8 @@ from server.metrics import Metrics
 from server.queue import QueueFull
 from server.session import Session
 from server.types import Job, Outcome, Refusal, Result
-from server.wire import FrameIn, FrameOut
 from tests.server.waiting import until
+from wire import FrameIn, FrameOut
 
 PATIENCE = 10.0
 DEPTH = 2

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
+import wire
 from engines.student import load_student
-from server import wire
 from server.params import Params, merge, normalised
-from server.wire import WireError
+from wire import WireError
 
 
 def _merge(

@@ -6,7 +6,7 @@ from typing import Any
 
 from server.session import MOST_UNANSWERED, next_job_id
 from server.types import Outcome, Timings
-from server.wire import FrameOut, Kind
+from wire import FrameOut, Kind
 
 from .hand import DEPTH, PATIENCE, Client, HandQueue
 

@@ -8,7 +8,7 @@ import pytest
 
 from server import codec
 from server.types import Outcome
-from server.wire import Kind
+from wire import Kind
 
 from .hand import PATIENCE
 

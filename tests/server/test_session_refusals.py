@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from server.types import Outcome
-from server.wire import Kind
+from wire import Kind
 
 
 @pytest.mark.parametrize(

@@ -28,10 +28,10 @@ from server.metrics import Metrics
 from server.queue import MemoryQueue
 from server.session import Session, next_job_id
 from server.types import Job, Outcome
-from server.wire import FrameIn, FrameOut, Kind
 from server.worker import Worker
 from tests.engines import oracle
 from tests.server.waiting import until
+from wire import FrameIn, FrameOut, Kind
 
 PATIENCE = 20.0
 MOST_ROWS = 8

@@ -1,0 +1,1 @@
+"""Live streams in numbers, and what each of them got."""

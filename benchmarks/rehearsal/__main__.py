@@ -1,0 +1,70 @@
+"""Draw the dashboards after three minutes of varied load on the embedded student: python -m benchmarks.rehearsal"""
+
+import argparse
+import asyncio
+import contextlib
+import logging
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from ..serving import serving
+from . import traffic
+from .boards import boards
+from .draw import draw
+from .prometheus import missing_tools, prometheus
+from .show import Show
+
+SECONDS = 190.0
+# small limits, so that three minutes on a small machine show refusals and lateness as well
+SERVER = ("--max-waiting", "24", "--still-deadline", "0.6", "--frame-deadline", "0.7")
+
+
+async def _three_minutes(port: int) -> None:
+    """One user; then broken frames, many users and a program that asks for too much; then two users, and all is well again."""
+    still, moving, broken = traffic.still_scene(), traffic.moving_scene(), traffic.broken_scene()
+    prompts = ("watercolor", "neon", "oil painting", "ink", "mosaic", "comic", "sepia", "pop art")
+    steady = [traffic.later(25 + 3 * i, traffic.user(port, moving, 85 - 3 * i, fps=12, prompt=prompts[i])) for i in range(5)]
+    rush = [traffic.later(45 + 2 * i, traffic.user(port, moving, 45, fps=20, prompt=prompts[i])) for i in range(8)]
+    await asyncio.gather(
+        *steady,
+        *rush,
+        traffic.user(port, still, SECONDS - 2, fps=15, prompt="a person, pencil sketch"),
+        traffic.later(8, traffic.stills(port, SECONDS - 15, every=0.7)),
+        traffic.later(20, traffic.user(port, broken, 30, fps=6, prompt="neon")),
+        traffic.later(40, traffic.impatient_user(port, 55, burst=8, every=0.4)),
+        traffic.later(40, traffic.stills(port, 45, every=1.5, at_once=6, n=8)),
+        traffic.later(120, traffic.user(port, moving, SECONDS - 125, fps=15, prompt="noir")),
+    )
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run it and draw. 1 if Prometheus is not installed."""
+    parser = argparse.ArgumentParser(prog="benchmarks.rehearsal", description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--out", type=Path, default=Path("docs/dashboards"), help="folder for the pictures")
+    parser.add_argument("--engine", default="openvino")
+    parser.add_argument("--watts", default=None, help="the wattage to reckon with, where the machine has no meter")
+    options = parser.parse_args(arguments)
+    # it would say of every text that the second choice of font lacks a weight
+    logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)
+    if missing := missing_tools():
+        print(f"not installed: {', '.join(missing)} (Debian's package prometheus has both)", file=sys.stderr)
+        return 1
+    options.out.mkdir(parents=True, exist_ok=True)
+    flags = ("--engine", options.engine, *SERVER, *(("--watts", options.watts) if options.watts else ()))
+    with contextlib.ExitStack() as stack:
+        server = stack.enter_context(serving(flags))
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="allaprima-rehearsal-")))
+        reader = stack.enter_context(prometheus(folder, f"127.0.0.1:{server.port}"))
+        begun = time.time()
+        asyncio.run(_three_minutes(server.port))
+        # up to when the last users leave
+        show = Show(reader, begun, begun + SECONDS - 6, step=1.0, interval="8s")
+        for board in boards():
+            draw(board, show, options.out / f"{board.name}.png")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,4 +1,0 @@
-"""A rehearsal: the real server, a real Prometheus with our configuration, traffic, and every query of every dashboard.
-
-`tests/deploy` uses it to show that no panel is empty, and `python -m deploy.rehearsal` to draw docs/dashboards.
-"""

@@ -1,0 +1,47 @@
+"""The house has the rooms it says it has: a package that is new has its place among the walls, the types and the wheel."""
+
+import tomllib
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+PACKAGES = {path.parent.name for path in ROOT.glob("*/__init__.py")} - {"tests"}
+
+
+def test_every_package_has_its_place_among_the_layers() -> None:
+    walls = PROJECT["tool"]["importlinter"]
+    assert set(walls["root_packages"]) == PACKAGES
+    (layers,) = (contract["layers"] for contract in walls["contracts"] if contract["type"] == "layers")
+    assert {name.strip() for layer in layers for name in layer.split("|")} == PACKAGES
+
+
+def test_no_package_may_hold_a_cycle() -> None:
+    (acyclic,) = (one for one in PROJECT["tool"]["importlinter"]["contracts"] if one["type"] == "acyclic_siblings")
+    assert set(acyclic["ancestors"]) == PACKAGES
+
+
+def test_clients_may_import_the_wire_alone() -> None:
+    """What is beside clients is walled off by the layers, what is below them by a contract of its own."""
+    walls = PROJECT["tool"]["importlinter"]["contracts"]
+    (layers,) = (contract["layers"] for contract in walls if contract["type"] == "layers")
+    (forbidden,) = (
+        one["forbidden_modules"] for one in walls if one["type"] == "forbidden" and one["source_modules"] == ["clients"]
+    )
+    beside_or_above = {name.strip() for layer in layers[:-1] for name in layer.split("|")}
+    assert "clients" in beside_or_above
+    assert PACKAGES - beside_or_above - set(forbidden) == {"wire"}
+
+
+def test_types_are_checked_in_every_package() -> None:
+    assert set(PROJECT["tool"]["mypy"]["packages"]) == PACKAGES
+
+
+def test_every_python_file_is_in_a_package_or_a_test() -> None:
+    """So that the linters and the types of `make check` reach them all."""
+    tops = [
+        path
+        for path in ROOT.iterdir()
+        if path.is_dir() and not path.name.startswith(".") and path.name not in {"build", "dist"}
+    ]
+    assert {top.name for top in tops if any(top.rglob("*.py"))} == PACKAGES | {"tests"}
+    assert not list(ROOT.glob("*.py"))
