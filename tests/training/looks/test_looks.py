@@ -1,0 +1,83 @@
+import itertools
+
+import pytest
+import torch
+from torch import Tensor
+
+from training.looks import LOOKS
+
+STEADY = 0.03
+"""The most that sensor noise of 2 grey levels may change a painting, as a mean over its pixels and colours."""
+
+
+@pytest.fixture(scope="module")
+def painted(people: Tensor) -> dict[str, Tensor]:
+    return {name: look.paint(people) for name, look in LOOKS.items()}
+
+
+@pytest.mark.parametrize("name", LOOKS)
+def test_a_look_keeps_shape_and_range_and_leaves_its_input(name: str, people: Tensor) -> None:
+    before = people.clone()
+    out = LOOKS[name].paint(people)
+    assert out.shape == people.shape
+    assert out.dtype == torch.float32
+    assert bool(torch.isfinite(out).all())
+    assert 0 <= float(out.min()) <= float(out.max()) <= 1
+    assert torch.equal(people, before)
+
+
+@pytest.mark.parametrize("name", LOOKS)
+def test_a_look_is_a_function(name: str, people: Tensor, painted: dict[str, Tensor]) -> None:
+    torch.manual_seed(7)
+    assert torch.equal(LOOKS[name].paint(people), painted[name])
+
+
+@pytest.mark.parametrize("name", LOOKS)
+def test_a_batch_is_its_pictures(name: str, people: Tensor, painted: dict[str, Tensor]) -> None:
+    alone = LOOKS[name].paint(people[1:])
+    assert float((alone - painted[name][1:]).abs().mean()) < 1e-4
+
+
+@pytest.mark.parametrize("name", LOOKS)
+def test_a_look_takes_any_multiple_of_64(name: str, people: Tensor) -> None:
+    assert LOOKS[name].paint(people[:1, :, :64]).shape == (1, 3, 64, 128)
+
+
+@pytest.mark.parametrize("name", LOOKS)
+def test_flat_and_extreme_pictures_are_painted(name: str) -> None:
+    flat = torch.tensor([0.0, 0.5, 1.0]).view(3, 1, 1, 1).expand(3, 3, 64, 64).contiguous()
+    assert bool(torch.isfinite(LOOKS[name].paint(flat)).all())
+
+
+@pytest.mark.parametrize("name", LOOKS)
+def test_a_look_holds_still_under_the_noise_of_a_sensor(name: str, people: Tensor) -> None:
+    draw = torch.Generator().manual_seed(3)
+    noisy = [(people[:1] + torch.randn(people[:1].shape, generator=draw) * (2 / 255)).clamp(0, 1) for _ in range(2)]
+    change = (LOOKS[name].paint(noisy[0]) - LOOKS[name].paint(noisy[1])).abs().mean()
+    assert float(change) < STEADY
+
+
+@pytest.mark.parametrize("breadth", [0.6, 1.6])
+@pytest.mark.parametrize("name", LOOKS)
+def test_strokes_may_be_finer_or_broader(name: str, breadth: float, people: Tensor) -> None:
+    assert bool(torch.isfinite(LOOKS[name].paint(people[:1], breadth)).all())
+
+
+def test_looks_differ_from_each_other(painted: dict[str, Tensor]) -> None:
+    for (one, a), (other, b) in itertools.combinations(painted.items(), 2):
+        assert float((a - b).abs().mean()) > 0.04, f"{one} and {other}"
+
+
+def test_photo_is_the_photograph(people: Tensor) -> None:
+    assert torch.equal(LOOKS["photo"].paint(people), people)
+
+
+def test_no_word_means_two_looks() -> None:
+    words = [word for look in LOOKS.values() for word in (look.name, *look.words)]
+    assert len(words) == len(set(words))
+
+
+def test_looks_can_be_painted_where_there_is_no_grid_of_tiles(people: Tensor) -> None:
+    """Meta tensors run every operation without a device: one that is made on the CPU by mistake would meet another device."""
+    for look in LOOKS.values():
+        assert look.paint(people.to("meta")).shape == people.shape
