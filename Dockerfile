@@ -1,7 +1,9 @@
 # Two images from one file:
 #   docker build --target cpu .    the server with the embedded student on OpenVINO. Small, no torch. The default.
-#   docker build --target gpu .    the same with TensorRT-RTX, for a machine with an NVIDIA card from Ampere on.
+#   docker build --target gpu .    the same for a machine with an NVIDIA card: with TensorRT-RTX, or what EXTRAS names.
 ARG PYTHON=3.12-slim-bookworm
+# of the gpu image: tensorrt-rtx for RTX cards, torch for the cards of data centres; docs/operating.md has the table
+ARG EXTRAS=tensorrt-rtx
 
 FROM python:${PYTHON} AS source
 WORKDIR /src
@@ -15,16 +17,17 @@ FROM source AS build-cpu
 RUN python -m venv /venv && /venv/bin/pip install --no-cache-dir .
 
 # The libraries of CUDA come with the wheels, and the driver from the host through NVIDIA's container toolkit: so the
-# base is the same. The embedded student is built here for the architectures of GPUS (sm86,sm89 or ampere+), without a
-# GPU; where GPUS is empty, the server builds it at its first start. For a card that TensorRT-RTX does not name (H100):
-#   --build-arg EXTRAS=tensorrt --build-arg GPUS=
-# EXTRAS=tensorrt-rtx,build also exports Stable Diffusion's students; EXTRAS=torch is for ALLAPRIMA_ENGINE=torch.
+# base is the same. With a TensorRT the embedded student is built here for the architectures of GPUS (sm86,sm89 or
+# ampere+), without a GPU; where GPUS is empty, or TensorRT is the one that needs the GPU to build, the server builds it
+# at its first start. EXTRAS=tensorrt-rtx,build also exports Stable Diffusion's students; EXTRAS=torch builds nothing
+# ahead, and is run with ALLAPRIMA_ENGINE=torch.
 FROM source AS build-gpu
-ARG EXTRAS=tensorrt-rtx
+ARG EXTRAS
 RUN python -m venv /venv && /venv/bin/pip install --no-cache-dir ".[${EXTRAS}]"
 ARG GPUS=ampere+
 RUN mkdir /opt/allaprima && \
-    if [ -n "${GPUS}" ]; then /venv/bin/allaprima build embedded --backend tensorrt --gpu "${GPUS}" --cache /opt/allaprima; fi
+    case "${EXTRAS}" in *tensorrt-rtx*) gpus="${GPUS}" ;; *) gpus="" ;; esac && \
+    if [ -n "${gpus}" ]; then /venv/bin/allaprima build embedded --backend tensorrt --gpu "${gpus}" --cache /opt/allaprima; fi
 
 FROM python:${PYTHON} AS base
 # a number, so that Kubernetes can see that it is not root
@@ -44,10 +47,19 @@ ENTRYPOINT ["allaprima"]
 CMD ["serve"]
 
 FROM base AS gpu
+ARG EXTRAS
+# torch compiles kernels when it first runs them: Triton, which does that, wants a C compiler for what launches them
+USER 0
+# hadolint ignore=DL3008
+RUN case ",${EXTRAS}," in *,torch,*|*,build,*) \
+        apt-get update && apt-get install --yes --no-install-recommends gcc libc6-dev && rm -rf /var/lib/apt/lists/* ;; \
+    esac
+USER 10001
 COPY --from=build-gpu /venv /venv
 # not in the cache, which is a volume: one of an older image would hide what this one brings
 COPY --from=build-gpu /opt/allaprima /opt/allaprima
 ENV ALLAPRIMA_ENGINE=tensorrt \
+    ALLAPRIMA_DEVICE=cuda \
     ALLAPRIMA_PREBUILT=/opt/allaprima
 
 # last, and so the default

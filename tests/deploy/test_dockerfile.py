@@ -69,13 +69,20 @@ def test_the_small_image_is_what_is_built_by_default() -> None:
 
 
 def test_the_server_does_not_run_as_root() -> None:
-    (user,) = arguments("USER")
-    assert int(user) > 0
+    """Neither stage that becomes an image ends as root."""
+    users = arguments("USER")
+    assert users[-1] == users[0]
+    assert int(users[0]) > 0
+    assert users.count("0") == len(users) - users.count(users[0]) == 1  # to install a compiler, and not for longer
 
 
 def test_every_setting_in_the_image_is_a_setting() -> None:
     names = re.findall(rf"{PREFIX}(\w+)=", " ".join(arguments("ENV")))
-    assert {"host", "port", "cache", "engine", "prebuilt"} == {name.lower() for name in names} <= Settings.model_fields.keys()
+    assert (
+        {"host", "port", "cache", "engine", "device", "prebuilt"}
+        == {name.lower() for name in names}
+        <= Settings.model_fields.keys()
+    )
 
 
 def test_the_extras_of_the_gpu_image_exist() -> None:
@@ -83,25 +90,26 @@ def test_the_extras_of_the_gpu_image_exist() -> None:
 
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
     named = re.findall(r"EXTRAS=([\w,-]+)", FILE.read_text())
-    assert len(named) == 4  # the default, and those of the comment
+    assert len(named) == 3  # the default, and those of the comments
     assert {extra for one in named for extra in one.split(",")} <= extras.keys()
 
 
 def test_what_compose_tells_the_build_is_asked_for() -> None:
     told = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]["server-gpu"]["build"]["args"]
-    defaults = dict(rest.split("=") for rest in arguments("ARG"))
+    defaults = dict(rest.split("=") for rest in arguments("ARG") if "=" in rest)
     assert {name: re.sub(r"\$\{\w+:?-(.*)\}", r"\1", value) for name, value in told.items()} == {
         name: defaults[name] for name in ("EXTRAS", "GPUS")
     }
 
 
-def _ahead(folder: Path, gpus: str) -> Path:
+def _ahead(folder: Path, gpus: str, extras: str = "tensorrt-rtx") -> Path:
     """Run what the image builds ahead of time, with its folder in one of ours; the folder."""
     (run,) = (rest for rest in arguments("RUN") if "allaprima build" in rest)
     made = folder / "opt" / "allaprima"
     made.parent.mkdir()
     here = run.replace("/venv/bin", str(BIN)).replace("/opt/allaprima", str(made))
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)} | {"GPUS": gpus}
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
+    environment |= {"GPUS": gpus, "EXTRAS": extras}
     subprocess.run(["sh", "-c", here], check=True, timeout=120, cwd=ROOT, env=environment, capture_output=True)
     return made
 
@@ -128,6 +136,29 @@ def test_the_gpu_image_brings_engines_that_it_serves(tmp_path: Path) -> None:
 def test_the_gpu_image_may_bring_none(tmp_path: Path) -> None:
     """For a card that nothing is built ahead for, the folder is there and empty."""
     assert list(_ahead(tmp_path, "").iterdir()) == []
+
+
+@pytest.mark.parametrize("extras", ["torch", "build", "tensorrt"])
+def test_only_what_builds_ahead_builds_ahead(extras: str, tmp_path: Path) -> None:
+    """Torch builds nothing ahead, and TensorRT proper where the GPU is: whatever GPUS is by default, they are left alone."""
+    assert list(_ahead(tmp_path, "ampere+", extras).iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("extras", "compiler"),
+    [("torch", True), ("build", True), ("tensorrt-rtx,build", True), ("tensorrt-rtx", False), ("tensorrt", False)],
+)
+def test_what_compiles_has_a_compiler(extras: str, compiler: bool, tmp_path: Path) -> None:
+    """Torch's kernels are launched by what a C compiler makes: the image has one wherever torch is in it."""
+    (run,) = (rest for rest in arguments("RUN") if "gcc" in rest)
+    said = tmp_path / "said"
+    apt = tmp_path / "apt-get"
+    apt.write_text(f'#!/bin/sh\necho "$@" >> {said}\n')
+    apt.chmod(0o755)
+    environment = {"EXTRAS": extras, "PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    here = run.replace("/var/lib/apt/lists", str(tmp_path / "lists"))
+    subprocess.run(["sh", "-c", here], check=True, timeout=20, env=environment)
+    assert ("gcc" in said.read_text() if said.exists() else False) is compiler
 
 
 def test_what_is_copied_is_enough_to_install_and_start(tmp_path: Path) -> None:
