@@ -17,10 +17,12 @@ from typing import Any
 import numpy as np
 
 from engines.choices import Choices
-from engines.engine import Conditioning, Engine, EngineError, Pixels, Row
+from engines.engine import Conditioning, Engine, Pixels, Row
+from engines.errors import EngineError
 from engines.factory import ENGINES, TENSORRT, make_engine
 from engines.prepare import prepare
-from engines.student import Student, UnknownStudent, load_student
+from engines.student import Student
+from engines.students import UnknownStudent, load_student
 
 _ROUNDS = 4
 _TURN = 1.0

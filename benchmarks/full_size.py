@@ -20,7 +20,8 @@ from typing import Any
 
 from engines.choices import Choices
 from engines.prepare import prepare
-from engines.student import Student, load_student
+from engines.student import Student
+from engines.students import load_student
 
 Stage = Callable[[Path, str], str | None]
 """Of a folder and a model; what it has to say."""
@@ -142,7 +143,7 @@ def export(folder: Path, model: str) -> str:
 
 def build(folder: Path, model: str, gpus: tuple[str, ...]) -> str:
     """Graphs to TensorRT's plans for ticks of one; their bytes."""
-    from engines.tensorrt.build import build_plans
+    from engines.tensorrt.build.plans import build_plans
 
     plans = build_plans(_ready(folder, model), (1,), folder / "cache", gpus, print)
     return ", ".join(f"{plan.stem} {plan.stat().st_size / 1e6:.0f} MB" for plan in sorted(plans.glob("*.plan")))

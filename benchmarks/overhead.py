@@ -11,10 +11,10 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from engines.engine import EngineError
+from engines.errors import EngineError
 from engines.factory import make_engine
 from engines.prepare import prepare
-from engines.student import BadStudent, UnknownStudent, load_student
+from engines.students import BadStudent, UnknownStudent, load_student
 from server.energy.collector import EnergyCollector
 from server.energy.ledger import Ledger
 from server.energy.meter import MeterName

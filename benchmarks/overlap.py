@@ -18,7 +18,7 @@ from PIL import Image
 
 from engines.fake_device import FakeDevice
 from engines.fake_engine import FakeEngine
-from engines.student import load_student
+from engines.students import load_student
 from server.metrics import Metrics
 from server.queue import MemoryQueue
 from server.session import next_job_id

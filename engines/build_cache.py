@@ -5,7 +5,7 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from .engine import EngineError
+from .errors import EngineError
 
 SIDECAR = "built.json"
 

@@ -4,15 +4,14 @@ An engine belongs to one thread; nothing here is called concurrently. Steps of o
 in order; between them the job's latents stay in the engine, in a slot that `tick` opens and closes.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .contract import Step
-from .student import Student
+from .student import Step, Student
 
 Pixels: TypeAlias = NDArray[np.uint8]
 """An image: uint8 [height, width, 3], RGB."""
@@ -45,18 +44,6 @@ class Painted:
 
     image: Pixels | None = None
     error: str | None = None
-
-
-Say: TypeAlias = Callable[[str], None]
-"""Told what is being done while an engine gets ready, a sentence at a time."""
-
-
-class EngineError(RuntimeError):
-    """The engine could not do what it was asked; the text says what and what to do."""
-
-
-class EngineLost(EngineError):
-    """Nothing that this engine does will work any more, in this process."""
 
 
 class Engine(Protocol):

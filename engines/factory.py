@@ -3,7 +3,9 @@
 import logging
 from typing import Any
 
-from .engine import Engine, EngineError, Say
+from .engine import Engine
+from .errors import EngineError
+from .say import Say
 from .student import Student
 
 log = logging.getLogger(__name__)

@@ -8,7 +8,8 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from .engine import EngineError, Painted, Row
+from .engine import Painted, Row
+from .errors import EngineError
 from .fake_engine import FakeEngine
 from .student import Student
 

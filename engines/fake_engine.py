@@ -12,7 +12,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from .engine import Conditioning, EngineError, Painted, Row
+from .engine import Conditioning, Painted, Row
+from .errors import EngineError
 from .slots import Slots
 from .student import Student
 

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable
 from pathlib import Path
 
-from .engine import EngineError
+from .errors import EngineError
 from .student import Student
 
 GRAPHS = ("text", "encode", "denoise", "decode")

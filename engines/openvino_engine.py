@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 
 from .build_cache import BuildCache
 from .digests import Digests
-from .engine import Conditioning, EngineError, Painted, Row
+from .engine import Conditioning, Painted, Row
+from .errors import EngineError
 from .graphs import graph_files, with_weights
 from .slots import Latents, Slots
 from .student import Student

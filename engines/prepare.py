@@ -11,9 +11,11 @@ from .architectures import ARCHITECTURES
 from .build_cache import BuildCache
 from .choices import Choices
 from .digests import Digests
-from .engine import EngineError, Say
-from .student import Student, check_size
-from .weights import Lora, Source, Weights
+from .errors import EngineError
+from .say import Say
+from .student import Student
+from .student.weights import Lora, Source, Weights
+from .students import check_size
 
 _SHAPES = "shapes.json"
 _EXPORTER = "2"
@@ -64,7 +66,7 @@ def sized(student: Student, choices: Choices) -> Student:
 
 def _facts(student: Student, weights: Weights, choices: Choices, digests: Digests) -> tuple[Weights, dict[str, str]]:
     """The weights to build from, and everything that could make the graphs wrong."""
-    from .stable_diffusion.locate import locate
+    from .families.stable_diffusion.locate import locate
 
     located = locate(weights, choices.weights, choices.full_vae)
     loras = (*located.loras, *(Lora(Source(path=path.parent, file=path.name), weight) for path, weight in choices.loras))
@@ -98,7 +100,7 @@ def _fingerprint(source: Source, digests: Digests) -> str:
 
 def _build(student: Student, weights: Weights, folder: Path, say: Say) -> dict[str, Any]:
     try:
-        from .stable_diffusion.build import build_graphs
+        from .families.stable_diffusion.build import build_graphs
     except ImportError as error:
         raise EngineError(
             f"building {student.name} needs the extra: pip install 'allaprima[build]' ({error}). Serving what is built does not"

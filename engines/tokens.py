@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
-from .engine import EngineError
+from .errors import EngineError
 
 FILES = {"ids": "tokenizer.json", "ids_2": "tokenizer_2.json"}
 """Input of the text graph to file. A student with two text encoders has both."""

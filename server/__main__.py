@@ -5,8 +5,8 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from engines.engine import EngineError
-from engines.student import BadStudent, UnknownStudent
+from engines.errors import EngineError
+from engines.students import BadStudent, UnknownStudent
 
 from . import __version__
 from .commands import build, serve, students

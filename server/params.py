@@ -4,8 +4,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationError
 
-from engines.contract import UnsupportedStrength
 from engines.student import Student
+from engines.student.contract import UnsupportedStrength
 from wire import WireError
 
 from .types import Prompt

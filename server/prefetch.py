@@ -4,9 +4,9 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-from engines.contract import UnsupportedStrength
 from engines.engine import Pixels
 from engines.student import Student
+from engines.student.contract import UnsupportedStrength
 
 from . import codec
 from .answers import Answers

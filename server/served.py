@@ -4,7 +4,8 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from engines.engine import Engine, Say
+from engines.engine import Engine
+from engines.say import Say
 from engines.student import Student
 
 from .energy import Ledger

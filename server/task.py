@@ -5,8 +5,8 @@ from concurrent.futures import Future
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 
-from engines.contract import Step
 from engines.engine import Pixels
+from engines.student.contract import Step
 
 from .energy import Ledger
 from .energy.ledger import Tick

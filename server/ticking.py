@@ -10,7 +10,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, Self
 
-from engines.engine import Engine, EngineLost, Painted, Pipelined, Row
+from engines.engine import Engine, Painted, Pipelined, Row
+from engines.errors import EngineLost
 
 from .turns import Turns
 

@@ -13,7 +13,9 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-from engines.engine import Engine, EngineError, EngineLost, Row, Say
+from engines.engine import Engine, Row
+from engines.errors import EngineError, EngineLost
+from engines.say import Say
 
 from . import codec
 from .answers import Answers

@@ -10,7 +10,8 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from engines.student import Student, load_student
+from engines.student import Student
+from engines.students import load_student
 from tests import standing_in as stand_in
 
 # the pixels of a test do not depend on how many cores a machine has, and the machine stays usable

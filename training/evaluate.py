@@ -22,10 +22,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from engines.contract import Step
 from engines.engine import Engine, Pixels, Row
 from engines.factory import make_engine
-from engines.student import load_student
+from engines.student.contract import Step
+from engines.students import load_student
 
 from .captions import Wish, scene_caption
 from .coupling import scene_for

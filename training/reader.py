@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from engines.families.embedded.codec import Codec
 from engines.families.embedded.modules import read_modules
-from engines.student import STUDENTS
+from engines.students import STUDENTS
 
 from .captions import Wish
 from .coupling import scene_for

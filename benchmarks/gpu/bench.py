@@ -10,7 +10,8 @@ from typing import Any, TypeAlias
 import torch
 from torch import Tensor
 
-from engines.engine import Engine, Say
+from engines.engine import Engine
+from engines.say import Say
 
 from .networks import Parts, copied, make_parts
 from .shapes import Shape

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from engines.engine import EngineError
+from engines.errors import EngineError
 
 from .bench import Bench
 from .ours import EnginePainter, open_fake, open_reference, open_stand_in, open_tensorrt, open_torch, typed

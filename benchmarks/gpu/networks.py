@@ -17,9 +17,9 @@ import torch
 from tokenizers import Tokenizer, models, pre_tokenizers
 from torch import nn
 
+from engines.families.stable_diffusion.build import NETWORKS, OUTPUTS, example_inputs
+from engines.families.stable_diffusion.graphs import Modules, modules_around
 from engines.onnx_files import write_graph
-from engines.stable_diffusion.build import NETWORKS, OUTPUTS, example_inputs
-from engines.stable_diffusion.graphs import Modules, modules_around
 
 from .shapes import TOKENS, WORDS, Shape
 

@@ -6,7 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 
-from engines.engine import Engine, EngineError, Painted, Pipelined, Pixels, Row
+from engines.engine import Engine, Painted, Pipelined, Pixels, Row
+from engines.errors import EngineError
 from engines.fake_device import FakeDevice
 from engines.student import Student
 

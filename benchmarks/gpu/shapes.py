@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from engines.student import Student, load_student
+from engines.student import Student
+from engines.students import load_student
 
 from ..full_size import UNET, UNET_XL
 

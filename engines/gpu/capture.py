@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from ..engine import EngineError
+from ..errors import EngineError
 from .cuda import Cuda, Graph, Stream
 from .kernels import Kernels
 from .network import Network

@@ -11,7 +11,7 @@ from typing import Any, NewType, Protocol, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from ..engine import EngineError, EngineLost
+from ..errors import EngineError, EngineLost
 
 Address: TypeAlias = int
 """Of a byte of device memory."""

@@ -12,7 +12,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ..engine import Conditioning, EngineError, Painted, Row
+from ..engine import Conditioning, Painted, Row
+from ..errors import EngineError
 from ..student import Student
 from ..tokens import Tokens
 from .buffers import Buffers, Lane

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from ..engine import EngineError
+from ..errors import EngineError
 from .layout import Layout
 from .network import Network
 

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from ..engine import Conditioning, EngineError
+from ..engine import Conditioning
+from ..errors import EngineError
 from ..tokens import Tokens
 from .cuda import Cuda, bytes_of
 from .network import Network

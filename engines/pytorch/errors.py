@@ -6,7 +6,7 @@ the order of its sums.
 
 import torch
 
-from ..engine import EngineError
+from ..errors import EngineError
 from ..student import Student
 from .modules import Modules, read_modules
 from .networks import OUTPUTS, example_inputs, typed_graphs

@@ -1,6 +1,6 @@
 """Types of a student's graph: the network in half precision, what lies before and behind it in float32.
 
-The same rule as for TensorRT (`engines/tensorrt/build_types.py`): what lies between the first and the last product or norm
+The same rule as for TensorRT (`engines/tensorrt/build/types.py`): what lies between the first and the last product or norm
 of a graph is computed in half precision. So the sinusoids of the time and of the guidance, pixels to [-1, 1] and back, and
 the contract's affine map stay in float32.
 """
@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, fx
 
-from ..engine import EngineError
+from ..errors import EngineError
 from .traced import operator, weight_of
 
 HALVES = {"fp16": torch.float16, "bf16": torch.bfloat16}

@@ -2,7 +2,7 @@
 
 from typing import Any, Protocol
 
-from ..engine import EngineError
+from ..errors import EngineError
 from ..student import Student
 
 
@@ -43,7 +43,7 @@ def _read(student: Student) -> Modules:
 
         return read_embedded(student.graphs)
     try:
-        from ..stable_diffusion.build import read_modules as read_stable_diffusion
+        from ..families.stable_diffusion.build import read_modules as read_stable_diffusion
     except ImportError as error:
         raise EngineError(
             f"the torch engine of {student.name} needs the extra: pip install 'allaprima[build]' ({error})"

@@ -18,10 +18,11 @@ import numpy as np
 import torch
 from torch import fx
 
-from ..engine import EngineError, Say
+from ..errors import EngineError
 from ..gpu.cuda import Address, CudaError, OutOfDeviceMemory, Stream
 from ..gpu.network import Tensor
 from ..graphs import precisions
+from ..say import Say
 from ..student import Student
 from ..tokens import Tokens
 from .float8 import quantise_graph

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import torch
 
-from ..engine import EngineError, Say
+from ..errors import EngineError
 from ..gpu.cuda import Cuda
 from ..gpu.driver import Driver
 from ..gpu.engine import GpuEngine
 from ..gpu.memory import check_fits
+from ..say import Say
 from ..student import Student
 from ..tokens import Tokens
 from .float8 import LEAST_CAPABILITY

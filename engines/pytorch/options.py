@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from ..engine import EngineError
+from ..errors import EngineError
 from ..graphs import PRECISIONS
 
 LARGEST_TICK = 63

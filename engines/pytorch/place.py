@@ -6,7 +6,7 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 
-from ..engine import EngineError
+from ..errors import EngineError
 from ..gpu.cuda import Address, Cuda, Stream
 from ..gpu.network import Tensor
 

@@ -10,7 +10,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ..engine import Conditioning, EngineError, Painted, Pixels, Row
+from ..engine import Conditioning, Painted, Pixels, Row
+from ..errors import EngineError
 from ..slots import Slots
 from ..student import Student
 from ..tokens import Tokens

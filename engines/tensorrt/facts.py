@@ -12,7 +12,7 @@ from pathlib import Path
 
 from ..build_cache import SIDECAR, Facts
 from ..digests import Digests
-from ..engine import EngineError
+from ..errors import EngineError
 from ..graphs import GRAPHS, PRECISIONS, graph_files, precisions, with_weights
 from ..student import Student
 from .flavour import Flavour
@@ -143,7 +143,7 @@ def _builds(roots: Iterable[Path], wanted: Facts, gpus: tuple[str, ...]) -> list
 
 def _structure(files: Mapping[str, Path]) -> str:
     """A digest of graphs without their big weights: the same for a student with one LoRA and with another."""
-    from .build_refit import bare_graph
+    from .refit import bare_graph
 
     digest = hashlib.sha256()
     for path in files.values():

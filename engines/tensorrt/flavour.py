@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
-from ..engine import EngineError
+from ..errors import EngineError
 
 log = logging.getLogger(__name__)
 

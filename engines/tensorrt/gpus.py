@@ -4,7 +4,7 @@ import importlib
 import re
 from typing import Any
 
-from ..engine import EngineError
+from ..errors import EngineError
 from .flavour import Flavour, find_flavour
 
 PORTABLE = "ampere+"

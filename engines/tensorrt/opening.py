@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from ..digests import Digests
-from ..engine import EngineError, Say
+from ..errors import EngineError
 from ..gpu.cuda import Cuda
 from ..gpu.driver import Driver
 from ..gpu.engine import GpuEngine
 from ..gpu.memory import check_fits
 from ..graphs import graph_files, precisions
+from ..say import Say
 from ..student import Student
 from ..tokens import Tokens
 from .facts import FOLDER, PlanOptions, facts_of, find_build, remedy
@@ -92,7 +93,7 @@ def _build(
     if (folder := find_build(roots, wanted, gpu)) is not None:
         return folder
     try:
-        from .build import build_plans
+        from .build.plans import build_plans
     except ImportError as error:
         raise EngineError(
             f"{student.name} has not been built for {gpu} yet, and what builds is not whole here ({error}): {EXTRAS}, or on a "
@@ -103,7 +104,7 @@ def _build(
 
 def _refit(student: Student, flavour: Flavour, logger: Any, engine: Any, graph: str) -> None:
     try:
-        from .build_refit import refit
+        from .refit import refit
     except ImportError as error:
         raise EngineError(
             f"the plans of {student.name} have no weights inside, and what gives them theirs is not whole here ({error}): "

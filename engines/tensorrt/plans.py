@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from ..engine import EngineError
+from ..errors import EngineError
 from ..gpu.cuda import Address, Cuda, Stream
 from ..gpu.network import Tensor
 from ..graphs import GRAPHS

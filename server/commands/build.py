@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from engines.choices import Choices, parse_batches, parse_lora, parse_size
-from engines.engine import EngineError
+from engines.errors import EngineError
 from engines.factory import ENGINES, TENSORRT, check_engine, make_engine, tensorrt_flavour
 from engines.prepare import prepare, sized
-from engines.student import Student, load_student
+from engines.student import Student
+from engines.students import load_student
 from engines.tensorrt.flavour import EXTRAS
 from engines.tensorrt.gpus import choose_target, parse_gpus
 
@@ -98,7 +99,7 @@ def _with_tensorrt(settings: Settings, gpus: tuple[str, ...]) -> Build:
     # before graphs are exported, which takes minutes
     flavour, targets = choose_target(tensorrt_flavour(settings.engine), gpus)
     try:
-        from engines.tensorrt.build import build_plans
+        from engines.tensorrt.build.plans import build_plans
     except ImportError as error:
         raise EngineError(f"what builds for {flavour.title} is not whole here ({error}): {EXTRAS}") from error
 

@@ -10,10 +10,13 @@ from typing import Any
 
 import uvicorn
 
-from engines.engine import Engine, EngineError, Say
+from engines.engine import Engine
+from engines.errors import EngineError
 from engines.factory import ENGINES, check_engine, make_engine
 from engines.prepare import prepare, sized
-from engines.student import Student, load_student
+from engines.say import Say
+from engines.student import Student
+from engines.students import load_student
 
 from ..app import make_app
 from ..logs import configure

@@ -8,7 +8,8 @@ from typing import Any
 
 from engines.architectures import ARCHITECTURES
 from engines.build_cache import list_builds
-from engines.student import Student, load_student, student_names
+from engines.student import Student
+from engines.students import load_student, student_names
 
 from ..settings import Settings, load_settings
 

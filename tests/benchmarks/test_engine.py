@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from benchmarks.engine import benchmark, main, make_rounds
-from engines.engine import EngineError, Painted, Row
+from engines.engine import Painted, Row
+from engines.errors import EngineError
 from engines.fake_engine import FakeEngine
-from engines.student import load_student
+from engines.students import load_student
 
 STUDENT = load_student("embedded")
 CONDITIONING = [np.zeros(STUDENT.text_shape, np.float32)]

@@ -13,7 +13,7 @@ import yaml
 
 from benchmarks.serving import free_port, get, running
 from engines.digests import Digests
-from engines.student import load_student
+from engines.students import load_student
 from engines.tensorrt.facts import facts_of, find_build
 from engines.tensorrt.flavour import find_flavour
 from server.settings import PREFIX, Settings, load_settings

@@ -19,7 +19,7 @@ import pytest
 from PIL import Image
 from websockets.exceptions import ConnectionClosed
 
-from engines.student import STUDENTS, student_names
+from engines.students import STUDENTS, student_names
 from tests.engines import oracle
 from tests.engines.oracle import PICTURES, PUBLISHED
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from engines.build_cache import SIDECAR, BuildCache, key_of
-from engines.engine import EngineError
+from engines.errors import EngineError
 
 FACTS = {"student": "embedded", "graphs": "abc", "batch_sizes": "1,2", "precision": "f32", "backend": "x 1.0"}
 

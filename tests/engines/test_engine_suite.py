@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from engines.contract import Step
-from engines.engine import Engine, EngineError, Painted, Pixels, Row
+from engines.engine import Engine, Painted, Pixels, Row
+from engines.errors import EngineError
 from engines.noise import noise
 from engines.slots import Latents
 from engines.student import Student
+from engines.student.contract import Step
 
 LEVELS = {"fake": 0, "openvino": 1, "torch": 1}
 """How far a pixel may differ, of 255, with who shares its tick. Kernels of other batch sizes may sum in another order."""

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from engines.engine import EngineError
+from engines.errors import EngineError
 from engines.factory import ENGINES, check_engine, make_engine
 from engines.gpu import driver
 from engines.student import Student

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from engines.engine import EngineError
+from engines.errors import EngineError
 from engines.fake_device import FakeDevice
 from engines.student import Student
 from tests.engines.gpu.suite import Easel, every_engines_tests

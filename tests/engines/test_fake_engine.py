@@ -6,9 +6,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from engines.engine import EngineError, Row
+from engines.engine import Row
+from engines.errors import EngineError
 from engines.fake_engine import FakeEngine
-from engines.student import Student, load_student
+from engines.student import Student
+from engines.students import load_student
 
 
 def _row(engine: FakeEngine, prompt: str, job: int = 1) -> Row:

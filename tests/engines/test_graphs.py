@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from engines.engine import EngineError
+from engines.errors import EngineError
 from engines.graphs import graph_files, precisions
 from engines.student import Student
 

@@ -12,11 +12,12 @@ import pytest
 import torch
 from torch import Tensor
 
+from engines.families.stable_diffusion.build import OUTPUTS, example_inputs
+from engines.families.stable_diffusion.graphs import Modules, modules_around
 from engines.onnx_files import compile_graph, write_graph
-from engines.stable_diffusion.build import OUTPUTS, example_inputs
-from engines.stable_diffusion.graphs import Modules, modules_around
-from engines.student import Student, load_student
-from tests.engines.stable_diffusion.published import TOKENS, networks
+from engines.student import Student
+from engines.students import load_student
+from tests.engines.families.stable_diffusion.published import TOKENS, networks
 
 SIDE = 64
 

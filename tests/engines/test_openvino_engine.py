@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from engines.build_cache import SIDECAR
-from engines.engine import Engine, EngineError, Row
+from engines.engine import Engine, Row
+from engines.errors import EngineError
 from engines.openvino_engine import OpenVinoEngine
 from engines.student import Student
 

@@ -16,13 +16,13 @@ import numpy as np
 import pytest
 import torch
 
-from engines.contract import Contract, Step, UnsupportedStrength
 from engines.engine import Engine, Row
 from engines.noise import noise
 from engines.openvino_engine import OpenVinoEngine
 from engines.pytorch import reference
 from engines.pytorch.reference import TorchEngine
-from engines.student import load_student, student_names
+from engines.student.contract import Contract, Step, UnsupportedStrength
+from engines.students import load_student, student_names
 from tests.engines import oracle
 from tests.engines.oracle import ELSEWHERE, PUBLISHED, Latents
 

@@ -5,7 +5,8 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import pytest
 
-from engines.engine import EngineError, Pipelined
+from engines.engine import Pipelined
+from engines.errors import EngineError
 from engines.fake_device import FakeDevice
 from engines.gpu.engine import GpuEngine
 from engines.student import Student

@@ -12,10 +12,11 @@ import pytest
 
 from engines import prepare as module
 from engines.choices import Choices
-from engines.engine import EngineError
+from engines.errors import EngineError
 from engines.prepare import prepare
-from engines.student import Guidance, Student, load_student
-from engines.weights import Lora, Source, Weights
+from engines.student import Guidance, Student
+from engines.student.weights import Lora, Source, Weights
+from engines.students import load_student
 
 
 class Builder:
@@ -102,7 +103,7 @@ print(prepare(*pickle.load(sys.stdin.buffer), print).graphs)
 
 def test_building_needs_the_extra(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the extra is not installed, building says which it is."""
-    monkeypatch.setitem(sys.modules, "engines.stable_diffusion.build", None)
+    monkeypatch.setitem(sys.modules, "engines.families.stable_diffusion.build", None)
     with pytest.raises(EngineError, match=r"building someones needs the extra: pip install 'allaprima\[build\]'"):
         prepare(_student(), cache, Choices(), _quiet)
 

@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
-from engines.contract import Contract
 from engines.noise import noise
-from engines.student import load_student
+from engines.student.contract import Contract
+from engines.students import load_student
 
 torch = pytest.importorskip("torch")
 diffusers = pytest.importorskip("diffusers")

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from engines.contract import Step
 from engines.engine import Row
 from engines.noise import noise
 from engines.slots import Slots
+from engines.student.contract import Step
 
 SHAPE = (4, 3, 3)
 STEP = Step(t=0.5, a_img=0.75, a_z=0.25, A=1.0, B=1.0, alpha_next=0.9, sigma_next=0.1)

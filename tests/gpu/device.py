@@ -2,7 +2,7 @@
 
 import pytest
 
-from engines.engine import EngineError
+from engines.errors import EngineError
 from engines.gpu.cuda import Address, Bytes
 from engines.gpu.driver import Driver
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from engines.engine import EngineError
+from engines.errors import EngineError
 from engines.gpu.cuda import Address, Argument, Cuda, Kernel, Stream
 from engines.gpu.network import Tensor
 from engines.student import Student

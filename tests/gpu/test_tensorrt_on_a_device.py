@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from engines.engine import EngineError, Row
+from engines.engine import Row
+from engines.errors import EngineError
 from engines.factory import make_engine
 from engines.gpu.engine import GpuEngine
 from engines.student import Student
@@ -34,7 +35,7 @@ def engine(student: Student, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     cache = Path(os.environ.get(PLANS) or tmp_path_factory.mktemp("plans"))
     if PLANS not in os.environ:
         pytest.importorskip("onnx_ir", reason=f"nothing here builds plans, and {PLANS} names no folder of builds")
-        from engines.tensorrt.build import build_plans
+        from engines.tensorrt.build.plans import build_plans
 
         try:
             build_plans(student, (1, 2, 4), cache, (gpu,), print)

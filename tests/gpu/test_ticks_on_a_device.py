@@ -6,7 +6,8 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from engines.engine import EngineError, Painted, Row
+from engines.engine import Painted, Row
+from engines.errors import EngineError
 from engines.gpu.cuda import OutOfDeviceMemory
 from engines.gpu.engine import GpuEngine
 from tests.engines.gpu.studio import Studio

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from engines.engine import EngineError, Row
+from engines.engine import Row
+from engines.errors import EngineError
 from engines.gpu.cuda import OutOfDeviceMemory
 from engines.gpu.engine import GpuEngine
 from engines.pytorch.options import TorchOptions

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from engines.student import load_student
+from engines.students import load_student
 from server.metrics import Metrics
 from server.queue import QueueFull
 from server.session import Session

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 import wire
-from engines.student import load_student
+from engines.students import load_student
 from server.params import Params, merge, normalised
 from wire import WireError
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from engines.contract import UnsupportedStrength
 from engines.student import Student
+from engines.student.contract import UnsupportedStrength
 from server import codec
 from server.prefetch import Prefetch
 from server.types import Job

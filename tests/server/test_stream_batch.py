@@ -23,7 +23,8 @@ from PIL import Image
 from engines.engine import Engine, Painted, Row
 from engines.fake_engine import FakeEngine
 from engines.openvino_engine import OpenVinoEngine
-from engines.student import Student, load_student
+from engines.student import Student
+from engines.students import load_student
 from server.metrics import Metrics
 from server.queue import MemoryQueue
 from server.session import Session, next_job_id

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from engines.engine import EngineLost, Painted, Row
+from engines.engine import Painted, Row
+from engines.errors import EngineLost
 from engines.fake_device import FakeDevice, FakeTicket
 from engines.fake_engine import FakeEngine
 from engines.student import Student

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from engines.engine import EngineError, Painted, Row
+from engines.engine import Painted, Row
+from engines.errors import EngineError
 from engines.fake_engine import FakeEngine
 from engines.student import Student
 from server.metrics import Metrics

@@ -5,7 +5,7 @@ from itertools import permutations, product
 
 import pytest
 
-from engines.student import load_student
+from engines.students import load_student
 from training.captions import (
     TOKENS,
     Wish,

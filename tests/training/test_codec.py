@@ -3,7 +3,7 @@ import torch
 
 from engines.families.embedded.codec import Codec
 from engines.families.embedded.modules import read_modules
-from engines.student import load_student
+from engines.students import load_student
 from training.pictures import held_out_photographs
 from training.scenes import Scene, render
 from training.sources import pixels_of

@@ -1,5 +1,5 @@
 from engines.fake_engine import FakeEngine
-from engines.student import load_student
+from engines.students import load_student
 from training.captions import build_tokenizer
 from training.contact_sheet import STILLS, contact_sheet, prompts
 from training.words import STYLES

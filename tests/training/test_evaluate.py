@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from engines.fake_engine import FakeEngine
-from engines.student import load_student
+from engines.students import load_student
 from training.evaluate import (
     FIRST_SEED,
     Task,

@@ -6,7 +6,7 @@ import torch
 
 from engines.families.embedded.modules import Modules, read_modules
 from engines.graphs import GRAPHS
-from engines.student import load_student
+from engines.students import load_student
 from training.export import export, verify
 
 SHIPPED = load_student("embedded").graphs

@@ -1,8 +1,8 @@
 import pytest
 import torch
 
-from engines.contract import Contract
-from engines.student import load_student
+from engines.student.contract import Contract
+from engines.students import load_student
 from training.path import FULL_STYLE, clean, noised, target_at
 
 PATH = Contract("flow", "preconditioned", (1.0,), strengths="any")

@@ -6,9 +6,9 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from ...affine import AffineGraph
 from ...graphs import GRAPHS
 from ...onnx_files import load_weights, read_weights
+from ..affine import AffineGraph
 from .codec import Codec
 from .network import Denoiser, TextEncoder
 

@@ -9,7 +9,7 @@ import torch
 from benchmarks.gpu.bench import Bench
 from benchmarks.gpu.contestants import CONTESTANTS
 from benchmarks.gpu.shapes import Shape
-from engines.engine import EngineError
+from engines.errors import EngineError
 from engines.tensorrt import flavour
 
 BY_NAME = {contestant.name: contestant for contestant in CONTESTANTS}

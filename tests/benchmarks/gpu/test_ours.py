@@ -17,7 +17,8 @@ from benchmarks.gpu.ours import EnginePainter, open_fake, open_reference, open_t
 from benchmarks.gpu.painter import paint
 from benchmarks.gpu.shapes import Shape
 from benchmarks.gpu.timing import time_ticks
-from engines.engine import EngineError, Pixels, Row
+from engines.engine import Pixels, Row
+from engines.errors import EngineError
 from engines.fake_device import FakeDevice
 from engines.gpu.engine import GpuEngine
 from engines.tokens import Tokens

@@ -5,10 +5,11 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.contract import Contract
 from engines.engine import Pixels, Row
 from engines.gpu.engine import GpuEngine
-from engines.student import Guidance, Student, load_student
+from engines.student import Guidance, Student
+from engines.student.contract import Contract
+from engines.students import load_student
 from tests.engines.gpu.double import CudaDouble
 from tests.engines.gpu.toy import ToyNetworks, tokens_of
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from engines.engine import EngineError
+from engines.errors import EngineError
 from engines.gpu.cuda import CudaError, DeviceLost, OutOfDeviceMemory
 from engines.gpu.driver import Driver, compile_for
 

@@ -5,11 +5,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from engines.engine import EngineError, Row
+from engines.engine import Row
+from engines.errors import EngineError
 from engines.gpu.cuda import CudaError, OutOfDeviceMemory, Stream
 from engines.gpu.engine import GpuEngine
 from engines.gpu.network import Tensor
-from engines.student import Student, load_student
+from engines.student import Student
+from engines.students import load_student
 from tests.engines.gpu.double import CudaDouble
 from tests.engines.gpu.studio import Studio, small
 from tests.engines.gpu.suite import image

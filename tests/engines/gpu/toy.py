@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.engine import EngineError
+from engines.errors import EngineError
 from engines.gpu.cuda import Address, Stream
 from engines.gpu.network import Tensor
 from engines.student import Student

@@ -9,8 +9,8 @@ published betas. `Oracle` knows how networks answer; `PUBLISHED` holds each stud
 diffusers scheduler that they use, writes it: in sigmas where that one counts in sigmas. A network that is told a time
 which it does not know answers NaN: tables are read at whole times only, and nothing is rounded.
 
-The graphs are the real ones of `engines.stable_diffusion`, around an oracle, a codec that says every latent in the three
-bytes of a pixel, and encoders that look a prompt up. A prompt is "STUDENT PICTURE".
+The graphs are the real ones of `engines.families.stable_diffusion`, around an oracle, a codec that says every latent in the
+three bytes of a pixel, and encoders that look a prompt up. A prompt is "STUDENT PICTURE".
 """
 
 from .answers import made, network, seen

@@ -1,4 +1,4 @@
-"""The real graphs of `engines.stable_diffusion` around the oracle, as files."""
+"""The real graphs of `engines.families.stable_diffusion` around the oracle, as files."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -8,10 +8,11 @@ from tokenizers.models import WordLevel
 from tokenizers.pre_tokenizers import WhitespaceSplit
 from torch import nn
 
+from engines.families.stable_diffusion.build import example_inputs
+from engines.families.stable_diffusion.graphs import Modules, modules_around
 from engines.onnx_files import write_graph
-from engines.stable_diffusion.build import example_inputs
-from engines.stable_diffusion.graphs import Modules, modules_around
-from engines.student import Student, load_student
+from engines.student import Student
+from engines.students import load_student
 from engines.tokens import FILES
 
 from .codec import ExactCodec

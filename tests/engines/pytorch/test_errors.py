@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from engines.engine import EngineError
+from engines.errors import EngineError
 from engines.pytorch.errors import relative_errors
 from engines.pytorch.modules import read_modules
 from engines.pytorch.networks import OUTPUTS

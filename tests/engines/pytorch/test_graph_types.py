@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, fx, nn
 
-from engines.engine import EngineError
+from engines.errors import EngineError
 from engines.pytorch.graph_types import type_graph
 from engines.pytorch.traced import operator, trace
 

@@ -11,7 +11,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from engines.engine import EngineError
+from engines.errors import EngineError
 from engines.gpu.cuda import CudaError, OutOfDeviceMemory, Stream
 from engines.pytorch.modules import read_modules
 from engines.pytorch.networks import TorchNetwork, TorchNetworks, TypedGraph, example_inputs, typed_graphs

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import torch
 
-from engines.engine import EngineError
+from engines.errors import EngineError
 from engines.gpu.cuda import OutOfDeviceMemory
 from engines.pytorch import opening
 from engines.pytorch.opening import check_able, keep_compiled, open_engine

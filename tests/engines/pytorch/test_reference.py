@@ -6,11 +6,13 @@ import numpy as np
 import pytest
 import torch
 
-from engines.contract import Contract
-from engines.engine import Engine, EngineError, Painted, Pixels, Row
+from engines.engine import Engine, Painted, Pixels, Row
+from engines.errors import EngineError
 from engines.openvino_engine import OpenVinoEngine
 from engines.pytorch.reference import TorchEngine
-from engines.student import Student, load_student
+from engines.student import Student
+from engines.student.contract import Contract
+from engines.students import load_student
 
 PROMPT = "a red heart on a cyan background, comic"
 

@@ -16,8 +16,8 @@ from engines.pytorch.traced import operator, trace
 
 pytest.importorskip("diffusers")
 
-from engines.stable_diffusion.graphs import Modules, modules_around
-from tests.engines.stable_diffusion import published
+from engines.families.stable_diffusion.graphs import Modules, modules_around
+from tests.engines.families.stable_diffusion import published
 
 SIDE = 64
 KINDS = ("sd15", "sd15 told its guidance", "sd21", "sdxl", "sdxl with its own autoencoder")

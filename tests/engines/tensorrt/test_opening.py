@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from engines.digests import Digests
-from engines.engine import EngineError
+from engines.errors import EngineError
 from engines.gpu.cuda import OutOfDeviceMemory
 from engines.gpu.engine import GpuEngine
 from engines.graphs import GRAPHS
@@ -119,7 +119,7 @@ def test_a_student_that_was_not_built_is_built(house: House, monkeypatch: pytest
         say("building")
         return house.build()
 
-    monkeypatch.setitem(sys.modules, "engines.tensorrt.build", SimpleNamespace(build_plans=build_plans))
+    monkeypatch.setitem(sys.modules, "engines.tensorrt.build.plans", SimpleNamespace(build_plans=build_plans))
     said: list[str] = []
     house.open(say=said.append).close()
     assert asked == [("small", (1, 2), ("sm89",))]
@@ -128,7 +128,7 @@ def test_a_student_that_was_not_built_is_built(house: House, monkeypatch: pytest
 
 def test_not_built_and_nothing_to_build_with(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without a build and without the extra that builds, the error says what to run, and where."""
-    monkeypatch.setitem(sys.modules, "engines.tensorrt.build", None)
+    monkeypatch.setitem(sys.modules, "engines.tensorrt.build.plans", None)
     with pytest.raises(
         EngineError,
         match=r"small has not been built for sm89 yet.*allaprima\[tensorrt-rtx\].*that has it allaprima build small",

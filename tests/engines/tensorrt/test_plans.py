@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from engines.engine import EngineError
+from engines.errors import EngineError
 from engines.tensorrt.flavour import Flavour
 from engines.tensorrt.plans import Plans
 from tests.engines.gpu.double import CudaDouble

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from engines.choices import Choices
-from engines.engine import EngineError
+from engines.errors import EngineError
 from engines.graphs import GRAPHS
 from engines.prepare import sized
 from engines.student import Student
@@ -75,7 +75,7 @@ class Rtx:
         flavour = Flavour("tensorrt_rtx", "1.7.1", SimpleNamespace(ComputeCapability=names))
         monkeypatch.setattr(gpus, "find_flavour", lambda name, ahead: self.asked.append((name, ahead)) or flavour)
         monkeypatch.setattr(gpus, "installed_gpu", lambda: here)
-        monkeypatch.setitem(sys.modules, "engines.tensorrt.build", SimpleNamespace(build_plans=self.build))
+        monkeypatch.setitem(sys.modules, "engines.tensorrt.build.plans", SimpleNamespace(build_plans=self.build))
         monkeypatch.setattr(build, "prepare", self.prepare)
 
     def prepare(self, student: Student, cache: Path, choices: Choices, say: Any) -> Student:
@@ -137,7 +137,7 @@ def test_what_tensorrt_cannot_do_is_known_before_the_export(
 def test_tensorrt_in_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     """TensorRT without what makes graphs for it is an installation by hand: the extras are named."""
     Rtx(monkeypatch, tmp_path / "built")
-    monkeypatch.setitem(sys.modules, "engines.tensorrt.build", None)
+    monkeypatch.setitem(sys.modules, "engines.tensorrt.build.plans", None)
     assert main(["build", "embedded", "--backend", "tensorrt", "--cache", str(tmp_path)]) == 2
     assert "what builds for TensorRT-RTX 1.7.1 is not whole here" in (said := capsys.readouterr().err)
     assert "pip install 'allaprima[tensorrt-rtx]'" in said

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from engines.student import student_names
+from engines.students import student_names
 from server.__main__ import main
 
 STEP = {"t", "a_img", "a_z", "A", "B", "alpha_next", "sigma_next"}

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from engines.families.embedded.modules import Modules, read_modules
-from engines.student import load_student
+from engines.students import load_student
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,7 @@ from tokenizers import Tokenizer
 from torch import Tensor
 
 from engines.families.embedded.network import TEXT_WIDTH, TOKENS, Denoiser, TextEncoder
-from engines.student import load_student
+from engines.students import load_student
 
 Inputs = tuple[Tensor, Tensor, Tensor]
 

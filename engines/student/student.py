@@ -1,0 +1,70 @@
+"""A student as data."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from .contract import Contract
+from .weights import Weights
+
+
+@dataclass(frozen=True, slots=True)
+class Guidance:
+    """A guidance scale that the network was trained to be told, w = scale - 1 (Meng et al. 2023; LCM). Inclusive bounds."""
+
+    default: float
+    least: float
+    most: float
+
+    def __post_init__(self) -> None:
+        if not self.least <= self.default <= self.most:
+            raise ValueError(f"guidance: least {self.least:g}, default {self.default:g} and most {self.most:g} must ascend")
+
+
+@dataclass(frozen=True, slots=True)
+class Student:
+    """A one-step (or few-step) generator: its weights or graphs, what it can do, and its contract.
+
+    Sizes are pixels; `latent_shape` is (channels, height, width); `text_shape` is (tokens, width). `graphs` is the folder
+    of its ONNX graphs: the embedded student ships with them, others have them once they are built.
+    """
+
+    name: str
+    title: str
+    licence: str
+    source: str
+    architecture: str
+    width: int
+    height: int
+    latent_shape: tuple[int, int, int]
+    text_shape: tuple[int, int]
+    contract: Contract
+    graphs: Path | None = None
+    weights: Weights | None = None
+    guidance: Guidance | None = None
+    strength: float = 0.5
+    styles: tuple[str, ...] = ()
+    suggestions: tuple[str, ...] = ()
+    negative_prompt: bool = False
+
+    @property
+    def img2img(self) -> bool:
+        return self.contract.strengths != "none"
+
+    @property
+    def longest_job(self) -> int:
+        """Steps of the longest job there can be: how many jobs of one session keep a pipeline of ticks full."""
+        return self.contract.most_steps
+
+    def guidance_misfit(self, told: bool) -> str | None:
+        """What is wrong if the network is told a guidance scale, or is not, unlike its file says; None if they agree."""
+        if told == (self.guidance is not None):
+            return None
+        said = "is told a guidance scale, which its file does not state"
+        if not told:
+            said = "takes no guidance scale, which its file states"
+        return f"the network of {self.name} {said}: correct [guidance] in its file, or give other weights"
+
+    def default_batches(self, backend: str) -> tuple[int, ...]:
+        """Tick sizes to compile where nobody chose."""
+        # a large network on a CPU gains nothing from a batch, and each compiled size holds its weights again
+        return (1,) if backend == "openvino" and self.weights is not None else (1, 2, 4, 8)

@@ -1,0 +1,128 @@
+"""Students from their files: what a TOML file says, and what is wrong with it."""
+
+import tomllib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ..architectures import ARCHITECTURES, Architecture
+from ..student import Contract, Guidance, Student
+from ..student.weights import parse_weights
+
+STUDENTS = Path(__file__).parent
+
+
+class UnknownStudent(LookupError):
+    """No student of that name; the text lists those there are."""
+
+
+class BadStudent(ValueError):
+    """A student's file is wrong; the text names the file and what is wrong in it."""
+
+
+def student_names(folders: Sequence[Path] = ()) -> list[str]:
+    return sorted(_files(folders))
+
+
+def load_student(name: str, folders: Sequence[Path] = ()) -> Student:
+    """Read NAME.toml from our own students, or from further folders, which come first.
+
+    Raises UnknownStudent, or BadStudent naming what is wrong in the file.
+    """
+    files = _files(folders)
+    if name not in files:
+        raise UnknownStudent(f"no student named {name!r}; there are: {', '.join(sorted(files))}")
+    path = files[name]
+    try:
+        with path.open("rb") as file:
+            student = parse_student(tomllib.load(file), path.parent)
+    except (tomllib.TOMLDecodeError, OSError) as error:
+        raise BadStudent(f"{path}: {error}") from error
+    if student.name != name:
+        raise BadStudent(f"{path}: its name is {student.name!r}; a file is called by its student's name")
+    return student
+
+
+def _files(folders: Sequence[Path]) -> dict[str, Path]:
+    for folder in folders:
+        if not folder.is_dir():
+            raise BadStudent(f"no folder {folder} of student files")
+    return {path.stem: path for folder in (STUDENTS, *reversed(folders)) for path in folder.glob("*.toml")}
+
+
+_KEYS = {
+    "": {"name", "title", "licence", "source", "architecture", "graphs", "image", "weights", "contract", "guidance", "prompt"},
+    "image": {"width", "height"},
+    "weights": {"base", "tiny", "unet", "loras"},
+    "contract": {
+        "schedule", "prediction", "times", "sampler", "strengths", "start", "map_times", "network_times", "boundary", "eta",
+        "default_strength", "options",
+    },
+    "guidance": {"default", "least", "most"},
+    "prompt": {"styles", "suggestions", "negative"},
+}  # fmt: skip
+
+
+def parse_student(data: Mapping[str, Any], folder: Path) -> Student:
+    """A student from a parsed TOML file; `folder` is where its relative paths start. Raises BadStudent."""
+    name = data.get("name", "?")
+    try:
+        return _parse(data, folder)
+    except KeyError as missing:
+        raise BadStudent(f"the file of student {name!r} lacks {missing}") from missing
+    except (ValueError, TypeError, AttributeError) as error:
+        raise BadStudent(f"the file of student {name!r}: {error}") from error
+
+
+def _parse(data: Mapping[str, Any], folder: Path) -> Student:
+    for table, known in _KEYS.items():
+        for key in data.get(table, {}) if table else data:
+            if key not in known:
+                raise ValueError(f"unknown key {f'{table}.{key}' if table else key!r}; known: {', '.join(sorted(known))}")
+    architecture = _architecture(data["architecture"])
+    image, prompt, contract = data["image"], data.get("prompt", {}), dict(data["contract"])
+    width, height = image["width"], image["height"]
+    check_size(data["architecture"], width, height)
+    strength = float(contract.pop("default_strength", 0.5))
+    for table_of_times in ("times", "map_times", "network_times"):
+        if table_of_times in contract:
+            contract[table_of_times] = tuple(float(t) for t in contract[table_of_times])
+    if not ("weights" in data) ^ ("graphs" in data):
+        raise ValueError("a student has either weights or ready graphs")
+    student = Student(
+        name=data["name"],
+        title=data["title"],
+        licence=data["licence"],
+        source=data["source"],
+        architecture=data["architecture"],
+        width=width,
+        height=height,
+        latent_shape=architecture.latent_shape(width, height),
+        text_shape=architecture.text_shape,
+        contract=Contract(**contract),
+        graphs=folder / data["graphs"] if "graphs" in data else None,
+        weights=parse_weights(data["weights"], folder) if "weights" in data else None,
+        guidance=Guidance(**{key: float(value) for key, value in data["guidance"].items()}) if "guidance" in data else None,
+        strength=strength,
+        styles=tuple(prompt.get("styles", ())),
+        suggestions=tuple(prompt.get("suggestions", ())),
+        negative_prompt=bool(prompt.get("negative", False)),
+    )
+    if student.img2img:
+        student.contract.repaint(strength)  # a default that the student cannot do is a mistake in its file
+    return student
+
+
+def _architecture(name: str) -> Architecture:
+    if name not in ARCHITECTURES:
+        raise ValueError(f"unknown architecture {name!r}; known: {', '.join(ARCHITECTURES)}")
+    return ARCHITECTURES[name]
+
+
+def check_size(architecture: str, width: int, height: int) -> None:
+    """Raises ValueError if images of this size cannot be painted."""
+    multiple = _architecture(architecture).multiple
+    for side in (width, height):
+        if side <= 0 or side % multiple:
+            near = max(multiple, round(side / multiple) * multiple)
+            raise ValueError(f"sides must be multiples of {multiple} pixels: {side} is not, {near} is near")

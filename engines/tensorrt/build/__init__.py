@@ -1,0 +1,1 @@
+"""From a student's graphs to plans. Imported only where something is built."""
