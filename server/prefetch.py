@@ -79,5 +79,5 @@ class Prefetch:
 
     def _decode(self, image: bytes, student: Student) -> tuple[Pixels, float]:
         began = time.perf_counter()
-        pixels = codec.decode(image, student.width, student.height, self._max_pixels)
+        pixels = codec.decode(image, student.width, student.height, codec.Limits(self._max_pixels))
         return pixels, time.perf_counter() - began

@@ -253,7 +253,7 @@ class Session:
             self._filter.reset()
             return Verdict(False, None)
         loop = asyncio.get_running_loop()
-        small = await loop.run_in_executor(self._pool, codec.thumbnail, frame.image, 32, 32, self._max_pixels)
+        small = await loop.run_in_executor(self._pool, codec.thumbnail, frame.image, 32, 32, codec.Limits(self._max_pixels))
         return self._filter.judge(small, similarity.threshold, similarity.max_skips, similarity.measure)
 
     async def _await_result(self, frame_id: int, rev: int, job: Job) -> None:

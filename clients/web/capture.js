@@ -2,6 +2,7 @@
 
 const QUALITIES = [0.85, 0.7, 0.5];
 const PREVIEW_MS = 100;
+const BACKDROP = "#fff"; // what transparent pictures lie on, as on the server
 
 export class Capture {
   #canvas;
@@ -79,6 +80,9 @@ export class Capture {
   }
 
   #draw() {
+    // or what was drawn before would shine through a transparent picture
+    this.#context.fillStyle = BACKDROP;
+    this.#context.fillRect(0, 0, this.#canvas.width, this.#canvas.height);
     this.#source.draw(this.#context, this.#canvas.width, this.#canvas.height);
   }
 }

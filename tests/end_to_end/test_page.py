@@ -12,6 +12,7 @@ from pathlib import Path
 from urllib.error import URLError
 
 import pytest
+from PIL import Image
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.student_files import write_student
@@ -143,6 +144,19 @@ def test_camera_is_painted(server: Server, open_page: Callable[[str], Page]) -> 
     expect(page.get_by_test_id("status")).to_have_text("Painting")
     expect(page.get_by_test_id("fps")).not_to_have_text("0.0")
     expect(page.get_by_test_id("note")).to_be_hidden()
+
+
+def test_a_transparent_picture_lies_on_white(server: Server, open_page: Callable[[str], Page], tmp_path: Path) -> None:
+    """What was drawn before does not shine through a picture: it lies on white, as on the server."""
+    clear = tmp_path / "clear.png"
+    Image.new("RGBA", (64, 64), (255, 0, 0, 0)).save(clear)
+    page = open_page(f"{server.url}?source=camera")
+    wait_for_paint(page)
+    page.get_by_test_id("file").set_input_files(clear)
+    page.wait_for_function("allaprima.source === 'picture'")
+    wait_for_paint(page, 1)
+    script = """canvas => canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data.every(v => v === 255)"""
+    assert page.get_by_test_id("input").evaluate(script)
 
 
 def test_nothing_is_asked_of_another_host(server: Server, browser: Browser) -> None:
