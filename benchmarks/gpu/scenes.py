@@ -27,7 +27,6 @@ RATE = 30.0
 THRESHOLD, MAX_SKIPS = 0.98, 10
 """StreamDiffusion's and the server's defaults."""
 _THUMBNAIL = 32
-_MAX_PIXELS = 1 << 24
 _NOISE = 2.0
 """Standard deviation of a camera's sensor, in levels of 255."""
 _LOOP = 60
@@ -83,8 +82,8 @@ def watch(
     filters = [SimilarityFilter(random.Random(camera)) for camera in range(cameras)]
     moments, size = max(1, round(seconds * rate)), painter.sizes[-1]
     painted, busy, late = 0, 0.0, 0
-    decode = partial(codec.decode, width=side, height=side, max_pixels=_MAX_PIXELS)
-    thumbnail = partial(codec.thumbnail, width=_THUMBNAIL, height=_THUMBNAIL, max_pixels=_MAX_PIXELS)
+    decode = partial(codec.decode, width=side, height=side)
+    thumbnail = partial(codec.thumbnail, width=_THUMBNAIL, height=_THUMBNAIL)
     encode = partial(codec.encode, image_format="jpeg", quality=QUALITY)
     with ThreadPoolExecutor(CODEC_THREADS, thread_name_prefix="codec") as pool, PowerTrace(meter) as power:
         began = time.perf_counter()
