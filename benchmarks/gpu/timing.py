@@ -21,7 +21,6 @@ CODEC_THREADS = 2
 """As the server has (`server.server`)."""
 QUALITY = 85
 """Of JPEG: what the server answers with unless asked for another."""
-_MAX_PIXELS = 1 << 24
 _SETTLING = 3
 """Ticks before any that count."""
 
@@ -95,7 +94,7 @@ def time_with_jpeg(painter: Painter, rounds: Iterable[Sequence[bytes]], side: in
     with ThreadPoolExecutor(CODEC_THREADS, thread_name_prefix="codec") as pool:
 
         def decode() -> _Tick:
-            return _Tick(clock(), [pool.submit(codec.decode, jpeg, side, side, _MAX_PIXELS) for jpeg in next(work)])
+            return _Tick(clock(), [pool.submit(codec.decode, jpeg, side, side) for jpeg in next(work)])
 
         def finish() -> None:
             tick = under_way.popleft()

@@ -8,7 +8,7 @@ import pytest
 
 from benchmarks.gpu.timing import CODEC_THREADS, Timing, make_pictures, settle, time_ticks, time_with_jpeg, to_jpeg
 from engines.engine import Pixels
-from server import codec, house
+from server import codec, server
 from tests.benchmarks.gpu.noting import Noting
 
 
@@ -98,7 +98,7 @@ def test_pictures_that_get_lost(pictures: Callable[[int], list[Pixels]]) -> None
 
 def test_as_many_threads_as_the_server() -> None:
     """JPEG takes the threads that it has in the server."""
-    assert house.CODEC_THREADS == CODEC_THREADS
+    assert server.CODEC_THREADS == CODEC_THREADS
 
 
 def test_pictures_compress_like_a_cameras() -> None:
