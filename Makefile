@@ -6,7 +6,7 @@ HOURS ?= 2
 DEVICE ?= cpu
 BATCH ?= 16
 
-.PHONY: run test check bench soak dashboards student clean
+.PHONY: run test check bench soak siege dashboards student clean
 
 run: .venv/base
 	$(BIN)/allaprima serve
@@ -27,6 +27,11 @@ bench: .venv/base
 MINUTES ?= 30
 soak: .venv/base
 	$(BIN)/python -m benchmarks.soak --clients 16 --minutes $(MINUTES)
+
+# Every attack we know of against a server with a polite neighbour, some 25 minutes. Of some only: make siege SIEGE="--group 2"
+SIEGE ?=
+siege: .venv/base
+	$(BIN)/python -m benchmarks.siege $(SIEGE)
 
 # Draw the pictures of docs/operating.md again, from the dashboards and a server under load
 dashboards: .venv/dev
