@@ -48,7 +48,7 @@ FETCHED = (PORTRAITS, AGENCY, LANDING, MATERIAL)
 
 @dataclass(frozen=True)
 class Photograph:
-    """One photograph: its file within its source, whether a person's face is in it, and whether it is kept from all training."""
+    """One photograph: its file within its source, whether it shows people, and whether it is kept from all training."""
 
     file: str
     source: Source
