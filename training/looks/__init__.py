@@ -5,13 +5,37 @@ painted = LOOKS["watercolor"].paint(images)       # float32 [n, 3, 512, 512], sR
 constants = maps(512, 512)                        # the fixed patterns that the looks use, [8, 512, 512]
 """
 
+from training.looks.draw import (
+    brush_ink,
+    chalk,
+    charcoal,
+    coloured_pencil,
+    ink_hatch,
+    pastel,
+    pencil,
+    scratch,
+    stipple,
+)
 from training.looks.lights import neon
 from training.looks.look import Look
 from training.looks.paint import delft, van_gogh, watercolor
 from training.looks.patterns import NAMES as MAPS
 from training.looks.patterns import maps
 from training.looks.plain import photo
-from training.looks.prints import anime, comic, engraving, paper_cut, pop_art
+from training.looks.prints import (
+    anime,
+    batik,
+    blueprint,
+    comic,
+    contour_map,
+    engraving,
+    linocut,
+    noir,
+    paper_cut,
+    pop_art,
+    riso,
+    ukiyo_e,
+)
 
 _ALL = (
     Look("photo", ("photograph", "photorealistic"), 0.5, photo),
@@ -24,6 +48,22 @@ _ALL = (
     Look("pop art", ("screen print", "warhol"), 0.5, pop_art),
     Look("engraving", ("banknote",), 0.5, engraving),
     Look("paper cut", ("paper cutout",), 0.5, paper_cut),
+    Look("pencil sketch", ("pencil", "sketch", "graphite", "pencil drawing"), 0.5, pencil),
+    Look("coloured pencil", ("colored pencil", "crayon"), 0.5, coloured_pencil),
+    Look("pastel", ("soft pastel", "pastels"), 0.5, pastel),
+    Look("charcoal", ("charcoal drawing",), 0.5, charcoal),
+    Look("chalk", ("chalkboard", "blackboard"), 0.5, chalk),
+    Look("ink", ("pen and ink", "hatching", "cross hatching", "ink drawing"), 0.5, ink_hatch),
+    Look("stipple", ("stippling", "dotwork"), 0.5, stipple),
+    Look("brush and ink", ("sumi-e", "sumie", "ink wash"), 0.5, brush_ink),
+    Look("scratch art", ("scratchboard", "rainbow scratch"), 0.5, scratch),
+    Look("noir", ("film noir", "sin city", "black and white"), 0.5, noir),
+    Look("riso", ("risograph", "riso print"), 0.5, riso),
+    Look("linocut", ("lino print", "block print", "woodcut"), 0.5, linocut),
+    Look("ukiyo-e", ("ukiyoe", "japanese woodblock", "woodblock print"), 0.5, ukiyo_e),
+    Look("batik", ("wax print",), 0.5, batik),
+    Look("blueprint", ("technical drawing",), 0.5, blueprint),
+    Look("contour map", ("topographic map", "topographic"), 0.5, contour_map),
 )
 
 LOOKS: dict[str, Look] = {look.name: look for look in _ALL}

@@ -184,7 +184,7 @@ def contrast(x: Tensor, sigma: float, floor: float) -> Tensor:
     return x / (blur(x.abs(), sigma) + floor)
 
 
-def kuwahara(x: Tensor, radius: float, along: Flow, sharp: float = 4.0) -> Tensor:
+def kuwahara(x: Tensor, radius: float, along: Flow, sharp: int = 3) -> Tensor:
     """An anisotropic Kuwahara filter: each pixel takes the calmest of eight means around it, on an ellipse that lies along the
     flow.
     """
@@ -193,20 +193,19 @@ def kuwahara(x: Tensor, radius: float, along: Flow, sharp: float = 4.0) -> Tenso
     mean = blur(torch.cat([x, y * y], 1), sigma)
     m = luma(mean[:, :3])
     stack = torch.cat([mean[:, :3], (mean[:, 3:4] - m * m).clamp(min=0)], 1)
-    # Forms of one brightness and two colours have edges too.
     long, short = 0.85 * radius * (1 + 0.7 * along.sure), 0.85 * radius / (1 + 0.7 * along.sure)
+    ux, uy, vx, vy = long * along.x, long * along.y, -short * along.y, short * along.x
     top = torch.zeros_like(x)
-    sum_ = torch.zeros_like(y)
-    for i in range(8):
-        a, b = math.cos(i * math.pi / 4), math.sin(i * math.pi / 4)
-        u, v = long * a, short * b
-        there = look_up(stack, u * along.x - v * along.y, u * along.y + v * along.x)
-        q = 1 / (there[:, 3:4] + 1.5e-4)
-        weight = q * q * q if sharp <= 4 else q * q * q * q
-        weight = weight * 1e-10
-        top.addcmul_(there[:, :3], weight.expand_as(x))
-        sum_ += weight
-    return top / sum_
+    total = torch.full_like(y, 1e-30)
+    for i in range(4):
+        c, s = math.cos(i * math.pi / 4), math.sin(i * math.pi / 4)
+        dx, dy = c * ux + s * vx, c * uy + s * vy
+        for side in (1, -1):
+            there = look_up(stack, dx * side, dy * side)
+            weight = (there[:, 3:4] * 6e3 + 1) ** -sharp
+            top.addcmul_(there[:, :3], weight)
+            total += weight
+    return top / total
 
 
 def tone(x: Tensor, local: float, mean: float, sigma: float = 24.0) -> Tensor:

@@ -15,8 +15,8 @@ def _wander(x: Tensor, size: float, amount: float) -> Tensor:
 
 
 _VAN_GOGH = (
-    Brush(16, 4, 36.0, 9.0, (0.07, 0.06, 0.09), seed=1, bend=1.6),
-    Brush(16, 4, 21.0, 4.8, (0.05, 0.04, 0.06), seed=2, bend=1.0),
+    Brush(16, 3, 36.0, 9.0, (0.07, 0.06, 0.09), seed=1, bend=1.6),
+    Brush(16, 3, 21.0, 4.8, (0.05, 0.04, 0.06), seed=2, bend=1.0),
 )
 
 

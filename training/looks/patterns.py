@@ -37,6 +37,17 @@ def smooth(seed: int, sigma: float) -> Tensor:
     return (x - x.mean()) / x.std()
 
 
+def stroked(turn: float, long: float, wide: float) -> Tensor:
+    """[512, 512]: the noise map smeared into straight strokes that rise by `turn` degrees, deviation 1."""
+    f = torch.fft.fftfreq(TILE, dtype=torch.float64)
+    fy, fx = f[:, None], f[None]
+    c, s = math.cos(math.radians(turn)), -math.sin(math.radians(turn))
+    along, across = fx * c + fy * s, fy * c - fx * s
+    response = torch.exp(-2 * math.pi**2 * ((long * along) ** 2 + (wide * across) ** 2))
+    x: Tensor = torch.fft.ifft2(torch.fft.fft2(_tile("noise")) * response).real
+    return (x - x.mean()) / x.std()
+
+
 def lattice(seed: int, pitch: float, jitter: float) -> Tensor:
     """[count, 2]: jittered grid points (x, y) of about `pitch` pixels that repeat with the tile."""
     count = round(TILE / pitch)
@@ -144,6 +155,8 @@ def _texture(kind: str, size: float, seed: int, h: int, w: int, device: torch.de
         case "noise":
             x = _round_blur(_tile("noise"), size)
             return _spread((x - x.mean()) / x.std(), h, w, device)
+        case "hatch":
+            return _spread(stroked(float(seed), size, 0.6), h, w, device)
         case "smooth":
             return _spread(smooth(seed, size), h, w, device)
         case "cracks":
@@ -171,7 +184,8 @@ def texture(kind: str, size: float, like: Tensor, seed: int = 0) -> Tensor:
     """A pattern that is made from the maps, or so smooth that a network can do without it, [1, 1, h, w].
 
     `noise`: the noise map at another size, deviation 1. `swirl`: [1, 2, h, w], twice the angle of a fixed swirling direction.
-    `cracks`: distance to the borders of cells of `size` pixels. `smooth`: noise of one size of its own.
+    `cracks`: distance to the borders of cells of `size` pixels. `smooth`: noise of one size of its own. `hatch`: straight strokes of a
+    pencil, `size` long, that rise by `seed` degrees.
     """
     return _texture(kind, size, seed, like.shape[-2], like.shape[-1], like.device)
 

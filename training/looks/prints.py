@@ -1,22 +1,14 @@
 """Looks that are printed or drawn flat: comic, anime, pop art, engraving, paper cut."""
 
+import math
+
 import torch
 from torch import Tensor
 
-from training.looks.colour import (
-    colour,
-    expose,
-    join,
-    luma,
-    mix,
-    over,
-    smoothstep,
-    split,
-    steps,
-    vivid,
-)
-from training.looks.filters import blur, flow, kuwahara, lines, places, slopes, tone
-from training.looks.patterns import pattern
+from training.looks.colour import colour, expose, join, luma, mix, nearest, over, ramp, smoothstep, split, steps, vivid
+from training.looks.draw import bristles
+from training.looks.filters import blur, flow, kuwahara, lines, places, relief, rims, sharpen, slopes, tone
+from training.looks.patterns import pattern, texture
 
 
 def dots(screen: Tensor, share: Tensor, soft: float = 0.22) -> Tensor:
@@ -33,7 +25,8 @@ def comic(x: Tensor, breadth: float) -> Tensor:
     y, a, b = split(bright)
     four = steps(y, 4, 5.0)
     t = tone(flat, 0.5, 0.5)
-    light = mix(join(mix(four, y, 0.25) ** 0.72, a, b).clamp(0, 1), colour("fff6dc", x), 0.5 * smoothstep(t, 0.72, 0.92))
+    pale = smoothstep(t, 0.72, 0.92) * smoothstep(a.abs() + b.abs(), 0.3, 0.1)
+    light = mix(join(mix(four, y, 0.25) ** 0.85, a, b).clamp(0, 1), colour("fff6dc", x), 0.7 * pale)
     shade = join(mix(four, y, 0.25) * 0.42, a * 0.85, b * 0.85).clamp(0, 1)
     share = smoothstep(t, 0.62, 0.2)
     out = over(light, shade, dots(pattern("screen", x), share))
@@ -132,3 +125,202 @@ def paper_cut(x: Tensor, breadth: float) -> Tensor:
         paper = colour(code, x) * (1 + 0.035 * torch.roll(grain, (67 * i, 131 * i), (-2, -1))) + 0.16 * light
         out = over(out, paper, sheet)
     return out
+
+
+def noir(x: Tensor, breadth: float) -> Tensor:
+    """Hard black and white, hatched half-lights, rain; only a strong red stays."""
+    x = expose(x, 0.5)
+    along = flow(x, 3.0)
+    flat = kuwahara(x, 5.0 * breadth, along)
+    t = tone(flat, 0.65, 0.5)
+    ragged = 0.03 * bristles(x, along, 10.0)
+    white = smoothstep(t + ragged, 0.47, 0.53)
+    at = places(x.shape[-2], x.shape[-1], x.device)
+    phase = (at[..., 0] * 0.55 - at[..., 1] * 0.835).unsqueeze(1) / 4.6
+    off = (phase - phase.floor() - 0.5).abs() * 4.6
+    share = smoothstep(t, 0.24, 0.5)
+    hatch = (share * 1.9 - off + 0.5).clamp(0, 1) * smoothstep(t, 0.24, 0.32)
+    sharp = tone(x, 0.6, 0.5)
+    light = torch.maximum(white, hatch)
+    light = light * (
+        1 - torch.maximum(lines(sharp, along, 1.5 * breadth, 8.0, 0.42, 0.85), lines(sharp, along, 2.6, 8.0, 0.5, 0.9))
+    )
+    light = torch.maximum(light, rims(sharp, along, 1.4 * breadth, 8.0, 0.55, 1.0) * smoothstep(t, 0.45, 0.2))
+    rain = smoothstep(texture("hatch", 22.0, x, 71), 2.3, 3.0)
+    light = torch.maximum(light, 0.28 * rain * (1 - light))
+    _, a, b = split(flat)
+    red = smoothstep(a - 0.75 * b.abs(), 0.16, 0.30)
+    out = over(colour("0a0a0c", x).expand_as(x), colour("f3f2ee", x), light)
+    return over(out, mix(colour("3a0306", x), colour("d8121f", x), light.clamp(0, 1)), red)
+
+
+def _turned(x: Tensor, degrees: float, pitch: float) -> Tensor:
+    """A halftone screen at any angle, spread evenly over about [0, 1]."""
+    at = places(x.shape[-2], x.shape[-1], x.device)
+    c, s = math.cos(math.radians(degrees)) * 2 * math.pi / pitch, math.sin(math.radians(degrees)) * 2 * math.pi / pitch
+    u, v = (at[..., 0] * c + at[..., 1] * s).unsqueeze(1), (at[..., 1] * c - at[..., 0] * s).unsqueeze(1)
+    wave = 0.5 * (torch.cos(u) + torch.cos(v))
+    return 0.5 + 0.5 * wave.sign() * (1 - (1 - wave.abs()).clamp(min=0) ** 1.8)
+
+
+def riso(x: Tensor, breadth: float) -> Tensor:
+    """A risograph: pink, blue and yellow ink, coarse screens, out of register."""
+    x = sharpen(expose(blur(x, 0.9), 0.55), 0.9, 4.0)
+    t, a, b = split(x)
+    warm = smoothstep(a + 0.5 * b, 0.02, 0.35)
+    cool = smoothstep(-b, 0.0, 0.25)
+    pink = (0.62 * (1 - t) + 0.55 * warm - 0.3 * cool).clamp(0, 1)
+    blue = (1.25 * (1 - t) ** 1.35 - 0.5 * warm + 0.3 * cool).clamp(0, 1)
+    yellow = smoothstep(b, 0.08, 0.4)
+    grain = 1 - 0.16 * smoothstep(pattern("paper", x), 0.5, 1.4)
+    out = colour("f6f0e2", x) * (1 - 0.75 * yellow * (1 - colour("ffd640", x)) * grain)
+    for ink, amount, turn, move in (("ff4f79", pink, 75.0, (-2, 3)), ("1f4f9e", blue, 45.0, (2, -2))):
+        cover = smoothstep(_turned(x, turn, 5.6 * breadth) - (1 - torch.roll(amount, move, (-2, -1))), -0.2, 0.2)
+        out = out * (1 - cover * grain * 0.95 * (1 - colour(ink, x)))
+    return out
+
+
+def linocut(x: Tensor, breadth: float) -> Tensor:
+    """A block print: white gouges that follow the forms, one orange block under the black."""
+    x = expose(x, 0.52)
+    along = flow(x, 5.0, texture("swirl", 34.0, x, 35))
+    flat = kuwahara(x, 4.0 * breadth, along)
+    t = tone(flat, 0.7, 0.5)
+    gouge = torch.tanh(0.9 * bristles(x, along, 11.0, 0.9 * breadth)) * 0.5 + 0.5
+    white = smoothstep((t - 0.22) / 0.55 - gouge, -0.09, 0.09)
+    white = torch.maximum(white, smoothstep(t, 0.72, 0.8)) * smoothstep(t, 0.17, 0.26)
+    sharp = tone(x, 0.6, 0.5)
+    white = torch.maximum(white, 0.9 * rims(sharp, along, 1.8 * breadth, 9.0, 0.55, 1.0) * smoothstep(t, 0.5, 0.25))
+    white = white * (1 - lines(sharp, along, 1.8 * breadth, 9.0, 0.42, 0.8))
+    _, a, b = split(blur(flat, 1.5))
+    second = torch.roll(smoothstep(0.8 * a + 0.6 * b, 0.07, 0.16), (1, 2), (-2, -1))
+    speckle = smoothstep(pattern("paper", x), 1.1, 1.8)
+    paper = over(colour("f1e7cf", x).expand_as(x), colour("e2823c", x), second * (1 - 0.4 * speckle))
+    return over(paper * relief(pattern("paper", x), 0.02), colour("161c2b", x), (1 - white) * (1 - 0.25 * speckle))
+
+
+_WOODBLOCK = (
+    "1b2440", "27406b", "35608f", "4f7fbd", "86a9c9", "b9cdd2", "b3322a", "d3543a", "e2876a", "7c2d24", "c78b3b", "e0b35c",
+    "eed79a", "5a6b45", "869670", "b5bf98", "f3e6c4", "faf3df", "e8c6a0", "c99a70", "8f6243", "5a3b2a", "3a3a3f", "75757a", "b0aca2",
+)  # fmt: skip
+
+
+def ukiyo_e(x: Tensor, breadth: float) -> Tensor:
+    """A Japanese woodblock: few old inks, key lines, a sky that is wiped darker at its top, waves in the darks."""
+    x = expose(x, 0.55)
+    along = flow(x, 3.5)
+    flat = vivid(kuwahara(kuwahara(x, 5.0 * breadth, along), 4.0, along), 1.55)
+    y, a, b = split(flat)
+    y = mix(y, steps(y.clamp(0, 1) ** 0.8, 6, 5.0), 0.8)
+    out = nearest(join(y, a, b).clamp(0, 1), _WOODBLOCK, 14.0)
+    down = pattern("down", x)
+    light = smoothstep(y, 0.45, 0.75)
+    out = over(out, colour("4f7fbd", x), 0.75 * light * smoothstep(down, -0.55, -1.0))
+    fan = _seigaiha(x)
+    out = over(out, colour("9fb4c4", x), 0.4 * fan * smoothstep(y, 0.36, 0.24))
+    wood = texture("hatch", 60.0, x, 3)
+    out = out * (1 + 0.03 * wood) * relief(pattern("paper", x), 0.015)
+    sharp = tone(x, 0.5, 0.5)
+    line = torch.maximum(
+        lines(sharp, along, 1.25 * breadth, 8.0, 0.45, 0.8), lines(sharp, along, 2.3 * breadth, 10.0, 0.52, 0.9)
+    )
+    return over(out, colour("1b1d2b", x), 0.95 * line)
+
+
+def _seigaiha(x: Tensor) -> Tensor:
+    """Rows of overlapping fans, each of three arcs, every 32 pixels."""
+    at = places(x.shape[-2], x.shape[-1], x.device)
+    px, py = at[..., 0].unsqueeze(1), at[..., 1].unsqueeze(1)
+    out = torch.zeros_like(px)
+    done = torch.zeros_like(px)
+    for row in (1, 0, -1):
+        top = (py / 8).floor() + row
+        u = (px - 8 * (top % 2) + 8) % 16 - 8
+        d = (u * u + (py - top * 8 - 8) ** 2).sqrt()
+        inside = (d < 8.3).float() * (1 - done)
+        arcs = torch.stack([smoothstep((d - r).abs(), 1.0, 0.4) for r in (7.6, 5.0, 2.4)]).amax(0)
+        out = out + inside * arcs
+        done = done + inside
+    return out
+
+
+def batik(x: Tensor, breadth: float) -> Tensor:
+    """Wax and two dyes: pale drawn lines and dots, indigo and brown, the wax cracked."""
+    x = expose(x, 0.52)
+    along = flow(x, 4.0)
+    flat = kuwahara(x, 6.0 * breadth, along)
+    t = tone(flat, 0.6, 0.5)
+    stepped = steps(t, 4, 5.0)
+    _, a, b = split(blur(flat, 2.0))
+    warm = smoothstep(0.8 * a + 0.5 * b, 0.04, 0.15)
+    indigo = ramp(stepped, "0b1a3f", "1d3a78", "5d84b4", "efe6d0")
+    soga = ramp(stepped, "2a120c", "6b3317", "b8773c", "f5e9cf")
+    out = mix(indigo, soga, warm) * (1 + 0.05 * texture("smooth", 18.0, x, 23))
+    at = places(x.shape[-2], x.shape[-1], x.device)
+    px, py = at[..., 0].unsqueeze(1), at[..., 1].unsqueeze(1)
+    row = (py / 8).floor()
+    u, v = (px + 4 * (row % 2)) % 8 - 4, py % 8 - 4
+    d = (u * u + v * v).sqrt()
+    dot = smoothstep(d, 1.9, 1.1) * smoothstep(t, 0.40, 0.30)
+    ring = smoothstep((d - 2.2).abs(), 0.9, 0.4) * smoothstep(t, 0.42, 0.48) * smoothstep(t, 0.62, 0.56)
+    sharp = tone(x, 0.5, 0.5)
+    wax = torch.maximum(lines(sharp, along, 2.0 * breadth, 10.0, 0.45, 0.85), 0.9 * dot)
+    out = over(out, colour("f6edd8", x), torch.maximum(0.93 * wax, 0.45 * ring))
+    out = over(
+        out, mix(colour("14264f", x), colour("3a1a10", x), warm), 0.75 * lines(sharp, along, 0.9, 7.0, 0.5, 1.0) * (1 - wax)
+    )
+    crack = torch.maximum(
+        smoothstep(texture("cracks", 34.0, x), 0.9, 0.2), 0.7 * smoothstep(texture("cracks", 21.0, x), 0.7, 0.2)
+    )
+    crack = crack * smoothstep(texture("smooth", 16.0, x, 29), -0.2, 1.0)
+    weave = 0.02 * (torch.cos(px * math.pi) + torch.cos(py * math.pi))
+    return over(out * (1 + weave), colour("14264f", x), 0.6 * crack * smoothstep(t, 0.15, 0.5))
+
+
+def blueprint(x: Tensor, breadth: float) -> Tensor:
+    """White lines and hatching on blue drawing paper, over a grid."""
+    x = expose(x, 0.52)
+    along = flow(x, 3.0)
+    t = tone(kuwahara(x, 5.0 * breadth, along), 0.6, 0.48)
+    out = ramp(mix(steps(t, 4, 5.0), t, 0.3), "0a2350", "14489a", "3d82cf")
+    at = places(x.shape[-2], x.shape[-1], x.device)
+    px, py = at[..., 0].unsqueeze(1), at[..., 1].unsqueeze(1)
+    small = torch.maximum((px % 16 < 1).float(), (py % 16 < 1).float())
+    big = torch.maximum((px % 64 < 1.5).float(), (py % 64 < 1.5).float())
+    out = out + 0.06 * small + 0.10 * big
+    sharp = tone(x, 0.6, 0.5)
+    line = torch.maximum(lines(sharp, along, 1.0 * breadth, 9.0, 0.4, 0.85), lines(sharp, along, 1.9 * breadth, 12.0, 0.5, 0.9))
+
+    def hatch(sign: float, low: float) -> Tensor:
+        phase = (px + sign * py) / 9.0
+        off = (phase - phase.floor() - 0.5).abs() * 6.4
+        return smoothstep(off, 1.0, 0.3) * smoothstep(t, low, low + 0.1)
+
+    broken = 0.75 + 0.25 * smoothstep(pattern("paper", x), -0.8, 0.4)
+    ink = torch.maximum(0.95 * line, 0.5 * torch.maximum(hatch(1.0, 0.52), hatch(-1.0, 0.72))) * broken
+    return over(out * (1 + 0.02 * pattern("paper", x)), colour("eef6ff", x), ink)
+
+
+def contour_map(x: Tensor, breadth: float) -> Tensor:
+    """The picture as a landscape: coloured heights, hill shading, brown contour lines."""
+    x = expose(x, 0.52)
+    along = flow(x, 4.0)
+    flat = kuwahara(x, 4.0 * breadth, along)
+    t = tone(flat, 0.5, 0.5)
+    hill = blur(t, 2.2 * breadth)
+    levels = 15 / breadth
+    out = ramp(steps(hill, round(levels), 4.0), "0f3b52", "1f6a78", "5b9a86", "a3bf86", "d9cf94", "eac48c", "f3dfbd", "fffaf0")
+    out = out * mix(torch.ones_like(t), relief(blur(t, 1.2), 9.0), 0.5)
+    gx, gy = slopes(hill)
+    slope = (gx * gx + gy * gy).sqrt()
+    phase = hill * levels
+    off = (phase - phase.round()).abs() / (slope * levels + 1e-3)
+    index = phase.round()
+    fourth = (index - 4 * (index / 4).round()).abs() < 0.5
+    width = torch.where(fourth, 0.95, 0.6)
+    line = (width - off + 0.5).clamp(0, 1) * smoothstep(slope, 0.004, 0.012)
+    out = over(out, colour("4a2a16", x), 0.8 * line)
+    out = over(out, colour("33261c", x), 0.85 * lines(tone(x, 0.5, 0.5), along, 1.3 * breadth, 8.0, 0.45, 0.95))
+    at = places(x.shape[-2], x.shape[-1], x.device)
+    grid = torch.maximum((at[..., 0] % 128 < 1).float(), (at[..., 1] % 128 < 1).float()).unsqueeze(1)
+    return over(out * relief(pattern("paper", x), 0.015), colour("24506a", x), 0.35 * grid)

@@ -6,7 +6,7 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
-from training.looks.colour import join, smoothstep, split
+from training.looks.colour import join, split
 from training.looks.filters import Flow, places
 from training.looks.patterns import TILE
 
@@ -78,37 +78,38 @@ def lay(
     """
     n, _, h, w = source.shape
     pitch = brush.pitch
-    at = places(h, w, source.device)[0]
-    out, height = canvas.colour, canvas.height
+    # Pixels as rows of cells x rows in a cell x columns of cells x columns in a cell: what a cell says is broadcast over its pixels.
+    block = (h // pitch, pitch, w // pitch, pitch)
+    at = places(h, w, source.device)[0].view(1, 1, *block, 2)
+    x, y = at[..., 0], at[..., 1]
+    out, height = canvas.colour.reshape(n, 3, *block), canvas.height.reshape(n, 1, *block)
     long, wide = 0.5 * brush.long * breadth, 0.5 * brush.wide * breadth
     for layer in range(brush.layers):
-        where_cells, numbers, raised = _cells(brush, layer, h, w, source.device)
-        px, py = where_cells
+        (px, py), numbers, raised = _cells(brush, layer, h, w, source.device)
         under = _at(torch.cat([source, along.x, along.y, along.detail] + ([where] if where is not None else []), 1), px, py)
-        paint, vx, vy, detail = under[:, :3], under[:, 3:4], under[:, 4:5], under[:, 5:6]
-        y, a, b = split(paint)
-        loose = 1 - calm * detail
-        paint = join(
-            y + loose * numbers[0] * brush.jitter[0],
-            a + loose * numbers[1] * brush.jitter[1],
-            b + loose * numbers[2] * brush.jitter[2],
-        ).clamp(0, 1)
-        size = under[:, 6:7] if where is not None else torch.ones_like(vx)
-        high = raised.expand(n, -1, -1, -1)
-        cells = torch.cat([paint, vx, vy, size, high, px.expand(n, 1, -1, -1), py.expand(n, 1, -1, -1)], 1)
+        luma_, a, b = split(under[:, :3])
+        loose = 1 - calm * under[:, 5:6]
+        shake = [loose * number * amount for number, amount in zip(numbers, brush.jitter, strict=True)]
+        paint = join(luma_ + shake[0], a + shake[1], b + shake[2]).clamp(0, 1)
+        size = wide * under[:, 6:7] if where is not None else torch.full_like(loose, wide)
+        # Lengths along and across the stroke, its middle taken off beforehand: u = x ux + y uy + u0.
+        ux, uy = under[:, 3:4] / long, under[:, 4:5] / long
+        vx, vy = under[:, 4:5], -under[:, 3:4]
+        u0, v0 = -(px * ux + py * uy), -(px * vx + py * vy)
+        bend = (brush.bend * wide * raised).expand(n, -1, -1, -1)
+        raised = (0.5 * raised).expand(n, -1, -1, -1)
+        cells = torch.cat([paint, ux, uy, vx, vy, u0, v0, size, bend, raised], 1)
         for oy in range(3):
             for ox in range(3):
-                part = cells[:, :, oy : oy + h // pitch, ox : ox + w // pitch]
-                full = part.repeat_interleave(pitch, -1).repeat_interleave(pitch, -2)
-                dx, dy = at[..., 0] - full[:, 7:8], at[..., 1] - full[:, 8:9]
-                vx_, vy_, size_ = full[:, 3:4], full[:, 4:5], full[:, 5:6]
-                u = (dx * vx_ + dy * vy_) / long
-                v = dx * vy_ - dy * vx_
-                if brush.bend:
-                    v = v + brush.bend * full[:, 6:7] * (u * u) * wide
-                reach = wide * size_ * (1 - u * u).clamp(min=0).sqrt()
-                cover = ((reach - v.abs()) / brush.soft + 0.5).clamp(0, 1) * smoothstep(reach, 0.2, 0.9)
-                out = out + (full[:, :3] - out) * cover
-                ridge = full[:, 6:7] * 0.5 + 0.8 * (1 - (v / wide) ** 2).clamp(min=0)
-                height = height + (ridge - height) * cover
-    return Canvas(out, height)
+                part = cells[:, :, oy : oy + block[0], ox : ox + block[2]].unsqueeze(3).unsqueeze(5)
+                ux, uy, vx, vy, u0, v0, size, bend, raised = (part[:, i : i + 1] for i in range(3, 12))
+                u = torch.addcmul(u0 + y * uy, x, ux)
+                u *= u
+                v = torch.addcmul(v0 + y * vy, x, vx).addcmul_(u, bend).abs_()
+                reach = (1 - u).clamp_(min=0).sqrt_() * size
+                cover = (reach - v).mul_(1 / brush.soft).add_(0.5).clamp_(0, 1)
+                cover *= (reach - 0.2).clamp_(0, 1)
+                out = torch.lerp(out, part[:, :3].expand_as(out), cover)
+                ridge = (0.8 - v.mul_(v).mul_(0.8 / wide**2)).clamp_(min=0).add_(raised)
+                height = torch.lerp(height, ridge, cover)
+    return Canvas(out.reshape(n, 3, h, w), height.reshape(n, 1, h, w))
