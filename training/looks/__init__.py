@@ -5,42 +5,23 @@ painted = LOOKS["watercolor"].paint(images)       # float32 [n, 3, 512, 512], sR
 constants = maps(512, 512)                        # the fixed patterns that the looks use, [8, 512, 512]
 """
 
-from training.looks.draw import (
-    brush_ink,
-    chalk,
-    charcoal,
-    coloured_pencil,
-    ink_hatch,
-    pastel,
-    pencil,
-    scratch,
-    stipple,
-)
-from training.looks.lights import neon
+from training.looks.blocks import batik, linocut, paper_cut, ukiyo_e
+from training.looks.cells import bricks, cross_stitch, knit, pixel_art, terminal
+from training.looks.draw import brush_ink, chalk, charcoal, coloured_pencil, ink_hatch, pastel, pencil, scratch, stipple
+from training.looks.lights import fluted_glass, gold, neon, synthwave, thermal
 from training.looks.look import Look
-from training.looks.paint import delft, van_gogh, watercolor
+from training.looks.paint import delft, gouache, impressionist, oil_painting, pointillism, van_gogh, watercolor
 from training.looks.patterns import NAMES as MAPS
 from training.looks.patterns import maps
-from training.looks.plain import photo
-from training.looks.prints import (
-    anime,
-    batik,
-    blueprint,
-    comic,
-    contour_map,
-    engraving,
-    linocut,
-    noir,
-    paper_cut,
-    pop_art,
-    riso,
-    ukiyo_e,
-)
+from training.looks.pieces import mosaic, stained_glass
+from training.looks.plain import photo, sepia, sunset, winter
+from training.looks.prints import anime, blueprint, comic, contour_map, engraving, noir, pop_art, riso
+from training.looks.triangles import low_poly
 
 _ALL = (
     Look("photo", ("photograph", "photorealistic"), 0.5, photo),
     Look("watercolor", ("watercolour", "aquarelle"), 0.5, watercolor),
-    Look("van gogh", ("oil", "oil painting", "impasto", "starry night"), 0.5, van_gogh),
+    Look("van gogh", ("impasto", "starry night", "post-impressionist"), 0.5, van_gogh),
     Look("delft", ("delft tiles", "blue tiles", "azulejo"), 0.5, delft),
     Look("neon", ("neon lights", "cyberpunk"), 0.5, neon),
     Look("comic", ("comic book", "cartoon"), 0.5, comic),
@@ -64,6 +45,25 @@ _ALL = (
     Look("batik", ("wax print",), 0.5, batik),
     Look("blueprint", ("technical drawing",), 0.5, blueprint),
     Look("contour map", ("topographic map", "topographic"), 0.5, contour_map),
+    Look("oil painting", ("oil", "oils", "old master", "renaissance"), 0.5, oil_painting),
+    Look("impressionist", ("monet", "impressionism"), 0.5, impressionist),
+    Look("pointillism", ("pointillist", "seurat"), 0.5, pointillism),
+    Look("gouache", ("poster paint", "poster"), 0.5, gouache),
+    Look("stained glass", ("church window",), 0.5, stained_glass),
+    Look("mosaic", ("byzantine", "tesserae"), 0.5, mosaic),
+    Look("low poly", ("polygons", "triangles"), 0.5, low_poly),
+    Look("cross stitch", ("embroidery", "cross-stitch"), 0.5, cross_stitch),
+    Look("knit", ("knitted", "wool", "sweater"), 0.5, knit),
+    Look("bricks", ("lego", "toy bricks"), 0.5, bricks),
+    Look("pixel art", ("pixelart", "8-bit", "16-bit"), 0.5, pixel_art),
+    Look("terminal", ("ascii", "ascii art", "matrix"), 0.5, terminal),
+    Look("synthwave", ("vaporwave", "retrowave", "outrun"), 0.5, synthwave),
+    Look("gold", ("golden", "gold relief"), 0.5, gold),
+    Look("fluted glass", ("reeded glass", "ribbed glass"), 0.5, fluted_glass),
+    Look("thermal", ("infrared", "heat map"), 0.5, thermal),
+    Look("sepia", ("vintage photograph", "old photograph"), 0.5, sepia),
+    Look("sunset", ("golden hour", "dusk"), 0.5, sunset),
+    Look("winter", ("snow", "frost", "snowfall"), 0.5, winter),
 )
 
 LOOKS: dict[str, Look] = {look.name: look for look in _ALL}

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 
@@ -110,20 +111,30 @@ def ramp(y: Tensor, *codes: str) -> Tensor:
     return first + (second - first) * part
 
 
+@lru_cache(maxsize=32)
+def _table(codes: tuple[str, ...], temperature: float, device: torch.device) -> Tensor:
+    """[1, 3, 33, 33, 33]: where each colour goes in a palette, red innermost."""
+    axis = torch.linspace(0, 1, 33, device=device)
+    blue, green, red = torch.meshgrid(axis, axis, axis, indexing="ij")
+    y, a, b = split(torch.stack([red, green, blue]).view(1, 3, 33, -1))
+    palette = _colours(codes, device)
+    py, pa, pb = split(palette[:, :, None, None])
+    points = torch.cat([1.2 * py, pa, 0.8 * pb], 1).reshape(len(codes), 3)
+    here = torch.cat([1.2 * y, a, 0.8 * b], 1).reshape(3, -1).T
+    score = 2 * here @ points.T - (points * points).sum(1)
+    weight = torch.softmax(score * (temperature * 8), 1)
+    return (weight @ palette).T.reshape(1, 3, 33, 33, 33)
+
+
 def nearest(x: Tensor, codes: Sequence[str], temperature: float = 14.0) -> Tensor:
     """Each pixel pulled to the nearest of a palette; the higher the temperature's number, the harder the choice.
 
-    Distance weighs luma, red-green and yellow-blue; soft, so that noise of the sensor cannot flip a colour.
+    Distance weighs luma, red-green and yellow-blue; soft, so that noise of the sensor cannot flip a colour. The choice is a
+    function of the colour alone, so it is made once for a lattice of colours and read between its points.
     """
-    table = _colours(tuple(codes), x.device)
-    y, a, b = split(table[:, :, None, None])
-    points = torch.cat([1.3 * y, a, 0.8 * b], 1).reshape(len(codes), 3)
-    py, pa, pb = split(x)
-    n, _, h, w = x.shape
-    here = torch.cat([1.3 * py, pa, 0.8 * pb], 1).permute(0, 2, 3, 1).reshape(-1, 3)
-    score = 2 * here @ points.T - (points * points).sum(1)
-    weight = torch.softmax(score * (temperature * 8), 1)
-    return (weight @ table).view(n, h, w, 3).permute(0, 3, 1, 2).contiguous()
+    table = _table(tuple(codes), temperature, x.device).expand(x.shape[0], -1, -1, -1, -1)
+    grid = (x * 2 - 1).permute(0, 2, 3, 1).unsqueeze(1)
+    return F.grid_sample(table, grid, mode="bilinear", padding_mode="border", align_corners=True)[:, :, 0]
 
 
 def over(ground: Tensor, ink: Tensor, cover: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""Looks that are drawn: pencil, coloured pencil, pastel, charcoal, chalk, pen and ink, stipple, brush and ink, scratched card."""
+"""Looks that are drawn: pencils, pastel, charcoal, chalk, pen and ink, dots, brush and ink, a scratched card."""
 
 from functools import lru_cache
 
@@ -138,8 +138,11 @@ def ink_hatch(x: Tensor, breadth: float) -> Tensor:
     pressure = 0.05 * texture("smooth", 4.0, x, 24)
     white = torch.ones_like(t)
     for ux, uy, pitch, cut, reach in (
-        (0.656, 0.755, 5.6, 0.68, 0.42), (-0.755, 0.656, 5.6, 0.46, 0.34), (0.1, 0.995, 5.0, 0.29, 0.22), (0.995, -0.1, 5.0, 0.15, 0.15)
-    ):  # fmt: skip
+        (0.656, 0.755, 5.6, 0.68, 0.42),
+        (-0.755, 0.656, 5.6, 0.46, 0.34),
+        (0.1, 0.995, 5.0, 0.29, 0.22),
+        (0.995, -0.1, 5.0, 0.15, 0.15),
+    ):
         pitch = pitch * breadth
         phase = (px * ux + py * uy) / pitch
         off = (phase - phase.floor() - 0.5).abs() * pitch
@@ -234,8 +237,13 @@ def _seal(x: Tensor) -> Tensor:
     square = smoothstep(torch.maximum((u - 0.5).abs(), (v - 0.5).abs()), 0.52, 0.48)
     strokes = torch.zeros_like(u)
     for x0, y0, x1, y1 in (
-        (0.15, 0.22, 0.85, 0.22), (0.5, 0.22, 0.5, 0.8), (0.2, 0.5, 0.8, 0.5), (0.2, 0.5, 0.2, 0.82), (0.8, 0.5, 0.8, 0.82), (0.2, 0.82, 0.8, 0.82)
-    ):  # fmt: skip
+        (0.15, 0.22, 0.85, 0.22),
+        (0.5, 0.22, 0.5, 0.8),
+        (0.2, 0.5, 0.8, 0.5),
+        (0.2, 0.5, 0.2, 0.82),
+        (0.8, 0.5, 0.8, 0.82),
+        (0.2, 0.82, 0.8, 0.82),
+    ):
         du, dv = x1 - x0, y1 - y0
         p = (((u - x0) * du + (v - y0) * dv) / (du * du + dv * dv)).clamp(0, 1)
         d = ((u - x0 - p * du) ** 2 + (v - y0 - p * dv) ** 2).sqrt()

@@ -184,8 +184,8 @@ def texture(kind: str, size: float, like: Tensor, seed: int = 0) -> Tensor:
     """A pattern that is made from the maps, or so smooth that a network can do without it, [1, 1, h, w].
 
     `noise`: the noise map at another size, deviation 1. `swirl`: [1, 2, h, w], twice the angle of a fixed swirling direction.
-    `cracks`: distance to the borders of cells of `size` pixels. `smooth`: noise of one size of its own. `hatch`: straight strokes of a
-    pencil, `size` long, that rise by `seed` degrees.
+    `cracks`: distance to the borders of cells of `size` pixels. `smooth`: noise of one size of its own. `hatch`: straight
+    strokes of a pencil, `size` long, that rise by `seed` degrees.
     """
     return _texture(kind, size, seed, like.shape[-2], like.shape[-1], like.device)
 

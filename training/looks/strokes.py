@@ -8,6 +8,7 @@ from torch import Tensor
 
 from training.looks.colour import join, split
 from training.looks.filters import Flow, places
+from training.looks.grids import at_cells
 from training.looks.patterns import TILE
 
 
@@ -48,12 +49,6 @@ def _cells(brush: Brush, layer: int, h: int, w: int, device: torch.device) -> tu
     return torch.stack([px, py]).to(device), numbers[:3].to(device), numbers[3:4].to(device)
 
 
-def _at(x: Tensor, px: Tensor, py: Tensor) -> Tensor:
-    """x [n, c, h, w] at the places of the cells: [n, c, rows, columns]."""
-    h, w = x.shape[-2:]
-    return x[:, :, py.round().long().clamp(0, h - 1), px.round().long().clamp(0, w - 1)]
-
-
 @dataclass
 class Canvas:
     """What has been painted so far, and how high the paint lies."""
@@ -78,7 +73,8 @@ def lay(
     """
     n, _, h, w = source.shape
     pitch = brush.pitch
-    # Pixels as rows of cells x rows in a cell x columns of cells x columns in a cell: what a cell says is broadcast over its pixels.
+    # Pixels as rows of cells x rows in a cell x columns of cells x columns in a cell: what a cell says is broadcast over its
+    # pixels.
     block = (h // pitch, pitch, w // pitch, pitch)
     at = places(h, w, source.device)[0].view(1, 1, *block, 2)
     x, y = at[..., 0], at[..., 1]
@@ -86,7 +82,9 @@ def lay(
     long, wide = 0.5 * brush.long * breadth, 0.5 * brush.wide * breadth
     for layer in range(brush.layers):
         (px, py), numbers, raised = _cells(brush, layer, h, w, source.device)
-        under = _at(torch.cat([source, along.x, along.y, along.detail] + ([where] if where is not None else []), 1), px, py)
+        under = at_cells(
+            torch.cat([source, along.x, along.y, along.detail] + ([where] if where is not None else []), 1), px, py
+        )
         luma_, a, b = split(under[:, :3])
         loose = 1 - calm * under[:, 5:6]
         shake = [loose * number * amount for number, amount in zip(numbers, brush.jitter, strict=True)]
