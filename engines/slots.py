@@ -1,5 +1,6 @@
 """What every engine does around its network: open a row's latents, close them, keep those of jobs in between."""
 
+import math
 from collections import OrderedDict
 from collections.abc import Callable
 from functools import lru_cache
@@ -13,6 +14,8 @@ from .noise import noise
 Latents = NDArray[np.float32]
 
 _NOISES_KEPT = 128
+_NUMBERS_KEPT = 1 << 24
+"""Of all noises together: 64 MiB."""
 
 
 class Slots:
@@ -21,15 +24,15 @@ class Slots:
     def __init__(self, latent_shape: tuple[int, ...], capacity: int = 1024) -> None:
         self._capacity = capacity
         self._latents: OrderedDict[int, Latents] = OrderedDict()
-        self._noise: Callable[[int, int], Latents] = lru_cache(_NOISES_KEPT)(
-            lambda seed, index: noise(seed, index, latent_shape)
-        )
+        kept = max(4, min(_NOISES_KEPT, _NUMBERS_KEPT // math.prod(latent_shape)))
+        self._shape = latent_shape
+        self._noise: Callable[[int, int], Latents] = lru_cache(kept)(lambda seed, index: noise(seed, index, latent_shape))
 
     def open(self, row: Row, encoded: Latents | None) -> Latents:
         """The network's input for a row. Raises KeyError if a later step's latents are not here (any more)."""
         if row.index > 0:
             return self._latents.pop(row.job)
-        start = np.float32(row.step.a_z) * self._noise(row.seed, 0)
+        start = self._scaled(row.step.a_z, row.seed, 0)
         if encoded is not None:
             start += np.float32(row.step.a_img) * encoded
         return start
@@ -37,10 +40,16 @@ class Slots:
     def keep(self, row: Row, x0: Latents) -> None:
         """Re-noise to the next step's level and hold; the oldest slot makes room if there are too many."""
         step = row.step
-        fresh = self._noise(row.seed, row.index + 1)
-        self._latents[row.job] = np.float32(step.alpha_next) * x0 + np.float32(step.sigma_next) * fresh
+        fresh = self._scaled(step.sigma_next, row.seed, row.index + 1)
+        self._latents[row.job] = np.float32(step.alpha_next) * x0 + fresh
         while len(self._latents) > self._capacity:
             self._latents.popitem(last=False)
+
+    def _scaled(self, amount: float, seed: int, index: int) -> Latents:
+        """Noise of its own, `amount` strong: none is drawn where none is wanted, which takes longer than many a network."""
+        if not amount:
+            return np.zeros(self._shape, np.float32)
+        return np.float32(amount) * self._noise(seed, index)
 
     def forget(self, job: int) -> None:
         self._latents.pop(job, None)

@@ -62,6 +62,8 @@ class Contract:
     those of its levels, `map_times` are the times whose alpha and sigma turn out into x0, and `network_times` what the
     network is told. `start` is the scale of a still's noise: unit variance, or the sigma of the first level.
     `boundary` applies LCM's c_skip and c_out (Luo et al. 2023, eq. 9; scaled time as in diffusers' LCMScheduler).
+    Below the time `fade` what the network says is blended with its input, in equal steps down to the input alone at 0: for
+    students whose repainting is whole from there on, and whose schedule adds no noise up to there.
     Raises ValueError, at once, for numbers that no step can be made of.
     """
 
@@ -75,6 +77,7 @@ class Contract:
     network_times: tuple[float, ...] = ()
     boundary: bool = False
     eta: float = 0.0
+    fade: float = 0.0
     options: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -110,6 +113,8 @@ class Contract:
         schedule = self._schedule
         if not isinstance(schedule, VariancePreserving) and (self.sampler == "tcd" or self.boundary):
             raise ValueError(f"the sampler tcd and boundary count in whole times, which the schedule {self.schedule} has not")
+        if self.fade and not (self.fade > 0 and schedule.level(self.fade) == CLEAN):
+            raise ValueError(f"fade blends with an input that must be the picture: at {self.fade:g} there is noise in it")
         if self.strengths != "none":
             schedule.time_of(1.0)  # raises where a schedule knows no strengths
         self.still()
@@ -181,6 +186,9 @@ class Contract:
         if self.boundary:
             c_skip, c_out = _boundary(mapped)
             A, B = c_out * A + c_skip, c_out * B
+        if time < self.fade:
+            share = time / self.fade
+            A, B = share * A + (1 - share), share * B
         if not landing.sigma:
             return A, B
         # the noise in x_in is (x_in - alpha x0) / sigma

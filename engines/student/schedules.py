@@ -85,16 +85,24 @@ class VariancePreserving:
 class Flow:
     """Rectified flow's straight path, x = (1 - t) x0 + t z (Liu et al. 2022). Times are in 0..1.
 
-    The network is told `time_scale * t`. Strength s starts at t = s ** `strength_power`.
+    The network is told `time_scale * t`. Strength s starts at t = s ** `strength_power`. Up to the time `quiet` there is no
+    noise at all, and the path is run through in what is left: for networks whose repainting is a function of the picture, and
+    that read their strength off the time.
     """
 
     time_scale: float = 1.0
     strength_power: float = 1.0
+    quiet: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.quiet < 1:
+            raise ValueError(f"quiet must lie in 0..1, below 1: {self.quiet} does not")
 
     def level(self, time: float) -> Level:
         if not 0 <= time <= 1:
             raise ValueError(f"a flow's times lie in 0..1: {time} does not")
-        return Level(1.0 - time, float(time))
+        noised = max(0.0, time - self.quiet) / (1 - self.quiet)
+        return Level(1.0 - noised, noised)
 
     def network_time(self, time: float) -> float:
         return time * self.time_scale

@@ -56,7 +56,7 @@ _KEYS = {
     "weights": {"base", "tiny", "unet", "loras"},
     "contract": {
         "schedule", "prediction", "times", "sampler", "strengths", "start", "map_times", "network_times", "boundary", "eta",
-        "default_strength", "options",
+        "fade", "default_strength", "options",
     },
     "guidance": {"default", "least", "most"},
     "prompt": {"styles", "suggestions", "negative"},

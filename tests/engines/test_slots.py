@@ -1,8 +1,11 @@
 """Slots: the affine map around a network, and the latents of jobs between two steps."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+import engines.slots as slots_module
 from engines.engine import Row
 from engines.noise import noise
 from engines.slots import Slots
@@ -27,6 +30,17 @@ def test_open_a_picture() -> None:
     picture = np.ones(SHAPE, np.float32)
     opened = Slots(SHAPE).open(_row(), picture)
     np.testing.assert_allclose(opened, 0.75 * picture + 0.25 * noise(7, 0, SHAPE), rtol=1e-6)
+
+
+def test_no_noise_is_drawn_for_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A step without noise draws none, and still opens arrays of its own."""
+    monkeypatch.setattr(slots_module, "noise", None)
+    slots, picture = Slots(SHAPE), np.ones(SHAPE, np.float32)
+    row = Row(1, 0, replace(STEP, a_img=1.0, a_z=0.0, sigma_next=0.0), False, NOTHING, 7)
+    np.testing.assert_array_equal(slots.open(row, picture), picture)
+    slots.open(row, picture)[:] = 99
+    slots.keep(row, picture)
+    np.testing.assert_array_equal(slots.open(_row(index=1), None), np.float32(0.9) * picture)
 
 
 def test_opening_changes_nothing() -> None:

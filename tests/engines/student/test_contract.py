@@ -59,6 +59,25 @@ def test_no_strength_no_change() -> None:
     assert (step.A, step.B) == (1.0, 0.0)
 
 
+def test_quiet_repainting() -> None:
+    """A quiet schedule repaints without noise; below `fade` what the network says is blended with the picture."""
+    contract = Contract("flow", "sample", (1.0,), strengths="any", fade=0.25, options={"quiet": 0.5})
+    (faint,), (whole,), (noised,) = (contract.repaint(strength) for strength in (0.125, 0.25, 0.75))
+    assert (faint.t, faint.a_img, faint.a_z, faint.A, faint.B) == (0.125, 1.0, 0.0, 0.5, 0.5)
+    assert (whole.a_img, whole.a_z, whole.A, whole.B) == (1.0, 0.0, 0.0, 1.0)
+    assert (noised.a_img, noised.a_z, noised.A, noised.B) == (0.5, 0.5, 0.0, 1.0)
+    (nothing,) = contract.repaint(0.0)
+    assert (nothing.A, nothing.B) == (1.0, 0.0)
+    assert contract.still()[0].a_z == 1.0
+
+
+@pytest.mark.parametrize("fade", [0.75, 0.51, -0.1, math.nan])
+def test_no_fading_into_noise(fade: float) -> None:
+    """A picture with noise in it is none to blend with."""
+    with pytest.raises(ValueError, match=r"fade|times lie"):
+        Contract("flow", "sample", (1.0,), strengths="any", fade=fade, options={"quiet": 0.5})
+
+
 @pytest.mark.parametrize(
     ("strength", "times"), [(1.0, [1.0, 0.6, 0.3]), (0.8, [0.8, 0.6, 0.3]), (0.6, [0.6, 0.3]), (0.5, [0.5, 0.3]), (0.1, [0.1])]
 )

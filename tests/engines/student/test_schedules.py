@@ -75,6 +75,17 @@ def test_flow() -> None:
     assert Flow(strength_power=2.0).time_of(0.5) == 0.25
 
 
+def test_quiet_flow() -> None:
+    """A quiet flow adds no noise up to a time, and runs its path through in what is left."""
+    quiet = Flow(quiet=0.6)
+    assert quiet.level(0.6) == quiet.level(0.1) == CLEAN
+    assert (quiet.level(0.8).alpha, quiet.level(0.8).sigma) == pytest.approx((0.5, 0.5))
+    assert quiet.level(1.0).sigma == 1.0
+    for wrong in (1.0, -0.1, math.nan):
+        with pytest.raises(ValueError, match="quiet"):
+            Flow(quiet=wrong)
+
+
 @pytest.mark.parametrize("sigma_data", [0.5, 1.0])
 @pytest.mark.parametrize("sigma", [0.002, 0.5, 2.5, 80.0])
 def test_edm(sigma_data: float, sigma: float) -> None:
