@@ -2,15 +2,14 @@
 
 import gc
 import logging
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 
 from ..errors import EngineError
 from .cuda import Cuda, Graph, Stream
 from .kernels import Kernels
-from .network import Network
+from .network import Capture, Network
 
 log = logging.getLogger(__name__)
 
@@ -30,8 +29,9 @@ class Kind:
 class Graphs:
     """The graphs of an engine's ticks, by kind: there are few, and each is captured when it is first needed.
 
-    A network's first run is never captured, since its library gets ready in it. `around` is entered for each capture. A
-    kind that cannot be captured is run call by call, which is slower and said once.
+    A network's first run is never captured, since its library gets ready in it. `captures` are the ways to do it, the best
+    first; once one has worked it is the first. A kind that cannot be captured is run call by call, which is slower and said
+    once.
     """
 
     def __init__(
@@ -39,9 +39,9 @@ class Graphs:
         cuda: Cuda,
         networks: Mapping[str, Mapping[int, Network]],
         kernels: Kernels,
-        around: Callable[[], AbstractContextManager[Any]],
+        captures: Sequence[Capture],
     ) -> None:
-        self._cuda, self._networks, self._kernels, self._around = cuda, networks, kernels, around
+        self._cuda, self._networks, self._kernels, self._captures = cuda, networks, kernels, list(captures)
         self._capturing = cuda.stream()  # its own, so that a capture that fails harms no other
         self._graphs: dict[Kind, Graph | None] = {}
         self._run: set[tuple[str, int]] = set()
@@ -49,6 +49,11 @@ class Graphs:
     def __len__(self) -> int:
         """How many kinds have been captured."""
         return sum(graph is not None for graph in self._graphs.values())
+
+    @property
+    def kinds(self) -> int:
+        """How many kinds have been tried."""
+        return len(self._graphs)
 
     def launch(self, kind: Kind, stream: Stream) -> None:
         """Give a tick of this kind to the stream. Raises EngineError."""
@@ -65,13 +70,28 @@ class Graphs:
             return self._graphs[kind]
         if not _parts(kind) <= self._run:
             return None
-        try:
-            with _nothing_collected(), self._around():
-                self._graphs[kind] = self._cuda.capture(self._capturing, lambda: self._enqueue(kind, self._capturing))
-        except EngineError as error:
-            log.warning("ticks of %d rows run without a CUDA graph, and so more slowly: %s", kind.size, error)
-            self._graphs[kind] = None
+        with _nothing_collected():
+            self._graphs[kind] = self._capture(kind)
         return self._graphs[kind]
+
+    def _capture(self, kind: Kind) -> Graph | None:
+        stream, reasons = self._capturing, list[str]()
+        refusing = [f"{graph} of {size}" for graph, size in sorted(_parts(kind))
+                    if not self._networks[graph][size].may_be_captured(stream)]  # fmt: skip
+        if refusing:
+            reasons.append(f"the library of {' and '.join(refusing)} says that it cannot be captured")
+        for way in () if refusing else tuple(self._captures):
+            try:
+                graph = way(stream, lambda: self._enqueue(kind, stream))
+            except EngineError as error:
+                reasons.append(str(error))
+                continue
+            self._captures.remove(way)
+            self._captures.insert(0, way)
+            return graph
+        said = "; and then: ".join(dict.fromkeys(reasons))
+        log.warning("ticks of %d rows run without a CUDA graph, and so more slowly: %s", kind.size, said)
+        return None
 
     def _enqueue(self, kind: Kind, stream: Stream) -> None:
         if kind.encode:

@@ -124,6 +124,13 @@ class Cuda(Protocol):
         """
         ...
 
+    def instantiate(self, captured: int, stream: Stream) -> Graph:
+        """A graph that a library has captured by itself, by the driver's handle of it, ready to be launched.
+
+        The library's own may be destroyed afterwards. `stream` is the one that captured it.
+        """
+        ...
+
     def launch_graph(self, graph: Graph, stream: Stream) -> None: ...
 
     def close(self) -> None:

@@ -136,9 +136,12 @@ class Driver:
             raise
         captured = self._call("cuStreamEndCapture", stream)
         try:
-            graph = self._call("cuGraphInstantiate", captured, 0)
+            return self.instantiate(captured, stream)
         finally:
             self._call("cuGraphDestroy", captured)
+
+    def instantiate(self, captured: int, stream: Stream) -> Graph:
+        graph = self._call("cuGraphInstantiate", captured, 0)
         self._freeing.append(("cuGraphExecDestroy", graph))
         self._call("cuGraphUpload", graph, stream)
         return Graph(int(graph))

@@ -66,7 +66,7 @@ class GpuEngine:
         self._buffers = Buffers(cuda, layout)
         self._bind(loaded, scratch)
         self._staging = Staging(layout, self.batch_sizes)
-        self._graphs = Graphs(cuda, loaded, Kernels(cuda, self._buffers), networks.capturing)
+        self._graphs = Graphs(cuda, loaded, Kernels(cuda, self._buffers), networks.captures(cuda))
         self._free = list(self._buffers.lanes)
         self._closed = False
 
@@ -86,6 +86,11 @@ class GpuEngine:
     def synchronisations(self) -> int:
         """How often the host has waited for the device: once for each tick, and once for each prompt."""
         return self._cuda.synchronisations
+
+    @property
+    def captured(self) -> tuple[int, int]:
+        """Kinds of tick that are one CUDA graph, and all that have been met: alike in a warm engine, unless it said why not."""
+        return len(self._graphs), self._graphs.kinds
 
     def warm_up(self) -> dict[int, float]:
         conditioning = self.condition("")

@@ -1,13 +1,15 @@
 """A student's graphs as the runtime sees them: something that runs on a stream, between addresses given once."""
 
-from collections.abc import Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 
-from .cuda import Address, Stream
+from .cuda import Address, Cuda, Graph, Stream
+
+Capture: TypeAlias = Callable[[Stream, Callable[[], None]], Graph]
+"""A way to record what a function gives to a stream, as `Cuda.capture` does. Raises EngineError, and then nothing is left."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,10 @@ class Network(Protocol):
         """Run once, later. Its first run must not be captured. Raises EngineError."""
         ...
 
+    def may_be_captured(self, stream: Stream) -> bool:
+        """Whether its library thinks so; asked before each capture, and of the stream that would capture."""
+        ...
+
 
 class Networks(Protocol):
     """The graphs of one student, loaded on one device."""
@@ -57,8 +63,9 @@ class Networks(Protocol):
         """The graph ("text", "encode", "denoise" or "decode") at a compiled size. Raises EngineError."""
         ...
 
-    def capturing(self) -> AbstractContextManager[Any]:
-        """Entered around each capture: for a library that allocates as it runs, and must not give that memory to others."""
+    def captures(self, cuda: Cuda) -> Sequence[Capture]:
+        """Ways to capture its networks' runs, the best first: for a library that allocates as it runs, and must not give
+        that memory to others. The next is tried where one fails."""
         ...
 
     def settled(self) -> None:

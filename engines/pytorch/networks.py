@@ -9,8 +9,7 @@ import gc
 import logging
 import time
 import warnings
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,8 +18,8 @@ import torch
 from torch import fx
 
 from ..errors import EngineError
-from ..gpu.cuda import Address, CudaError, OutOfDeviceMemory, Stream
-from ..gpu.network import Tensor
+from ..gpu.cuda import Address, Cuda, CudaError, Graph, OutOfDeviceMemory, Stream
+from ..gpu.network import Capture, Tensor
 from ..graphs import precisions
 from ..say import Say
 from ..student import Student
@@ -141,8 +140,18 @@ class TorchNetworks:
         compiler = None if graph in _RUN_AS_THEY_ARE else self._compiler
         return TorchNetwork(f"the {graph} network for {size} rows", self._graphs[graph], size, self._place, compiler, self._say)
 
-    def capturing(self) -> AbstractContextManager[Any]:
-        return self._place.capturing()
+    def captures(self, cuda: Cuda) -> Sequence[Capture]:
+        """By the driver within a pool of torch's; and by torch itself, some versions of which (from 2.13 on) do not take
+        the scope of a pool for a capture, and may do in it what a capture forbids."""
+
+        def within_a_pool(stream: Stream, fill: Callable[[], None]) -> Graph:
+            with self._place.pooled():
+                return cuda.capture(stream, fill)
+
+        def by_torch(stream: Stream, fill: Callable[[], None]) -> Graph:
+            return cuda.instantiate(self._place.capture(stream, fill), stream)
+
+        return within_a_pool, by_torch
 
     def settled(self) -> None:
         # first runs were not captured, and what they used is of no use any more
@@ -199,6 +208,9 @@ class TorchNetwork:
             raise self._failed(error, first) from error
         if first and self._compiler is not None:
             log.info("compiled %s in %.1f s", self._title, time.perf_counter() - began)
+
+    def may_be_captured(self, stream: Stream) -> bool:
+        return True
 
     def _failed(self, error: Exception, first: bool) -> EngineError:
         if first and self._compiler is not None and not isinstance(error, torch.AcceleratorError):

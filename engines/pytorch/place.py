@@ -1,5 +1,7 @@
 """Where torch's networks run: on the device that the runtime drives, in its memory and on its streams."""
 
+import logging
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
@@ -7,8 +9,10 @@ import numpy as np
 import torch
 
 from ..errors import EngineError
-from ..gpu.cuda import Address, Cuda, Stream
+from ..gpu.cuda import Address, Cuda, CudaError, Stream
 from ..gpu.network import Tensor
+
+log = logging.getLogger(__name__)
 
 
 class Place(Protocol):
@@ -25,8 +29,15 @@ class Place(Protocol):
         """Within it torch gives its work to this stream."""
         ...
 
-    def capturing(self) -> AbstractContextManager[Any]:
+    def pooled(self) -> AbstractContextManager[Any]:
         """Within it torch's memory is of a pool that outlives what is captured."""
+        ...
+
+    def capture(self, stream: Stream, fill: Callable[[], None]) -> int:
+        """What `fill` gives to the stream, captured by torch itself, in memory of the same pool: the driver's handle of it.
+
+        If `fill` raises, the stream is as before and the error goes on; CudaError if torch cannot.
+        """
         ...
 
     def trim(self) -> None:
@@ -56,6 +67,7 @@ class CudaPlace:
         # graphs of one engine run one after another, so that one pool is enough: what one leaves is the next one's
         self._pool: Any = torch.cuda.MemPool()
         self._streams: dict[Stream, torch.cuda.ExternalStream] = {}
+        self._captured: list[torch.cuda.CUDAGraph] = []
 
     def view(self, address: Address, tensor: Tensor) -> torch.Tensor:
         return torch.as_tensor(_Memory(address, tensor.dtype, tensor.shape), device=self.device)
@@ -65,21 +77,52 @@ class CudaPlace:
             self._streams[stream] = torch.cuda.ExternalStream(stream, device=self.device)  # type: ignore[no-untyped-call]
         return torch.cuda.stream(self._streams[stream])
 
-    def capturing(self) -> AbstractContextManager[Any]:
+    def pooled(self) -> AbstractContextManager[Any]:
         # torch itself relaxes the capture where it allocates, since its current stream is the one that captures
         pool: AbstractContextManager[Any] = torch.cuda.use_mem_pool(self._pool, self.device)
         return pool
+
+    def capture(self, stream: Stream, fill: Callable[[], None]) -> int:
+        # kept, not instantiated: what is launched is the driver's own instance
+        graph = torch.cuda.CUDAGraph(keep_graph=True)
+        with self.on(stream):
+            try:
+                graph.capture_begin(pool=self._pool.id, capture_error_mode="thread_local")
+            except RuntimeError as error:
+                raise CudaError(f"torch does not begin a capture: {error}") from error
+            try:
+                fill()
+            except BaseException:
+                self._abandon(graph)
+                raise
+            try:
+                graph.capture_end()
+                handle = int(graph.raw_cuda_graph())
+            except RuntimeError as error:
+                raise CudaError(f"torch does not end its capture: {error}") from error
+        self._captured.append(graph)
+        return handle
 
     def trim(self) -> None:
         torch.cuda.empty_cache()
 
     def close(self) -> None:
+        for graph in self._captured:
+            graph.reset()
+        self._captured.clear()
         self._streams.clear()
         # they are kept by stream, and a stream of another engine may get the number of one of these; whoever else has
         # one gets a new one when it needs it, and what was captured keeps its own
         torch._C._cuda_clearCublasWorkspaces()
         self._pool = None
         torch.cuda.empty_cache()
+
+    def _abandon(self, graph: torch.cuda.CUDAGraph) -> None:
+        """End a capture that failed. Torch may have been ended by the driver, and then says so."""
+        try:
+            graph.capture_end()
+        except RuntimeError as error:
+            log.debug("%s", error)
 
 
 class _Memory:

@@ -6,8 +6,7 @@ compiled is kept in a file, so that the next start is quick.
 
 import logging
 import re
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ import numpy as np
 
 from ..errors import EngineError
 from ..gpu.cuda import Address, Cuda, Stream
-from ..gpu.network import Tensor
+from ..gpu.network import Capture, Tensor
 from ..graphs import GRAPHS
 from .facts import profile_sizes
 from .flavour import Flavour
@@ -75,8 +74,8 @@ class Plans:
         self._contexts.append(made)
         return made
 
-    def capturing(self) -> AbstractContextManager[None]:
-        return nullcontext()  # all memory is ours
+    def captures(self, cuda: Cuda) -> Sequence[Capture]:
+        return (cuda.capture,)  # all memory is ours
 
     def settled(self) -> None:
         for graph, cache in self._caches.items():
@@ -186,6 +185,10 @@ class Context:
     def enqueue(self, stream: Stream) -> None:
         if not self._context.execute_async_v3(stream):
             raise self._error(f"{self._title} could not be run")
+
+    def may_be_captured(self, stream: Stream) -> bool:
+        # TensorRT of other versions does not say, and fails in the capture if it cannot
+        return not hasattr(self._context, "is_stream_capturable") or bool(self._context.is_stream_capturable(stream))
 
     def close(self) -> None:
         self._context = None

@@ -1,14 +1,13 @@
 """Networks of a few kernels behind the runtime's own interface, so that all but TensorRT itself can be seen on a device."""
 
-from collections.abc import Mapping
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from engines.errors import EngineError
 from engines.gpu.cuda import Address, Argument, Cuda, Kernel, Stream
-from engines.gpu.network import Tensor
+from engines.gpu.network import Capture, Tensor
 from engines.student import Student
 from tests.engines.gpu.toy import tensors
 
@@ -52,6 +51,9 @@ class StandIn:
             self._cuda.launch(self._toil, (1, 1), _BLOCK, (self._scratch, np.int32(self._turns)), stream)
         self._cuda.launch(self._kernel, self._grid, _BLOCK, self._arguments, stream)
 
+    def may_be_captured(self, stream: Stream) -> bool:
+        return True
+
 
 class StandIns:
     """Implements `Networks`. Raises CudaError if there is no compiler for the device."""
@@ -68,8 +70,8 @@ class StandIns:
             raise EngineError(f"no graph {graph}")
         return StandIn(self._cuda, self._kernels, self._student, graph, size, self._turns)
 
-    def capturing(self) -> AbstractContextManager[None]:
-        return nullcontext()
+    def captures(self, cuda: Cuda) -> Sequence[Capture]:
+        return (cuda.capture,)
 
     def settled(self) -> None:
         pass

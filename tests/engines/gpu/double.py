@@ -123,6 +123,7 @@ class CudaDouble:
         self._events: dict[Event, tuple[Clock, bool] | None] = {}
         self._graphs: dict[Graph, list[tuple[str, Callable[[Reach], None]]]] = {}
         self._capturing: tuple[Stream, list[tuple[str, Callable[[Reach], None]]]] | None = None
+        self._captured: dict[int, list[tuple[str, Callable[[Reach], None]]]] = {}
         self._failures: dict[str, list[Exception]] = {}
 
     # what a test may ask ----------------------------------------------------------------------------------------------
@@ -157,6 +158,18 @@ class CudaDouble:
         state.after = _join(state.after, self._host)
         self._pending.append(Work(name, stream, state.given, dict(state.after), do))
         state.after[stream] = state.given
+
+    def captured_by_a_library(self, stream: Stream, fill: Callable[[], None]) -> int:
+        """What a library that captures by itself does: the handle is for `instantiate`."""
+        self._capturing = (stream, [])
+        try:
+            fill()
+            nodes = self._capturing[1]
+        finally:
+            self._capturing = None
+        handle = 7000 + len(self.calls)
+        self._captured[handle] = nodes
+        return handle
 
     def find(self, address: Address, size: int, who: str) -> Memory:
         for memory in self._memories:
@@ -290,14 +303,12 @@ class CudaDouble:
 
     def capture(self, stream: Stream, fill: Callable[[], None]) -> Graph:
         self._called("capture", capturable=False)
-        self._capturing = (stream, [])
-        try:
-            fill()
-            nodes = self._capturing[1]
-        finally:
-            self._capturing = None
+        return self.instantiate(self.captured_by_a_library(stream, fill), stream)
+
+    def instantiate(self, captured: int, stream: Stream) -> Graph:
+        self._called("instantiate", capturable=False)
         graph = Graph(900 + len(self._graphs))
-        self._graphs[graph] = nodes
+        self._graphs[graph] = self._captured.pop(captured)
         return graph
 
     def launch_graph(self, graph: Graph, stream: Stream) -> None:

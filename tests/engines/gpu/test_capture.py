@@ -99,6 +99,50 @@ def test_a_library_is_told_of_each_capture() -> None:
     assert studio.networks.entered == 2 + 3 + 4
 
 
+def test_another_way_where_the_first_fails(caplog: pytest.LogCaptureFixture) -> None:
+    """A kind that the library's first way does not capture is captured by its second, which is the first from then on."""
+    able, studio = Studio(), Studio()
+    studio.networks.failing = 1
+    with caplog.at_level(logging.WARNING):
+        for _ in range(2):
+            expected, got = (image(one.engine.tick([one.repaint(3)])[0]) for one in (able, studio))
+        assert (expected == got).all()
+        studio.engine.warm_up()
+    assert studio.engine.captured == (9, 9)
+    assert (studio.networks.entered, able.networks.entered) == (1, 1)
+    assert caplog.records == []
+
+
+def test_every_way_that_failed_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    """Where none works each reason is said, and the engine says how many of its kinds are graphs."""
+    studio = Studio(sizes=(1,))
+    studio.networks.failing = 1
+    studio.networks.loaded["denoise", 1].capturable = False
+    with caplog.at_level(logging.WARNING):
+        studio.engine.tick([studio.repaint()])
+        studio.engine.tick([studio.repaint()])
+    assert [record.message for record in caplog.records] == [
+        "ticks of 1 rows run without a CUDA graph, and so more slowly: the library cannot do it this way; and then: denoise of "
+        "1 cannot be captured"
+    ]
+    assert studio.engine.captured == (0, 1)
+
+
+def test_a_library_is_asked_first(caplog: pytest.LogCaptureFixture) -> None:
+    """What says that it cannot be captured is not tried, and is named."""
+    studio = Studio(sizes=(1,))
+    for graph in ("denoise", "decode"):
+        studio.networks.loaded[graph, 1].says_so = False
+    with caplog.at_level(logging.WARNING):
+        pictures = [image(studio.engine.tick([studio.repaint(3)])[0]) for _ in range(2)]
+    assert (pictures[0] == pictures[1]).all()
+    assert studio.networks.entered == 0
+    assert [record.message for record in caplog.records] == [
+        "ticks of 1 rows run without a CUDA graph, and so more slowly: the library of decode of 1 and denoise of 1 says that "
+        "it cannot be captured"
+    ]
+
+
 def test_no_garbage_is_collected_in_a_capture(monkeypatch: pytest.MonkeyPatch) -> None:
     """Another engine's kernels may be among it, and a module that is unloaded would end the capture."""
     studio, seen = Studio(), []

@@ -4,8 +4,7 @@ What they paint is a field of colours that the prompt chooses, the source image 
 share of the noise. Every input of the real graphs counts, so one that is bound to the wrong place shows.
 """
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.errors import EngineError
-from engines.gpu.cuda import Address, Stream
-from engines.gpu.network import Tensor
+from engines.gpu.cuda import Address, Cuda, Graph, Stream
+from engines.gpu.network import Capture, Tensor
 from engines.student import Student
 from engines.tokens import Tokens
 from tests.engines.gpu.double import CudaDouble, Reach
@@ -102,6 +101,7 @@ class ToyNetwork:
     scratch_at: Address = 0
     runs: int = 0
     capturable: bool = True
+    says_so: bool = True
 
     def bind(self, addresses: Mapping[str, Address], scratch: Address) -> None:
         self.at, self.scratch_at = dict(addresses), scratch
@@ -111,6 +111,10 @@ class ToyNetwork:
             raise EngineError(f"{self.name} cannot be captured")
         self.runs += 1
         self.double.submit(self.name, stream, self._work)
+
+    def may_be_captured(self, stream: Stream) -> bool:
+        assert not self.double.capturing
+        return self.says_so
 
     def _work(self, reach: Reach) -> None:
         reach.write(self.scratch_at, np.full(self.scratch, self.runs % 256, np.uint8))
@@ -135,6 +139,7 @@ class ToyNetworks:
         self.loaded: dict[tuple[str, int], ToyNetwork] = {}
         self.was_settled = self.closed = False
         self.entered = 0  # how often a capture was announced
+        self.failing = 0  # how many captures fail in the library's first way
 
     def load(self, graph: str, size: int) -> ToyNetwork:
         functions: dict[str, Function] = {
@@ -147,12 +152,21 @@ class ToyNetworks:
         self.loaded[graph, size] = ToyNetwork(f"{graph} of {size}", taken, functions[graph], self.double)
         return self.loaded[graph, size]
 
-    @contextmanager
-    def capturing(self) -> Iterator[None]:
-        assert not self.double.capturing, "too late for the library to get ready"
-        self.entered += 1
-        yield
-        assert not self.double.capturing, "too early for the library to go on"
+    def captures(self, cuda: Cuda) -> Sequence[Capture]:
+        def first(stream: Stream, fill: Callable[[], None]) -> Graph:
+            assert not self.double.capturing, "too late for the library to get ready"
+            self.entered += 1
+            if self.failing:
+                self.failing -= 1
+                raise EngineError("the library cannot do it this way")
+            graph = cuda.capture(stream, fill)
+            assert not self.double.capturing, "too early for the library to go on"
+            return graph
+
+        def second(stream: Stream, fill: Callable[[], None]) -> Graph:
+            return cuda.instantiate(self.double.captured_by_a_library(stream, fill), stream)
+
+        return first, second
 
     def settled(self) -> None:
         self.was_settled = True

@@ -1,7 +1,7 @@
 """Torch's networks where there is no GPU: run on the processor, at real addresses, when the double gets to them."""
 
 import ctypes
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from engines.gpu.cuda import Address, Stream
-from engines.gpu.network import Tensor
+from engines.gpu.cuda import Address, Cuda, Stream
+from engines.gpu.network import Capture, Tensor
 from engines.pytorch.networks import TorchNetwork, TorchNetworks, typed_graphs
 from engines.pytorch.options import TorchOptions
 from engines.student import Student
@@ -23,8 +23,9 @@ class HostPlace:
 
     device = torch.device("cpu")
 
-    def __init__(self) -> None:
+    def __init__(self, double: CudaDouble | None = None) -> None:
         self.calls: list[str] = []
+        self._double = double
 
     def view(self, address: Address, tensor: Tensor) -> torch.Tensor:
         memory = (ctypes.c_uint8 * tensor.size).from_address(address)
@@ -35,10 +36,15 @@ class HostPlace:
         return nullcontext()
 
     @contextmanager
-    def capturing(self) -> Iterator[None]:
-        self.calls.append("capturing")
+    def pooled(self) -> Iterator[None]:
+        self.calls.append("pooled")
         yield
-        self.calls.append("captured")
+        self.calls.append("out of the pool")
+
+    def capture(self, stream: Stream, fill: Callable[[], None]) -> int:
+        self.calls.append("torch captures")
+        assert self._double is not None
+        return self._double.captured_by_a_library(stream, fill)
 
     def trim(self) -> None:
         self.calls.append("trim")
@@ -77,12 +83,15 @@ class Deferred:
 
         self._double.submit(self.name, stream, work)
 
+    def may_be_captured(self, stream: Stream) -> bool:
+        return self.network.may_be_captured(stream)
+
 
 class DeferredNetworks:
     """Implements `Networks` on a double. `place` is torch's, `said` what was told while getting ready."""
 
     def __init__(self, double: CudaDouble, student: Student, options: TorchOptions, compiler: str = "eager") -> None:
-        self.place, self.said = HostPlace(), list[str]()
+        self.place, self.said = HostPlace(double), list[str]()
         self._double = double
         self.networks = TorchNetworks(typed_graphs(student, options), self.place, options, self.said.append, compiler)
         self.backend, self.precision = self.networks.backend, self.networks.precision
@@ -90,8 +99,8 @@ class DeferredNetworks:
     def load(self, graph: str, size: int) -> Deferred:
         return Deferred(f"{graph} of {size}", self.networks.load(graph, size), self._double)
 
-    def capturing(self) -> AbstractContextManager[Any]:
-        return self.networks.capturing()
+    def captures(self, cuda: Cuda) -> Sequence[Capture]:
+        return self.networks.captures(cuda)
 
     def settled(self) -> None:
         self.networks.settled()

@@ -18,6 +18,7 @@ from engines.pytorch.networks import TorchNetwork, TorchNetworks, TypedGraph, ex
 from engines.pytorch.opening import keep_compiled
 from engines.pytorch.options import TorchOptions
 from engines.student import Student
+from tests.engines.gpu.double import CudaDouble
 from tests.engines.pytorch.onhost import HostPlace
 
 FLOAT32 = TorchOptions("fp32", compile=False)
@@ -186,12 +187,14 @@ def test_runs_are_given_to_the_runtimes_stream(graphs: Callable[..., dict[str, T
     place = HostPlace()
     networks = TorchNetworks(graphs(), place, FLOAT32)
     Bound.of(networks, "decode", 1).run()
-    with networks.capturing():
-        assert place.calls == ["on 7", "capturing"]
+    double = CudaDouble()
+    pooled, _ = networks.captures(double)
+    pooled(double.stream(), lambda: place.calls.append("filled"))
     networks.settled()
     networks.close()
     networks.close()
-    assert place.calls == ["on 7", "capturing", "captured", "trim", "close"]
+    assert place.calls == ["on 7", "pooled", "filled", "out of the pool", "trim", "close"]
+    assert double.calls == ["stream", "capture", "instantiate"]
 
 
 def test_sizes_share_weights_and_closing_frees_them(graphs: Callable[..., dict[str, TypedGraph]]) -> None:

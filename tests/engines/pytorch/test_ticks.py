@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from engines.engine import Engine
-from engines.gpu.cuda import OutOfDeviceMemory
+from engines.gpu.cuda import CudaError, OutOfDeviceMemory
 from engines.gpu.engine import GpuEngine
 from engines.pytorch.options import TorchOptions
 from engines.student import Student
@@ -91,10 +91,29 @@ def test_memory_is_ready_for_each_capture(student: Student) -> None:
     engine.warm_up()
     assert double.calls.count("capture") == len(engine._graphs) == 2
     calls = [call for call in networks.place.calls if not call.startswith("on ")]
-    assert calls == ["capturing", "captured"] * 2 + ["trim"]
+    assert calls == ["pooled", "out of the pool"] * 2 + ["trim"]
     assert networks.said == [f"compiling the {name} network for 1 rows" for name in ("encode", "denoise", "decode")]
     engine.close()
     assert networks.place.calls[-1] == "close"
+
+
+def test_torch_captures_where_a_pool_is_not_enough(student: Student, picture: Any) -> None:
+    """Where the driver's capture in a pool fails, torch's own is launched by the driver, to the same pixels."""
+    ways = []
+    for fails in (False, True):
+        double = CudaDouble()
+        engine = open_on(double, student, (1,), TorchOptions("fp32", compile=False))
+        row = Easel("torch", engine).repaint(picture(1))[0]
+        engine.tick([row])
+        if fails:
+            double.fail("capture", CudaError("operation not permitted when stream is capturing"))
+        ways.append(image(engine.tick([row])[0]))
+        networks = engine._networks
+        assert isinstance(networks, DeferredNetworks)
+        assert ("torch captures" in networks.place.calls) is fails
+        assert engine.captured == (1, 1)
+        engine.close()
+    np.testing.assert_array_equal(*ways)
 
 
 def test_a_tick_beyond_the_memory_fails_alone(student: Student, picture: Any) -> None:

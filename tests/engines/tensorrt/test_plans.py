@@ -190,6 +190,17 @@ def test_a_network_is_bound_and_run(studio: Studio) -> None:
     assert len(context.streams) == 1
 
 
+def test_a_context_is_asked_whether_it_may_be_captured(studio: Studio) -> None:
+    """TensorRT's own answer, for the stream that would capture; where it gives none, it is tried."""
+    network = studio.open().load("denoise", 1)
+    stream = studio.cuda.stream()
+    assert network.may_be_captured(stream)
+    asked: list[int] = []
+    network._context.is_stream_capturable = lambda stream: bool(asked.append(stream))
+    assert not network.may_be_captured(stream)
+    assert asked == [stream]
+
+
 def test_the_memory_is_ours(studio: Studio) -> None:
     """Contexts allocate nothing of their own: all of an engine share one scratch."""
     studio.open().load("encode", 1)
