@@ -5,15 +5,9 @@ import pytest
 
 from engines.gpu.cuda import CudaError, OutOfDeviceMemory
 from engines.gpu.driver import Driver
-from tests.gpu.device import read
+from tests.gpu.device import SOURCE, read
 
-SOURCE = """
-extern "C" __global__ void add(int* to, const int* from, int number) {
-    const int i = blockIdx.x * blockDim.x + threadIdx.x;
-    to[i] = from[i] + number * (int)(blockIdx.y + 1);
-}
-"""
-"""Of the first kernel below, which the stub of a driver has on the host, too."""
+pytestmark = pytest.mark.short
 
 
 def test_what_it_is(cuda: Driver) -> None:

@@ -59,12 +59,14 @@ def alike(a: list[Painted], b: list[Painted]) -> None:
             assert int(np.abs(image(one).astype(int) - image(other).astype(int)).max()) <= 1
 
 
+@pytest.mark.short
 def test_pixels(studio: Studio, engine: GpuEngine) -> None:
     """The device paints what the double paints, for every kind of tick."""
     for rows in ticks(studio, 12):
         alike(engine.tick(rows), studio.engine.tick(rows))
 
 
+@pytest.mark.short
 def test_overlapped_pixels(studio: Studio, engine: GpuEngine) -> None:
     """Ticks that overlap paint the very same as ticks that do not."""
     work = ticks(studio, 40)
@@ -76,14 +78,16 @@ def test_overlapped_pixels(studio: Studio, engine: GpuEngine) -> None:
             np.testing.assert_array_equal(one.image, other.image)
 
 
+@pytest.mark.short
 def test_one_wait_for_a_tick(studio: Studio, engine: GpuEngine) -> None:
     """The host waits for the device once in a tick, and every tick of a warm engine is one graph."""
     engine.warm_up()
-    captured, before = len(engine._graphs), engine.synchronisations
+    assert engine.captured == (2 + 3 + 4, 2 + 3 + 4)
+    before = engine.synchronisations
     for _ in range(5):
         engine.tick([studio.repaint(), studio.still()[0]])
     assert engine.synchronisations == before + 5
-    assert len(engine._graphs) == captured == 2 + 3 + 4
+    assert engine.captured == (2 + 3 + 4, 2 + 3 + 4)
 
 
 def test_a_tick_too_many_for_the_memory(studio: Studio) -> None:

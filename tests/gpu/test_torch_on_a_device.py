@@ -73,6 +73,44 @@ def rows_of(engine: GpuEngine, picture: Any, seed: int, count: int = 2) -> list[
     ]  # fmt: skip
 
 
+@pytest.mark.short
+@pytest.mark.parametrize("way", [0, 1])
+def test_each_way_to_capture(open_torch: Open, picture: Any, way: int) -> None:
+    """By the driver in a pool of torch's and by torch itself: every kind of tick is a graph, and its memory stays its own."""
+    import torch
+
+    engine = open_torch((1, 2), compile=False)
+    rows = rows_of(engine, picture, 4)
+    expected = [image(one) for one in engine.tick(rows)]  # call by call
+    captures = engine._graphs._captures
+    captures[:] = [captures[way]]
+    engine.warm_up()
+    assert engine.captured == (2 + 3, 2 + 3)
+    for _ in range(5):
+        held = [torch.full((1 << 20,), float("nan"), device="cuda") for _ in range(8)]
+        for got, true in zip(engine.tick(rows), expected, strict=True):
+            assert float(np.abs(image(got).astype(int) - true.astype(int)).mean()) < 0.1
+        del held
+    engine.close()
+
+
+@pytest.mark.short
+@pytest.mark.parametrize("compiled", [False, True])
+def test_a_captured_tick_is_right(open_torch: Open, student: Student, picture: Any, compiled: bool) -> None:
+    """Warm, every kind of tick is one graph that is waited for once, near the reference: run by run, and compiled."""
+    from engines.pytorch.reference import TorchEngine
+
+    engine, reference = open_torch((1,), compile=compiled), TorchEngine(student, (1,))
+    engine.warm_up()
+    assert engine.captured == (2, 2)
+    for row in rows_of(engine, picture, 5):
+        before = engine.synchronisations
+        (got,), (true,) = engine.tick([row]), reference.tick([row])
+        assert engine.synchronisations == before + 1
+        assert float(np.abs(image(got).astype(int) - image(true).astype(int)).mean()) < 1.5
+    engine.close()
+
+
 @pytest.mark.parametrize(
     ("options", "average"),
     [
@@ -110,7 +148,8 @@ def test_the_pixels_of_the_reference(
 def test_every_tick_is_a_graph(engine: GpuEngine) -> None:
     """Torch's networks can be captured: no kind of tick runs call by call, and the host waits once for each."""
     engine.warm_up()
-    assert all(graph is not None for graph in engine._graphs._graphs.values())
+    captured, kinds = engine.captured
+    assert captured == kinds == 2 + 3 + 4
     before = engine.synchronisations
     step = engine.student.contract.still()[0]
     engine.tick([Row(1, 0, step, True, np.zeros(engine.student.text_shape, np.float32), 1)])
@@ -159,6 +198,7 @@ def test_a_second_start_compiles_nothing(open_torch: Open) -> None:
             assert counters["inductor"]["fxgraph_cache_hit"] == 3
 
 
+@pytest.mark.exhausting
 def test_out_of_memory_fails_a_tick_and_no_more(open_torch: Open, picture: Any) -> None:
     """A first tick that finds no memory says so; when there is some again, the same tick is painted."""
     engine = open_torch((1, 4), compile=False)

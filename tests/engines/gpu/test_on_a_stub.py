@@ -9,9 +9,11 @@ from pathlib import Path
 import pytest
 
 from tests.engines.gpu.stub import find_nvrtc, stub_driver
-from tests.gpu.test_driver_on_a_device import SOURCE
+from tests.gpu.device import SOURCE
 
 ROOT = Path(__file__).parents[3]
+BARE = ("-m", "pytest", "tests/gpu", "-c", "/dev/null", "--rootdir=.", "-p", "no:cacheprovider", "--import-mode=importlib")
+"""As on a machine that has no configuration of the project's."""
 
 
 @pytest.fixture(scope="module")
@@ -59,3 +61,28 @@ print(json.dumps(said))
 def test_nothing_leaks(environment: dict[str, str]) -> None:
     """When an engine is closed, nothing that it took from the driver is left: memory, streams, events, graphs, modules."""
     assert json.loads(_python(environment, "-c", _LEAKS)) == [[True, True], [0, 0], [True, True], [0, 0]]
+
+
+def test_the_short_selection(environment: dict[str, str]) -> None:
+    """On a bare machine, without the project's configuration, a mark selects what says whether an engine paints at all."""
+    bare = (
+        "-c",
+        "/dev/null",
+        "--rootdir=.",
+        "-p",
+        "no:cacheprovider",
+        "--import-mode=importlib",
+        "-W",
+        "error::pytest.PytestUnknownMarkWarning",
+    )
+    said = _python(environment, "-m", "pytest", "tests/gpu", *bare, "-q", "-rs", "-m", "short")
+    (passed,) = re.findall(r"(\d+) passed", said)
+    assert int(passed) == 9 + 3
+    assert "4 skipped" in said  # torch's: a stub runs none of it
+
+
+def test_what_takes_all_memory_is_left_out_unless_named(environment: dict[str, str]) -> None:
+    """It comes last and alone: no other selection has it."""
+    for more, there in (((), False), (("-m", "short"), False), (("-m", "exhausting"), True)):
+        said = _python(environment, *BARE, "-q", "--collect-only", *more)
+        assert ("test_out_of_memory_fails_a_tick_and_no_more" in said) is there
