@@ -2,7 +2,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from server.prompts import KEPT, Prompts
+from server.prompts import Prompts
+
+ONE = 2 * 3 * 4
+"""Bytes of one conditioning."""
 
 
 class Encoder:
@@ -37,10 +40,10 @@ def test_a_blend_is_the_weighted_mean(encoder: Encoder) -> None:
 
 
 def test_the_longest_unused_makes_room(encoder: Encoder) -> None:
-    """Of too many prompts, the one longest unused is forgotten, and one in use is not."""
-    prompts = Prompts(encoder)
+    """Of more than there is room for in bytes, the text longest unused is forgotten, and one in use is not."""
+    prompts = Prompts(encoder, text_bytes=4 * ONE)
     prompts.conditioning((("kept", 1.0),))
-    for index in range(KEPT - 1):
+    for index in range(3):
         prompts.conditioning(((f"filler {index}", 1.0),))
     prompts.conditioning((("kept", 1.0),))
     prompts.conditioning((("one more", 1.0),))
@@ -48,3 +51,19 @@ def test_the_longest_unused_makes_room(encoder: Encoder) -> None:
     prompts.conditioning((("kept", 1.0),))
     prompts.conditioning((("filler 0", 1.0),))
     assert encoder.asked == ["filler 0"]
+
+
+def test_a_blend_is_remembered(encoder: Encoder) -> None:
+    """A blend that was said before is not mixed again, and a travel's thousand blends make no text be forgotten."""
+    prompts = Prompts(encoder, text_bytes=2 * ONE, blend_bytes=4 * ONE)
+    blend = (("ab", 0.25), ("abcdef", 0.75))
+    assert prompts.conditioning(blend) is prompts.conditioning(blend)
+    for step in range(1000):
+        prompts.conditioning((("ab", step / 1000), ("abcdef", 1 - step / 1000)))
+    assert encoder.asked == ["ab", "abcdef"]
+
+
+def test_one_that_is_larger_than_the_room(encoder: Encoder) -> None:
+    """What is larger than all the room there is can be asked for all the same."""
+    prompts = Prompts(encoder, text_bytes=1)
+    assert (prompts.conditioning((("neon", 1.0),)) == 4).all()
