@@ -22,6 +22,8 @@ from engines.students import load_student
 from server.metrics import Metrics
 from server.queue import MemoryQueue
 from server.session import next_job_id
+from server.settings import load_settings
+from server.shared import Shared
 from server.types import Job, Outcome
 from server.worker import Worker
 
@@ -50,7 +52,7 @@ def frame() -> bytes:
 
 
 def until_ready(worker: Worker) -> None:
-    while worker.state == "starting":
+    while not worker.board.read().ready:
         time.sleep(0.01)
 
 
@@ -59,7 +61,7 @@ async def measure(kind: type[FakeEngine], clients: int, seconds: float) -> Measu
     student, metrics, queue = load_student("embedded"), Metrics(), MemoryQueue(1000)
     pool = ThreadPoolExecutor(2)
     engine = kind(student, SIZES, TICK, ROW)
-    worker = Worker(lambda _: engine, queue, pool, metrics.of("embedded"), 1 << 24)
+    worker = Worker(student, lambda _: engine, queue, load_settings({"engine": "fake"}), Shared(pool, metrics))
     worker.start()
     await asyncio.to_thread(until_ready, worker)
     picture, latencies, rows = frame(), [], []
@@ -67,9 +69,9 @@ async def measure(kind: type[FakeEngine], clients: int, seconds: float) -> Measu
 
     async def paint(owner: str) -> None:
         while (now := time.perf_counter()) - began < seconds:
-            unix = time.time()
+            came = time.monotonic()
             result = await queue.submit(
-                Job(next_job_id(), owner, "stream", (("a boat", 1.0),), 0, unix, unix + 9, image=picture)
+                Job(next_job_id(), owner, "stream", (("a boat", 1.0),), 0, came, came + 9, image=picture)
             )
             assert result.outcome is Outcome.IMAGE, result.message
             latencies.append(1000 * (time.perf_counter() - now))

@@ -2,6 +2,8 @@
 
 import logging
 import time
+from collections.abc import Callable, Iterable
+from concurrent.futures import Executor
 
 from engines.engine import Pixels
 
@@ -11,7 +13,7 @@ from .logs import Seldom, fields
 from .metrics import StudentMetrics
 from .queue import JobQueue
 from .task import Task
-from .types import Job, Outcome, Result, Timings
+from .types import Job, JobKind, Outcome, Result, Timings
 
 log = logging.getLogger(__name__)
 
@@ -20,26 +22,32 @@ _FAILING_STREAM = 10.0
 
 
 class Answers:
-    """One student's answers. A job has one: whoever gives a second one to a job has a bug."""
+    """One student's answers. A job that was accepted has one, from whoever is first; others to it come to nothing."""
 
-    def __init__(self, queue: JobQueue, metrics: StudentMetrics, ledger: Ledger) -> None:
-        self._queue, self._metrics, self._ledger = queue, metrics, ledger
+    def __init__(self, queue: JobQueue, metrics: StudentMetrics, ledger: Ledger, pool: Executor) -> None:
+        self._queue, self._metrics, self._ledger, self._pool = queue, metrics, ledger, pool
+        self._open: dict[int, Job] = {}
+        self._encoding: set[int] = set()
         self._failing_stream = Seldom(_FAILING_STREAM)
 
-    def image(self, task: Task, pixels: Pixels) -> None:
-        """Encode it and send it, with what it took. Takes milliseconds."""
-        began = time.perf_counter()
-        job, timings = task.job, task.timings
-        try:
-            image = codec.encode(pixels, job.format, job.quality)
-        except Exception as error:
-            log.exception("an image could not be encoded", extra=fields(request=job.request))
-            self.failed(job, "encode_error", f"the image could not be encoded: {error}")
-            return
-        timings = Timings(timings.wait, timings.decode, timings.engine, time.perf_counter() - began)
-        spent = self._ledger.estimate(task.share)
-        joules, meter = (None, "") if spent is None else (spent.joules, spent.meter)
-        self._deliver(job, Result(job.id, Outcome.IMAGE, image, task.rows, timings, joules=joules, meter=meter))
+    def accept(self, jobs: Iterable[Job]) -> None:
+        """From now on these wait for an answer from here."""
+        self._open.update((job.id, job) for job in jobs)
+
+    def wanted(self, jobs: Iterable[int]) -> set[int]:
+        """Those of these jobs that have no answer yet and that somebody waits for."""
+        return self._queue.wanted(job for job in jobs if job in self._open)
+
+    @property
+    def encoding(self) -> int:
+        """Images that wait for their encoding or are at it."""
+        return len(self._encoding)
+
+    def image(self, task: Task, pixels: Pixels, encoded: Callable[[object], None]) -> None:
+        """Have it encoded and sent, with what it took; `encoded` is told when that is done, by another thread."""
+        if self._close(task.job):
+            self._encoding.add(task.job.id)
+            self._pool.submit(self._encode, task, pixels).add_done_callback(encoded)
 
     def late(self, job: Job) -> None:
         """Nobody waits for it any more, or its deadline has passed."""
@@ -49,18 +57,44 @@ class Answers:
         self._without(job, Outcome.REFUSED, code, message)
 
     def failed(self, job: Job, code: str, message: str) -> None:
-        held_back = self._failing_stream.due() if job.api == "stream" else 0
+        if not self._close(job):
+            return
+        held_back = self._failing_stream.due() if job.kind is JobKind.LIVE else 0
         if held_back is not None:
             said = fields(request=job.request, api=job.api, code=code, why=message, held_back=held_back or None)
             log.warning("a job failed", extra=said)
-        self._without(job, Outcome.FAILED, code, message)
+        self._deliver(job, Result(job.id, Outcome.FAILED, code=code, message=message))
 
-    def shutting_down(self, job: Job) -> None:
-        self._without(job, Outcome.FAILED, "shutting_down", "the server is shutting down")
+    def abandon(self, code: str, message: str) -> None:
+        """Answer all that were accepted and are not being encoded: they will not be painted."""
+        for job in list(self._open.values()):
+            self._without(job, Outcome.FAILED, code, message)
+
+    def _close(self, job: Job) -> bool:
+        """Whether the job still waits for its answer; from now on it does not."""
+        return self._open.pop(job.id, None) is not None
 
     def _without(self, job: Job, outcome: Outcome, code: str, message: str) -> None:
-        self._deliver(job, Result(job.id, outcome, code=code, message=message))
+        if self._close(job):
+            self._deliver(job, Result(job.id, outcome, code=code, message=message))
+
+    def _encode(self, task: Task, pixels: Pixels) -> None:
+        began = time.perf_counter()
+        job, timings = task.job, task.timings
+        try:
+            image = codec.encode(pixels, job.format, job.quality)
+        except Exception as error:
+            log.exception("an image could not be encoded", extra=fields(request=job.request))
+            self.accept([job])
+            self.failed(job, "encode_error", f"the image could not be encoded: {error}")
+            return
+        finally:
+            self._encoding.discard(job.id)
+        timings = Timings(timings.wait, timings.decode, timings.engine, time.perf_counter() - began)
+        spent = self._ledger.estimate(task.share)
+        joules, meter = (None, "") if spent is None else (spent.joules, spent.meter)
+        self._deliver(job, Result(job.id, Outcome.IMAGE, image, task.rows, timings, joules=joules, meter=meter))
 
     def _deliver(self, job: Job, result: Result) -> None:
-        self._metrics.result(job.api, result, time.time() - job.created)
+        self._metrics.result(job.api, result, time.monotonic() - job.created)
         self._queue.deliver(result)

@@ -1,64 +1,47 @@
-"""Which rows make the next tick. Pure: time and liveness are handed in.
+"""Which jobs make the next tick. Pure: what waits, and what ticks cost, are handed in."""
 
-Every owner has a line of its own, and the lines take turns: a user with many jobs waiting delays no one else. Jobs
-between two of their steps go before all others, so that what was begun is finished.
-"""
+from collections import deque
+from collections.abc import Mapping, Sequence
+from typing import Protocol, TypeVar
 
-from collections import OrderedDict, deque
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-
-from .types import Job
+from .types import JobKind
 
 NEAR = 0.95
 """Rates this near to each other are the same: costs are measured once, on a machine that may have been busy."""
 
 
-@dataclass(frozen=True, slots=True)
-class Picked:
-    """Jobs to run, in order, and jobs let go because they are late or nobody waits for them."""
-
-    run: list[Job]
-    dropped: list[Job]
+class _Stepped(Protocol):
+    @property
+    def steps(self) -> Sequence[object]: ...
 
 
-class Batcher:
-    """Fair lines of waiting jobs. `wanted` says whether somebody still waits for a job."""
+T = TypeVar("T", bound=_Stepped)
 
-    def __init__(self, wanted: Callable[[int], bool]) -> None:
-        self._wanted = wanted
-        self._lines: OrderedDict[str, deque[Job]] = OrderedDict()
-        self._size = 0
 
-    def __len__(self) -> int:
-        return self._size
+class Shares:
+    """Divides rows between live frames and stills while both wait: `stills` of the rows, between 0 and 1, are for stills.
 
-    def add(self, job: Job) -> None:
-        self._lines.setdefault(job.owner, deque()).append(job)
-        self._size += 1
+    What one kind is given while the other is absent costs it nothing later.
+    """
 
-    def pick(self, count: int, now: float) -> Picked:
-        """Up to `count` jobs, one owner after the other; whoever was served goes to the end."""
-        picked = Picked([], [])
-        while self._lines and len(picked.run) < count:
-            owner, line = next(iter(self._lines.items()))
-            job = self._next_alive(line, now, picked.dropped)
-            if job is not None:
-                picked.run.append(job)
-            if line:
-                self._lines.move_to_end(owner)
-            else:
-                del self._lines[owner]
-        return picked
+    def __init__(self, stills: float) -> None:
+        self._weights = {JobKind.LIVE: 1 - stills, JobKind.STILL: stills}
+        self._had = dict.fromkeys(JobKind, 0.0)  # rows by weight, of those that both waited for
 
-    def _next_alive(self, line: deque[Job], now: float, dropped: list[Job]) -> Job | None:
-        while line:
-            job = line.popleft()
-            self._size -= 1
-            if job.deadline >= now and self._wanted(job.id):
-                return job
-            dropped.append(job)
-        return None
+    def choose(self, waiting: Mapping[JobKind, Sequence[T]], count: int) -> list[T]:
+        """Up to `count` of those that wait, each kind in its order. A job takes as many rows as it has steps."""
+        lines = {kind: deque(waiting[kind]) for kind in JobKind}
+        chosen: list[T] = []
+        while len(chosen) < count and any(lines.values()):
+            contested = all(lines.values())
+            kind = min((kind for kind in JobKind if lines[kind]), key=self._had.__getitem__)
+            job = lines[kind].popleft()
+            chosen.append(job)
+            if contested:
+                self._had[kind] += len(job.steps) / self._weights[kind]
+        least = min(self._had.values())
+        self._had = {kind: had - least for kind, had in self._had.items()}
+        return chosen
 
 
 def best_size(available: int, costs: Mapping[int, float]) -> int:

@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
@@ -91,7 +92,7 @@ class OtelTracer:
 
     @contextmanager
     def _span(self, name: str, parent: Context, links: Sequence[Link] = (), began: float | None = None) -> Iterator[_OtelSpan]:
-        start = None if began is None else int(began * 1e9)
+        start = None if began is None else time.time_ns() - int((time.monotonic() - began) * 1e9)
         span = self._tracer.start_span(name, parent, links=links, start_time=start)
         try:
             yield _OtelSpan(span)
@@ -138,7 +139,7 @@ class _TracedQueue:
 
     def __init__(self, queue: JobQueue, tracer: OtelTracer, student: str) -> None:
         self._queue, self._tracer, self._student = queue, tracer, student
-        self.waiting, self.in_flight = queue.waiting, queue.in_flight
+        self.waiting, self.in_flight, self.has_room = queue.waiting, queue.in_flight, queue.has_room
         self.take, self.deliver, self.wanted, self.close = queue.take, queue.deliver, queue.wanted, queue.close
 
     async def submit(self, job: Job) -> Result:

@@ -1,83 +1,101 @@
-"""The jobs that wait, and those of the next tick, whose images are decoded while the present one runs."""
+"""What a worker has ready: one tick's worth of live frames, decoded while the present tick runs, and one of stills.
 
+Intake threads bring jobs as far as there is room, and the engine's thread takes those of its next tick.
+"""
+
+import threading
 import time
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Mapping, Sequence
 
-from engines.engine import Pixels
-from engines.student import Student
-from engines.student.contract import UnsupportedStrength
-
-from . import codec
-from .answers import Answers
-from .batcher import Batcher
+from .batcher import Shares, best_size
 from .task import Task
-from .types import Job
+from .types import JobKind
 
 
 class Prefetch:
-    """A batcher, and one tick's worth of tasks prepared from it. Whoever calls anything holds the worker's lock.
+    """Tasks that could be in the next tick, under one lock. `costs`: seconds of a tick by size.
 
-    `decoded` is called, by a thread of the pool and without the lock, when an image has been decoded.
+    `busy` says whether there is enough to do behind the engine already, so that stills had better wait in the queue.
     """
 
-    def __init__(
-        self,
-        wanted: Callable[[int], bool],
-        pool: ThreadPoolExecutor,
-        answers: Answers,
-        max_pixels: int,
-        decoded: Callable[[object], None],
-    ) -> None:
-        self._batcher = Batcher(wanted)
-        self._pool, self._answers, self._max_pixels, self._decoded = pool, answers, max_pixels, decoded
-        self._prepared: list[Task] = []
+    def __init__(self, costs: Mapping[int, float], shares: Shares, busy: Callable[[], bool] = lambda: False) -> None:
+        self._costs, self._most, self._shares, self._busy = costs, max(costs), shares, busy
+        lock = threading.Lock()
+        self._arrived, self._left = threading.Condition(lock), threading.Condition(lock)  # for the engine, and for intake
+        self._tasks: dict[JobKind, list[Task]] = {kind: [] for kind in JobKind}
+        self.stopped = False
 
     def __len__(self) -> int:
         """Jobs that are not in a tick yet."""
-        return len(self._batcher) + len(self._prepared)
+        return sum(map(len, self._tasks.values()))
 
-    def add(self, jobs: Sequence[Job]) -> None:
-        for job in jobs:
-            self._batcher.add(job)
+    def stop(self) -> None:
+        """Give nothing more to ticks, and have no more room."""
+        with self._arrived:
+            self.stopped = True
+            self._arrived.notify_all()
+            self._left.notify_all()
 
-    def fill(self, most: int, student: Student) -> None:
-        """Prepare as many as a tick takes, and start their decoding. Those that are late or impossible are answered."""
-        while (room := most - len(self._prepared)) > 0:
-            picked = self._batcher.pick(room, time.time())
-            for job in picked.dropped:
-                self._answers.late(job)
-            tasks = (self._prepare(job, student) for job in picked.run)
-            self._prepared += [task for task in tasks if task is not None]
-            if not picked.run:
-                return
+    def clear(self) -> None:
+        """Forget what waits."""
+        with self._left:
+            self._tasks = {kind: [] for kind in JobKind}
+            self._left.notify_all()
 
-    def ready(self) -> list[Task]:
-        """Those that can be in a tick now; one that is still being decoded delays no other."""
-        return [task for task in self._prepared if task.decoded()]
+    # intake ------------------------------------------------------------------------------------------------------
 
-    def remove(self, tasks: Sequence[Task]) -> None:
-        self._prepared = [task for task in self._prepared if task not in tasks]
+    def room(self, kind: JobKind) -> int:
+        """Wait until there is room for jobs of this kind; for how many. 0 when it is time to stop."""
+        with self._left:
+            while not self.stopped:
+                busy = kind is JobKind.STILL and self._busy()
+                if (room := self._most - len(self._tasks[kind])) > 0 and not busy:
+                    return room
+                self._left.wait()
+            return 0
 
-    def drain(self) -> list[Job]:
-        """All that wait; none does any more."""
-        jobs = [task.job for task in self._prepared] + self._batcher.pick(len(self._batcher), 0.0).run
-        self._prepared.clear()
-        return jobs
+    def add(self, tasks: Sequence[Task]) -> None:
+        with self._arrived:
+            for task in tasks:
+                self._tasks[task.job.kind].append(task)
+            self._arrived.notify()
 
-    def _prepare(self, job: Job, student: Student) -> Task | None:
-        try:
-            steps = student.contract.still() if job.image is None else student.contract.repaint(job.strength)
-        except UnsupportedStrength as error:
-            self._answers.refused(job, "unsupported_strength", str(error))
-            return None
-        if job.image is None:
-            return Task(job, steps, None)
-        decoding = self._pool.submit(self._decode, job.image, student)
-        decoding.add_done_callback(self._decoded)
-        return Task(job, steps, decoding)
+    def decoded(self, _: object = None) -> None:
+        """An image that somebody may wait for is decoded."""
+        with self._arrived:
+            self._arrived.notify()
 
-    def _decode(self, image: bytes, student: Student) -> tuple[Pixels, float]:
-        began = time.perf_counter()
-        pixels = codec.decode(image, student.width, student.height, codec.Limits(self._max_pixels))
-        return pixels, time.perf_counter() - began
+    def encoded(self, _: object = None) -> None:
+        """There is less to do behind the engine."""
+        with self._left:
+            self._left.notify_all()
+
+    # the engine's thread -----------------------------------------------------------------------------------------
+
+    def next_tick(self, begun: Sequence[Task], due: float | None) -> list[Task]:
+        """The tasks of the next tick: those between two steps first, then the others by their shares.
+
+        One that is still being decoded delays no other. Waits for as many as fill a tick until `due`, by time.perf_counter;
+        or, without, for the first. Empty when nothing is there by then, or when it is time to stop.
+        """
+        with self._arrived:
+            if due is None:
+                self._arrived.wait_for(lambda: self.stopped or self._able(begun))
+            else:
+                self._arrived.wait_for(lambda: self.stopped or self._able(begun) >= self._most, due - time.perf_counter())
+            if self.stopped:
+                return []
+            count = best_size(self._able(begun), self._costs)
+            tasks = list(begun[:count])
+            tasks += self._shares.choose({kind: self._ready(kind) for kind in JobKind}, count - len(tasks))
+            for kind, waiting in self._tasks.items():
+                self._tasks[kind] = [task for task in waiting if task not in tasks]
+            self._left.notify_all()
+            return tasks
+
+    def _able(self, begun: Sequence[Task]) -> int:
+        """How many could be in a tick now."""
+        return len(begun) + sum(len(self._ready(kind)) for kind in JobKind)
+
+    def _ready(self, kind: JobKind) -> list[Task]:
+        return [task for task in self._tasks[kind] if task.decoded()]

@@ -1,83 +1,58 @@
-"""One student at work: its queue and worker, and its sessions' way to them."""
+"""One student at work, seen from the front: its queue, its status, and its sessions' way to them."""
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from engines.engine import Engine
-from engines.say import Say
 from engines.student import Student
 
-from .energy import Ledger
-from .metrics import Metrics, StudentMetrics
-from .queue import JobQueue, MemoryQueue
+from .metrics import StudentMetrics
+from .queue import JobQueue
 from .session import Session
 from .settings import Settings
-from .tracing import Tracer
-from .turns import Device
-from .worker import Worker
-
-MakeEngine = Callable[[Say], Engine]
+from .shared import Shared
+from .status import Status
 
 _TICKS_OF_PATIENCE = 3
 """A frame is worth painting as long as no more than so many times its own ticks pass before it is begun."""
 
+_TICKS_AHEAD = 2
+"""A session has its second job as long as fewer live ones are in flight than fill so many ticks: one runs, one is next."""
+
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """A student, and everything of its own."""
+    """A student, and everything of its own. Who paints, and where, it does not know: `status` is what is known of that."""
 
     student: Student
     queue: JobQueue
-    worker: Worker
+    status: Callable[[], Status]
     metrics: StudentMetrics
-    make_session: Callable[[], Session]
+    make_session: Callable[[str], Session]
+    """A new session of an owner."""
 
     def not_ready(self) -> str | None:
         """Why it cannot paint now, or None if it can."""
-        if self.worker.state == "ready":
-            return None
-        doing = f" ({self.worker.doing})" if self.worker.doing else ""
-        return {
-            "starting": f"starting: the engine of {self.student.name} is being built and warmed up{doing}",
-            "failed": self.worker.error,
-        }.get(self.worker.state, "shutting down")
-
-    def waiting(self) -> int:
-        """Jobs admitted and not yet in a tick."""
-        return self.queue.waiting() + self.worker.waiting()
+        return self.status().not_ready()
 
 
 def serve_student(
-    student: Student,
-    make_engine: MakeEngine,
-    settings: Settings,
-    batch_sizes: tuple[int, ...],
-    metrics: Metrics,
-    pool: ThreadPoolExecutor,
-    device: Device,
-    ledger: Ledger,
-    tracer: Tracer,
-    on_failed: Callable[[], None],
+    student: Student, queue: JobQueue, status: Callable[[], Status], settings: Settings, shared: Shared
 ) -> Served:
-    """Wire one student's parts. Nothing runs yet."""
-    queue = MemoryQueue(capacity=settings.max_waiting + (student.longest_job + 1) * settings.max_sessions)
-    own = metrics.of(student.name)
-    worker = Worker(make_engine, queue, pool, own, settings.max_pixels, on_failed, device, ledger, tracer)
-    own.up(lambda: worker.state == "ready")
-    front = tracer.jobs(queue, student.name)
-    full_pipeline = 2 * max(batch_sizes)
+    """Wire one student's front."""
+    metrics = shared.metrics.of(student.name)
+    front = shared.tracer.jobs(queue, student.name)
 
-    def make_session() -> Session:
+    def make_session(owner: str) -> Session:
         return Session(
             student=student,
+            owner=owner,
             queue=front,
-            pool=pool,
-            metrics=own,
-            room=lambda: queue.in_flight() < full_pipeline,
+            pool=shared.pool,
+            metrics=metrics,
+            room=lambda owner: queue.has_room(owner, _TICKS_AHEAD * status().largest),
             max_prompt=settings.max_prompt,
             max_pixels=settings.max_pixels,
-            patience=lambda steps: max(settings.frame_deadline, _TICKS_OF_PATIENCE * steps * worker.tick_seconds()),
+            patience=lambda steps: max(settings.frame_deadline, _TICKS_OF_PATIENCE * steps * status().tick_seconds),
         )
 
-    return Served(student, front, worker, own, make_session)
+    return Served(student, front, status, metrics, make_session)

@@ -11,11 +11,15 @@ from engines.student import Student
 from .energy import Energy, build_energy
 from .energy.cuda import pci_bus_id
 from .metrics import Metrics
-from .served import MakeEngine, Served, serve_student
+from .queue import MemoryQueue
+from .served import Served, serve_student
 from .sessions import Sessions
 from .settings import Settings, SettingsError
+from .shared import Shared
+from .status import State, Status
 from .tracing import NO_TRACER, Tracer
-from .turns import Device
+from .types import Job, Result
+from .worker import MakeEngine, Worker
 
 CODEC_THREADS = max(2, min(8, (os.cpu_count() or 2) // 2))
 """JPEG takes a few milliseconds an image, so two threads are enough for a CPU's images, and not for a GPU's."""
@@ -27,6 +31,7 @@ class Server:
 
     settings: Settings
     students: Mapping[str, Served]
+    workers: Sequence[Worker]
     metrics: Metrics
     energy: Energy
     tracer: Tracer
@@ -47,19 +52,21 @@ class Server:
 
     def error(self) -> str:
         """Why the server had to stop; empty if it had not."""
-        return next((served.worker.error for served in self.students.values() if served.worker.error), "")
+        failed = (status for served in self.students.values() if (status := served.status()).state is State.FAILED)
+        return next((status.error for status in failed), "")
 
     def start(self) -> None:
         self.energy.sampler.start()
-        for served in self.students.values():
-            served.worker.start()
+        for worker in self.workers:
+            worker.start()
 
     def shut(self) -> None:
         for served in self.students.values():
             served.queue.close()
-            served.worker.begin_stop()  # all before one is waited for: a queue that is closed lets its worker spin
-        for served in self.students.values():
-            served.worker.stop()
+        for worker in self.workers:
+            worker.begin_stop()  # all before one is waited for
+        for worker in self.workers:
+            worker.stop()
         self.energy.sampler.stop()
         self.pool.shutdown()
         self.tracer.shut()
@@ -68,25 +75,44 @@ class Server:
 def build_server(
     settings: Settings, students: Sequence[tuple[Student, MakeEngine]], on_failed: Callable[[], None] = lambda: None
 ) -> Server:
-    """Wire the parts. Nothing runs yet: `start` begins. Raises SettingsError."""
+    """Wire the parts of a front end and its workers in one process. Nothing runs yet: `start` begins. Raises SettingsError.
+
+    `on_failed` is called, by any thread, when a worker has failed for good.
+    """
     metrics = Metrics()
     energy = build_energy(settings.energy == "auto", settings.watts, _metered_gpus(settings))
     metrics.registry.register(energy.collector)
-    tracer = build_tracer(settings)
     pool = ThreadPoolExecutor(CODEC_THREADS, thread_name_prefix="codec")
-    device = Device()
-    served = {
-        student.name: serve_student(
-            student, make, settings, settings.sizes_for(student), metrics, pool, device, energy.ledger, tracer, on_failed
-        )
-        for student, make in students
-    }
+    shared = Shared(pool, metrics, ledger=energy.ledger, tracer=build_tracer(settings))
+    pairs = [_at_work(student, make_engine, settings, shared, on_failed) for student, make_engine in students]
     sessions = Sessions(settings.max_sessions, settings.resume_seconds, metrics, energy.ledger)
     metrics.sessions.set_function(lambda: len(sessions))
     metrics.sessions_limit.set(settings.max_sessions)
-    for one in served.values():
-        one.metrics.jobs(one.waiting, one.queue.in_flight)
-    return Server(settings, served, metrics, energy, tracer, pool, sessions, time.time())
+    served = {front.student.name: front for front, _ in pairs}
+    workers = [worker for _, worker in pairs]
+    return Server(settings, served, workers, metrics, energy, shared.tracer, pool, sessions, time.time())
+
+
+def _at_work(
+    student: Student, make_engine: MakeEngine, settings: Settings, shared: Shared, on_failed: Callable[[], None]
+) -> tuple[Served, Worker]:
+    """A student's front and its worker, with a queue in memory between them."""
+    metrics = shared.metrics.of(student.name)
+
+    def unpainted(job: Job, result: Result) -> None:
+        metrics.result(job.api, result, 0.0)
+
+    def published(status: Status) -> None:
+        if status.state is State.FAILED:
+            queue.close()  # this was its only worker
+            on_failed()
+
+    queue = MemoryQueue(settings.max_waiting + (student.longest_job + 1) * settings.max_sessions, unpainted)
+    worker = Worker(student, make_engine, queue, settings, shared)
+    worker.board.subscribe(published)
+    metrics.up(lambda: worker.board.read().ready)
+    metrics.jobs(lambda: queue.waiting() + worker.waiting(), queue.in_flight)
+    return serve_student(student, queue, worker.board.read, settings, shared), worker
 
 
 def _metered_gpus(settings: Settings) -> tuple[str, ...] | None:

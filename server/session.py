@@ -24,7 +24,7 @@ from .params import Params, first_params, merge, normalised
 from .queue import JobQueue, QueueFull
 from .similarity import SimilarityFilter, Verdict
 from .tally import Tally
-from .types import Job, Outcome, Prompt, Refusal, Result
+from .types import STREAM, Job, Outcome, Prompt, Refusal, Result
 
 MOST_UNANSWERED = 64
 """Frames without an answer after which nothing more is read. Only a client that ignores its window gets there."""
@@ -89,26 +89,31 @@ class Travel:
 class Session:
     """State of one live user. `send` takes messages for the client, in order; it must not block.
 
+    `token` is the client's, to come back with, and nobody else's; `name` is what logs, traces and books call the session.
+    `owner` is whose it is; it may be another's after it came back, as when a telephone changes its network.
+
     `tally` counts what one connection brings, and `trace` is that connection's span: whoever connects sets them.
 
-    `room` says whether the server has room for a second job of a session; the first is always taken. `patience` gives
+    `room` says whether there is room for a second job of an owner's session; the first is always taken. `patience` gives
     the seconds after which a frame of so many steps is not worth painting.
     """
 
     def __init__(
         self,
         student: Student,
+        owner: str,
         queue: JobQueue,
         pool: ThreadPoolExecutor,
         metrics: StudentMetrics,
-        room: Callable[[], bool],
+        room: Callable[[str], bool],
         max_prompt: int,
         max_pixels: int,
         patience: Callable[[int], float],
-        clock: Callable[[], float] = time.time,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.id = secrets.token_urlsafe(12)
-        self.student = student
+        self.token = secrets.token_urlsafe(12)
+        self.name = f"live-{secrets.token_hex(6)}"
+        self.student, self.owner = student, owner
         self.params = first_params(student)
         self.rev = 0
         self.send: Callable[[Message], None] = lambda message: None
@@ -201,7 +206,7 @@ class Session:
             while True:
                 await self._paint_one(*await self._mailbox.take())
                 # a student of T steps paints T frames at once, each at a step of its own (StreamDiffusion's Stream Batch)
-                while len(self._in_flight) >= _depth(self._steps()) or (self._in_flight and not self._room()):
+                while len(self._in_flight) >= _depth(self._steps()) or (self._in_flight and not self._room(self.owner)):
                     self._freed.clear()
                     await self._freed.wait()
         finally:
@@ -224,8 +229,8 @@ class Session:
             return
         job = Job(
             id=next_job_id(),
-            owner=self.id,
-            api="stream",
+            owner=self.owner,
+            api=STREAM,
             prompt=self._travel.at(self._clock()),
             seed=params.seed,
             created=arrived,
@@ -235,7 +240,8 @@ class Session:
             guidance=params.guidance,
             format=params.format,
             quality=params.quality,
-            request=self.id,
+            session=self.name,
+            request=self.name,
             trace=self.trace,
         )
         task = asyncio.create_task(self._await_result(frame.id, rev, job))

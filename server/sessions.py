@@ -41,33 +41,37 @@ class Sessions:
     def __len__(self) -> int:
         return len(self._live)
 
-    def enter(self, resume: str | None, make: Callable[[], Session], student: str | None = None) -> Session:
-        """The session to resume if it is still there, and of the student asked for if any; else a new one. Raises Full."""
+    def enter(self, owner: str, resume: str | None, make: Callable[[], Session], student: str | None = None) -> Session:
+        """The session to resume if it is still there, and of the student asked for if any; else a new one. Raises Full.
+
+        `resume` is a session's token; the session is from now on the owner's.
+        """
         self._expire()
         if len(self._live) >= self._limit:
             raise Full(f"the server is full ({self._limit} live sessions); try again in 10 seconds")
         parked = self._parked.get(resume) if resume else None
         if parked and student in (None, parked[1].student.name):
             session = parked[1]
-            del self._parked[session.id]
+            del self._parked[session.token]
         else:
             session = make()
-        self._live[session.id] = session
+        self._live[session.token] = session
+        session.owner = owner
         session.tally = Tally(self._clock())
-        self._ledger.enter(session.id)
+        self._ledger.enter(session.name)
         return session
 
     def leave(self, session: Session, how: Ending) -> dict[str, Any]:
         """The connection is gone; the session waits a while for another. What is logged of the connection."""
         now = self._clock()
-        del self._live[session.id]
+        del self._live[session.token]
         session.send = lambda message: None
         if self._resume_seconds:
-            self._parked[session.id] = (now + self._resume_seconds, session)
+            self._parked[session.token] = (now + self._resume_seconds, session)
         self._expire()
         self._metrics.session_ended(how)
-        said = {"session": session.id, "student": session.student.name, "reason": how.value, **session.tally.fields(now)}
-        if (spent := self._ledger.leave(session.id)) is not None:
+        said = {"session": session.name, "student": session.student.name, "reason": how.value, **session.tally.fields(now)}
+        if (spent := self._ledger.leave(session.name)) is not None:
             said |= {"joules": round(spent.joules, 3), "meter": spent.meter}
         log.info("session ended", extra=fields(**said))
         return said

@@ -41,7 +41,7 @@ class Watched:
         self._tick: Tick | None = None
 
     def arrived(self) -> None:
-        self._tick = self._open.enter_context(self._ledger.tick(self._student, [job.owner for job in self._jobs]))
+        self._tick = self._open.enter_context(self._ledger.tick(self._student, [job.session for job in self._jobs]))
         self._open.enter_context(self._tracer.tick(self._student, self._jobs))
 
     def left(self, images: int) -> None:

@@ -32,7 +32,7 @@ _WAKING = 0.0005
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """A tick that was finished. `started`: Unix time at which the device came to it; `seconds`: from there to its end."""
+    """A tick that was finished. `started`: when the device came to it, by time.monotonic; `seconds`: from there to its end."""
 
     painted: list[Painted]
     started: float
@@ -69,7 +69,7 @@ class Ticking:
         self._bringing = 0.0  # seconds that `begin` takes
         self._flights: deque[_Flight] = deque()
         self._holding = False
-        self._started, self._began = 0.0, 0.0  # when the device came to the tick that runs: Unix time, and by the clock
+        self._started, self._began = 0.0, 0.0  # when the device came to the tick that runs, by either clock
 
     def __enter__(self) -> Self:
         return self
@@ -160,7 +160,7 @@ class Ticking:
 
     def _arrive(self, flight: _Flight) -> None:
         """The device comes to this tick."""
-        self._started, self._began = time.time(), time.perf_counter()
+        self._started, self._began = time.monotonic(), time.perf_counter()
         flight.watch.arrived()
 
     def _settle(self, flight: _Flight) -> None:

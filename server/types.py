@@ -1,14 +1,18 @@
 """The server's vocabulary: frozen values that cross threads and queues. Imports nothing of ours."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
 
 Prompt: TypeAlias = tuple[tuple[str, float], ...]
 """A blend of prompts: (text, weight) pairs whose weights sum to one."""
 
 
-APIS = ("stream", "openai", "sdapi")
+STREAM = "stream"
+APIS = (STREAM, "openai", "sdapi")
 """Ways by which jobs come in; the label of `allaprima_images_total`."""
 
 
@@ -48,12 +52,23 @@ class Ending(StrEnum):
     ERROR = "error"
 
 
+class JobKind(StrEnum):
+    """A frame of somebody who watches, or a still of somebody who waits. They wait apart, and share ticks by weight."""
+
+    LIVE = "live"
+    STILL = "still"
+
+
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One image to make. A plain value: encoded bytes in; times are seconds since the epoch.
+    """One image to make. A plain value: encoded bytes in; `created` and `deadline` are seconds of time.monotonic().
 
-    `request` names who asked, for logs: a request's id, or a session's. `trace` is W3C's `traceparent` of the span that this
-    job belongs to, empty where nobody traces.
+    `owner` is who it is for: what is shared is shared by owners, whatever the API. `session` is the public name of the live
+    session that it belongs to, empty for a still, and `request` names who asked, for logs. `trace` is W3C's `traceparent` of
+    the span that this job belongs to, empty where nobody traces.
+
+    `pixels` is the image decoded, where this process has done that already: uint8 [height, width, 3] of the student's size.
+    It does not cross machines.
     """
 
     id: int
@@ -68,8 +83,14 @@ class Job:
     guidance: float | None = None
     format: str = "jpeg"
     quality: int = 85
+    session: str = ""
     request: str = ""
     trace: str = ""
+    pixels: NDArray[np.uint8] | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def kind(self) -> JobKind:
+        return JobKind.LIVE if self.api == STREAM else JobKind.STILL
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,303 +1,214 @@
-"""The one thread that owns an engine: take rows, tick, deliver. While it ticks, the next tick's images are decoded.
+"""One engine at work for one queue: started, watched, and stopped. What it paints, and when, is in `painter`.
 
-With an engine whose ticks may overlap, the next one is begun just before the last is done, so that the device never waits.
-
-Three kinds of thread meet here. *Intake* moves jobs from the queue to the batcher and starts decoding those that will
-be in the next tick (a prefetch of one). The *engine* thread runs ticks. A bounded *pool* decodes and encodes.
+Four kinds of thread meet here. Two *intake* threads move jobs from the queue to where the next tick takes them, live frames
+and stills apart. The *engine* thread runs ticks. A bounded *pool* decodes and encodes. The *watchdog* notices an engine that
+hangs.
 """
 
 import logging
 import threading
 import time
-from collections import deque
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
 
-from engines.engine import Engine, Row
-from engines.errors import EngineError, EngineLost
+from engines.engine import Engine, Pixels
+from engines.errors import EngineError
 from engines.say import Say
+from engines.student import Student
+from engines.student.contract import Step, UnsupportedStrength
 
 from . import codec
 from .answers import Answers
-from .batcher import best_size
-from .energy import Ledger
-from .logs import fields
-from .metrics import StudentMetrics
+from .batcher import Shares
+from .painter import Painter, Warm
 from .prefetch import Prefetch
-from .prompts import Prompts
-from .queue import JobQueue
-from .task import Task, Watched
-from .ticking import Ticking
-from .tracing import NO_TRACER, Tracer
-from .turns import Device
-from .types import Job, Timings
+from .queue import JobQueue, QueueClosed
+from .settings import Settings
+from .shared import Shared
+from .status import Board, State
+from .task import Task
+from .types import Job, JobKind
+from .watchdog import Watchdog
 
 log = logging.getLogger(__name__)
 
+MakeEngine = Callable[[Say], Engine]
+"""Makes an engine on the thread that it will belong to. May take long; says what it is doing."""
 
 _IDLE = 0.25
 """Seconds between two looks at whether to stop."""
 
 
 class Worker:
-    """Runs one engine for one queue. `state` goes from starting to ready to stopped, or to failed with `error` set.
+    """Runs one student's engine for one queue. How far it is stands on `board`."""
 
-    `make_engine` is called on the engine's thread and may take long; it is given a function to say what it is doing,
-    which `doing` then shows. Engines of one device share `device`, and all of a server's share the `ledger` of its energy.
-    """
-
-    def __init__(
-        self,
-        make_engine: Callable[[Say], Engine],
-        queue: JobQueue,
-        pool: ThreadPoolExecutor,
-        metrics: StudentMetrics,
-        max_pixels: int,
-        on_failed: Callable[[], None] = lambda: None,
-        device: Device | None = None,
-        ledger: Ledger | None = None,
-        tracer: Tracer = NO_TRACER,
-    ) -> None:
-        self.state = "starting"
-        self.doing = ""
-        self.error = ""
-        self._device = device or Device()
-        self._make_engine, self._queue, self._pool, self._metrics = make_engine, queue, pool, metrics
-        self._on_failed = on_failed
-        self._ledger, self._tracer = ledger or Ledger(), tracer
-        self._answers = Answers(queue, metrics, self._ledger)
-        self._changed = threading.Condition()  # guards _prefetch and _stopping
-        self._prefetch = Prefetch(queue.wanted, pool, self._answers, max_pixels, self._wake)
-        self._begun: list[Task] = []  # jobs whose next step is not their first; the engine thread's own, like the next one
-        self._boarding: list[Task] = []  # those of the tick that is being begun
-        self._flying: deque[list[tuple[Task, Row]]] = deque()  # ticks under way
+    def __init__(self, student: Student, make_engine: MakeEngine, queue: JobQueue, settings: Settings, shared: Shared) -> None:
+        self._student, self._make_engine, self._queue = student, make_engine, queue
+        self._settings, self._shared = settings, shared
+        self.board = Board(student.name)
+        self._publishing = threading.Lock()
+        self._metrics = shared.metrics.of(student.name)
+        self._answers = Answers(queue, self._metrics, shared.ledger, shared.pool)
+        self._watchdog = Watchdog(self._hung, self._back, self._lost)
+        self._prefetch: Prefetch | None = None
         self._stopping = False
-        self._costs: dict[int, float] = {1: 1.0}
-        self._intake_thread = threading.Thread(target=self._intake, name="intake")
-        self._engine_thread = threading.Thread(target=self._run, name="engine")
+        self._intake = [threading.Thread(target=self._take_in, args=(kind,), name="intake", daemon=True) for kind in JobKind]
+        self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
 
     def start(self) -> None:
-        self._intake_thread.start()
-        self._engine_thread.start()
+        self._watchdog.start()
+        self._thread.start()
 
     def begin_stop(self) -> None:
         """Let the tick that runs be the last; does not wait."""
-        with self._changed:
-            self._stopping = True
-            self._changed.notify_all()
+        self._stopping = True
+        if self._prefetch is not None:
+            self._prefetch.stop()
 
-    def stop(self) -> None:
-        """Finish the tick that runs, fail what still waits, free the engine. Returns when the threads have ended."""
+    def stop(self, patience: float | None = None) -> bool:
+        """Finish the tick that runs, fail what still waits, free the engine. False if that takes longer than `patience`.
+
+        What was accepted has then been answered all the same, and the engine's thread is left alone.
+        """
         self.begin_stop()
-        if self._engine_thread.ident is not None:
-            self._engine_thread.join()
+        if self._thread.ident is not None:
+            self._thread.join(patience)
+        if ended := not self._thread.is_alive():
+            self._watchdog.stop()
+        self._abandon()
+        return ended
 
     def waiting(self) -> int:
         """Jobs taken from the queue and not yet in a tick."""
-        return len(self._prefetch)
+        return 0 if self._prefetch is None else len(self._prefetch)
 
-    def tick_seconds(self) -> float:
-        """What a tick of the largest size takes; 0 before the engine is ready."""
-        return self._costs[max(self._costs)] if self.state == "ready" else 0.0
-
-    # intake ------------------------------------------------------------------------------------------------------
-
-    def _intake(self) -> None:
-        while not self._stopping and self.state != "failed":
-            if self.state != "ready":
-                time.sleep(0.02)
-                continue
-            jobs = self._queue.take(_IDLE)
-            if jobs:
-                with self._changed:
-                    self._prefetch.add(jobs)
-                    self._prefetch.fill(max(self._costs), self._engine.student)
-                    self._changed.notify_all()
-
-    def _wake(self, _: object) -> None:
-        with self._changed:
-            self._changed.notify_all()
-
-    # the engine's thread -----------------------------------------------------------------------------------------
+    # the engine's thread -------------------------------------------------------------------------------------------
 
     def _run(self) -> None:
+        engine: Engine | None = None
         try:
-            with self._device.starting:
-                self._engine = self._make_engine(self._say)
-                self._prompts = Prompts(lambda prompt: self._engine.condition(prompt))
-                with self._device.ticking:
-                    self._costs = self._engine.warm_up()
-            self._announce(self._engine)
-            self.state = "ready"
-            with Ticking(self._engine, self._costs, self._device.ticking, self._attempt_failed) as ticking:
-                self._tick_on(ticking)
-            self.state = "stopped"
+            with self._shared.device.starting:
+                engine, costs, limit = self._start_engine()
+            shares = Shares(self._settings.stills_share)
+            self._prefetch = prefetch = Prefetch(costs, shares, lambda: self._answers.encoding >= max(costs))
+            if not self._stopping:
+                self._publish_ready(engine, costs)
+                for thread in self._intake:
+                    thread.start()
+                Painter(Warm(engine, costs, limit), prefetch, self._answers, self._watchdog, self._shared).run()
+            self._publish(state=State.STOPPED)
         except Exception as error:
             self._fail(error)
-        self._intake_thread.join()  # or a job on its way from the queue to the batcher would be left behind
+        finally:
+            self._end(engine)
+
+    def _start_engine(self) -> Warm:
+        settings = self._settings
+        with self._watchdog.watching(f"making the engine of {self._student.name}", settings.build_limit, 0.0):
+            engine = self._make_engine(self._say)
+        with self._shared.device.ticking, self._watchdog.watching("warming up", settings.warm_up_limit, 0.0):
+            costs = engine.warm_up()
+        return Warm(engine, costs, max(settings.stuck_seconds, settings.stuck_ticks * max(costs.values())))
+
+    def _end(self, engine: Engine | None) -> None:
+        if self._prefetch is not None:
+            self._prefetch.stop()
+            for thread in self._intake:  # or a job on its way from the queue would be left behind
+                if thread.ident is not None:
+                    thread.join()
+        self._watchdog.stop()
         self._abandon()
-        if self.state == "stopped":
-            self._engine.close()
-
-    def _say(self, doing: str) -> None:
-        self.doing = doing
-        log.info(doing)
-
-    def _fail(self, error: Exception) -> None:
-        what = "did not start" if self.state == "starting" else "stopped working"
-        if not isinstance(error, EngineError):  # whose text says it all
-            log.exception("the engine %s", what)
-        self.error = f"the engine {what}: {str(error) or repr(error)}"
-        self.state = "failed"
-        self._on_failed()
-
-    def _announce(self, engine: Engine) -> None:
-        self._metrics.engine(engine.backend, engine.device, engine.precision, engine.batch_sizes)
-        costs = ", ".join(f"{size}: {1000 * seconds:.1f} ms" for size, seconds in self._costs.items())
-        log.info(
-            "ready: %s on %s, %s (%s), ticks of %s", engine.student.name, engine.device, engine.backend, engine.precision, costs
-        )
-
-    def _tick_on(self, ticking: Ticking) -> None:
-        """Begin ticks and finish them until it is time to stop."""
-        while True:
-            tasks = self._next_tick(ticking) if ticking.room else []
-            if tasks and self._begin(ticking, tasks) and ticking.room:
-                continue
-            if ticking.under_way:
-                self._take(ticking)
-            ticking.pass_on()
-            if self._stopping and not ticking.under_way:
-                return
-
-    def _next_tick(self, ticking: Ticking) -> list[Task]:
-        """The tasks of the next tick; one that is still being decoded delays no other.
-
-        Empty when it is time to stop, or to look after the tick that is under way.
-        """
-        with self._changed:
-            if ticking.under_way:
-                self._changed.wait_for(
-                    lambda: self._stopping or len(self._able()) >= max(self._costs), ticking.due() - time.perf_counter()
-                )
-            else:
-                self._changed.wait_for(lambda: self._stopping or self._able())
-            if self._stopping:
-                return []
-            able = self._able()
-            tasks = able[: best_size(len(able), self._costs)]
-            self._begun = [task for task in self._begun if task not in tasks]
-            self._prefetch.remove(tasks)
-            self._prefetch.fill(max(self._costs), self._engine.student)
-            return tasks
-
-    def _able(self) -> list[Task]:
-        """What could be in a tick now. Call with the lock held."""
-        return self._begun + self._prefetch.ready()
-
-    def _await_image(self, task: Task) -> bool:
-        """Take the decoded image; False, and the job answered, if there is none or nobody wants it any more."""
-        job = task.job
-        # between two steps it is too late to be late: what was spent would be lost
-        if not self._queue.wanted(job.id) or (not task.index and job.deadline < time.time()):
-            self._engine.forget(job.id)
-            task.over = True
-            self._answers.late(job)
-            return False
-        if task.decoding is None:
-            return True
-        try:
-            task.image, seconds = task.decoding.result()
-        except Exception as error:
-            if not isinstance(error, codec.BadImage):
-                log.exception("an image could not be decoded", extra=fields(request=job.request))
-            task.over = True
-            self._answers.failed(job, "bad_image", str(error) or "the image cannot be decoded")
-            return False
-        task.decoding = None
-        task.timings = Timings(decode=seconds)
-        return True
-
-    def _begin(self, ticking: Ticking, tasks: list[Task]) -> bool:
-        """Begin a tick of those that still can be painted; False if there is none."""
-        self._boarding = tasks
-        ticking.take_turn()
-        flying = [(task, row) for task in tasks if self._await_image(task) and (row := self._row(task)) is not None]
-        if flying:
-            self._flying.append(flying)
-        self._boarding = []
-        if not flying:
-            return False
-        jobs = [task.job for task, _ in flying]
-        watch = Watched(self._engine.student.name, jobs, self._ledger, self._tracer)
-        ticking.begin([row for _, row in flying], watch)
-        for task, row in flying:
-            task.image = None
-            task.index += 1
-            if not row.last:
-                self._begun.append(task)
-        return True
-
-    def _take(self, ticking: Ticking) -> None:
-        """Finish the tick that was begun first, and pass on what it gave."""
-        done = ticking.finish()
-        flown = self._flying.popleft()
-        self._metrics.tick(done.seconds, len(flown))
-        for (task, row), result in zip(flown, done.painted, strict=True):
-            if task.over:  # an earlier step failed, or nobody waits any more: what it left in its slot goes, too
-                self._engine.forget(task.job.id)
-                continue
-            before = task.timings
-            wait = before.wait if row.index else max(0.0, done.started - task.job.created - before.decode)
-            task.timings = Timings(wait=wait, decode=before.decode, engine=before.engine + done.seconds)
-            task.rows = len(flown)
-            task.share += done.seconds / len(flown)
-            if result.error is not None:
-                self._fail_task(task, result.error)
-            elif result.image is not None:
-                self._pool.submit(self._answers.image, task, result.image)
-
-    def _fail_task(self, task: Task, why: str) -> None:
-        task.over = True
-        self._begun = [other for other in self._begun if other is not task]
-        self._answers.failed(task.job, "engine_error", why)
-
-    def _attempt_failed(self, error: Exception, rows: Sequence[Row]) -> None:
-        self._metrics.tick_failed()
-        if len(rows) == 1 and not isinstance(error, EngineError):  # whose text says it all
-            request = next((task.job.request for flown in self._flying for task, row in flown if row.job == rows[0].job), "")
-            log.error("a tick failed", exc_info=error, extra=fields(request=request))
-
-    def _row(self, task: Task) -> Row | None:
-        """The task's next step; None, and the job answered, if its prompt cannot be encoded."""
-        job = task.job
-        try:
-            conditioning = self._prompts.conditioning(job.prompt)
-        except EngineLost:
-            raise
-        except Exception as error:
-            self._attempt_failed(error, [])
-            if not isinstance(error, EngineError):
-                log.error("a prompt could not be encoded", exc_info=error, extra=fields(request=job.request))
-            self._engine.forget(job.id)
-            self._fail_task(task, f"the engine failed on this prompt: {error}")
-            return None
-        last = task.index == len(task.steps) - 1
-        return Row(job.id, task.index, task.steps[task.index], last, conditioning, job.seed, task.image, self._told(job))
-
-    def _told(self, job: Job) -> float:
-        """The guidance that the network is told, w = scale - 1 (Meng et al. 2023)."""
-        bounds = self._engine.student.guidance
-        if bounds is None:
-            return 0.0
-        return (bounds.default if job.guidance is None else job.guidance) - 1.0
+        if engine is not None and self.board.read().state is State.STOPPED:
+            engine.close()
 
     def _abandon(self) -> None:
-        """Answer everything that will not be painted any more."""
-        with self._changed:
-            flying = [task for flown in self._flying for task, _ in flown]
-            tasks = dict.fromkeys((*flying, *self._boarding, *self._begun))
-            waiting = [task.job for task in tasks if not task.over] + self._prefetch.drain()
-        waiting += self._queue.take(0.0)
-        for job in waiting:
-            self._answers.shutting_down(job)
+        self._answers.abandon("shutting_down", "the server is shutting down")
+
+    # what is said of it --------------------------------------------------------------------------------------------
+
+    def _publish(self, **changes: Any) -> None:
+        """Say what has changed. A worker that failed stays so."""
+        with self._publishing:
+            if (status := self.board.read()).state is not State.FAILED:
+                self.board.publish(replace(status, **changes))
+
+    def _say(self, doing: str) -> None:
+        self._publish(doing=doing)
+        log.info(doing)
+
+    def _publish_ready(self, engine: Engine, costs: dict[int, float]) -> None:
+        name, backend, device, precision = engine.student.name, engine.backend, engine.device, engine.precision
+        self._metrics.engine(backend, device, precision, engine.batch_sizes)
+        said = {"backend": backend, "device": device, "precision": precision, "seconds": dict(costs)}
+        self._publish(state=State.READY, doing="", **said)
+        ticks = ", ".join(f"{size}: {1000 * seconds:.1f} ms" for size, seconds in costs.items())
+        log.info("ready: %s on %s, %s (%s), ticks of %s", name, device, backend, precision, ticks)
+
+    def _fail(self, error: Exception) -> None:
+        what = "did not start" if self.board.read().state is State.STARTING else "stopped working"
+        if not isinstance(error, EngineError):  # whose text says it all
+            log.exception("the engine %s", what)
+        self._publish(state=State.FAILED, error=f"the engine {what}: {str(error) or repr(error)}")
+
+    # the watchdog's thread -----------------------------------------------------------------------------------------
+
+    def _hung(self, said: str) -> None:
+        """The engine hangs: nobody is left waiting for it."""
+        why = f"the engine hangs: {said}"
+        log.error(why)
+        if self.board.read().state is State.READY:
+            self._publish(state=State.STUCK, error=why)
+        if self._prefetch is not None:
+            self._prefetch.clear()
+        self._answers.abandon("engine_stuck", why)
+
+    def _back(self) -> None:
+        if self.board.read().state is State.STUCK:
+            self._publish(state=State.READY, error="")
+            log.warning("the engine is back")
+
+    def _lost(self, said: str) -> None:
+        self._publish(state=State.FAILED, error=f"the engine hangs: {said}; it is given up")
+        self.begin_stop()
+
+    # intake --------------------------------------------------------------------------------------------------------
+
+    def _take_in(self, kind: JobKind) -> None:
+        prefetch = self._prefetch
+        assert prefetch is not None  # or this thread would not have been started
+        try:
+            while room := prefetch.room(kind):
+                if jobs := self._queue.take(kind, room, _IDLE):
+                    self._answers.accept(jobs)
+                    prefetch.add(self._prepare_all(jobs, prefetch))
+        except QueueClosed:
+            pass
+
+    def _prepare_all(self, jobs: list[Job], prefetch: Prefetch) -> list[Task]:
+        """Those that can be painted, their images on their way to be decoded. The others are answered."""
+        tasks = []
+        for job in jobs:
+            try:
+                steps = self._steps(job)
+            except UnsupportedStrength as error:
+                self._answers.refused(job, "unsupported_strength", str(error))
+                continue
+            if not (status := self.board.read()).ready:
+                self._answers.failed(job, "engine_stuck", status.error)
+            elif job.image is None or job.pixels is not None:
+                tasks.append(Task(job, steps, None, job.pixels))
+            else:
+                decoding = self._shared.pool.submit(self._decode, job.image)
+                decoding.add_done_callback(prefetch.decoded)
+                tasks.append(Task(job, steps, decoding))
+        return tasks
+
+    def _steps(self, job: Job) -> tuple[Step, ...]:
+        contract = self._student.contract
+        return contract.still() if job.image is None else contract.repaint(job.strength)
+
+    def _decode(self, image: bytes) -> tuple[Pixels, float]:
+        began = time.perf_counter()
+        pixels = codec.decode(image, self._student.width, self._student.height, codec.Limits(self._settings.max_pixels))
+        return pixels, time.perf_counter() - began

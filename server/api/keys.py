@@ -3,8 +3,10 @@
 from collections.abc import Awaitable, Callable
 
 from fastapi import Request
+from starlette.requests import HTTPConnection
 
-from ..auth import bearer, complaint
+from ..auth import bearer, bearer_subprotocol, complaint
+from ..owner import owner_of
 from ..server import Server
 from .errors import ApiError
 
@@ -18,3 +20,15 @@ def keyed(server: Server) -> Callable[[Request], Awaitable[None]]:
             raise ApiError(401, why, "invalid_api_key")
 
     return check
+
+
+def key_shown(connection: HTTPConnection) -> str | None:
+    """The key that a client shows: in a header, or as a browser must, among its subprotocols."""
+    offered = connection.scope.get("subprotocols", [])
+    return bearer_subprotocol(offered) or bearer(connection.headers.get("authorization"))
+
+
+def owner(connection: HTTPConnection, server: Server) -> str:
+    """Who a connection is for, whose key has been found right."""
+    key = key_shown(connection) if server.settings.api_keys else None
+    return owner_of(key, connection.client.host if connection.client else None)

@@ -9,7 +9,7 @@ from fastapi import APIRouter, WebSocket, WebSocketDisconnect
 
 import wire
 
-from ..auth import bearer, bearer_subprotocol, complaint
+from ..auth import complaint
 from ..refusals import turn_away
 from ..served import Served
 from ..server import Server
@@ -17,6 +17,7 @@ from ..session import Message, Session
 from ..sessions import Full
 from ..transport import cut_off
 from ..types import Ending, Refusal
+from .keys import key_shown, owner
 from .models import guidance_bounds
 
 log = logging.getLogger(__name__)
@@ -134,8 +135,7 @@ def _subprotocol(socket: WebSocket) -> str | None:
 
 def _objection(socket: WebSocket, server: Server, served: Served | None) -> Objection | None:
     offered = socket.scope.get("subprotocols", [])
-    shown = bearer_subprotocol(offered) or bearer(socket.headers.get("authorization"))
-    if (why := complaint(server.settings.api_keys, shown)) is not None:
+    if (why := complaint(server.settings.api_keys, key_shown(socket))) is not None:
         return Objection(Refusal.UNAUTHORIZED, wire.CLOSE_POLICY, why)
     if offered and wire.SUBPROTOCOL not in offered:
         return Objection(Refusal.PROTOCOL, wire.CLOSE_POLICY, f"this server speaks the subprotocol {wire.SUBPROTOCOL}")
@@ -156,8 +156,9 @@ async def _serve(socket: WebSocket, session: Session, server: Server) -> Ending:
     session.send = outbox.put
     student = session.student
     hello = wire.ready(
-        session.id, student.name, student.width, student.height, session.window, session.params.model_dump(),
-        rev=session.rev, styles=student.styles, suggestions=student.suggestions, negative_prompt=student.negative_prompt,
+        session.token, student.name, student.width, student.height, session.window, session.params.model_dump(),
+        name=session.name, rev=session.rev, styles=student.styles, suggestions=student.suggestions,
+        negative_prompt=student.negative_prompt,
         strengths=student.contract.known_strengths(), guidance=guidance_bounds(student),
     )  # fmt: skip
     outbox.put(wire.encode_text(hello))
@@ -204,8 +205,9 @@ def routes(server: Server) -> APIRouter:
             await _refuse(socket, server, objection)
             return
         assert served is not None  # or there is an objection
+        whose = owner(socket, server)
         try:
-            session = server.sessions.enter(resume, served.make_session, student)
+            session = server.sessions.enter(whose, resume, lambda: served.make_session(whose), student)
         except Full as error:
             await _refuse(socket, server, Objection(Refusal.FULL, wire.CLOSE_FULL, str(error)))
             return

@@ -23,7 +23,7 @@ from ..session import next_job_id
 from ..tracing import known_trace
 from ..types import Job, Outcome, Result
 from .errors import ApiError
-from .keys import keyed
+from .keys import keyed, owner
 from .request_id import request_id
 
 
@@ -84,14 +84,13 @@ def _check(asked: ImagesRequest, student: Student, server: Server) -> None:
 
 def _jobs(asked: ImagesRequest, request: Request, server: Server) -> list[Job]:
     """One job an image, with seeds that follow each other from the one asked for."""
-    # the owner is our own word and not the request's id: of two requests that call themselves the same, each has its turn
-    now, owner = time.time(), f"request-{secrets.token_hex(8)}"
+    now, whose = time.monotonic(), owner(request, server)
     name, trace = request_id(request), known_trace(request.headers.get("traceparent"))
     seed = secrets.randbits(32) if asked.seed is None else asked.seed
     return [
         Job(
             id=next_job_id(),
-            owner=owner,
+            owner=whose,
             api="openai",
             prompt=((asked.prompt, 1.0),),
             seed=(seed + index) % 2**32,

@@ -20,10 +20,10 @@ from engines.students import load_student
 
 from ..app import make_app
 from ..logs import configure
-from ..served import MakeEngine
 from ..server import Server, build_server
 from ..settings import Settings, add_flags, load_settings
 from ..transport import StreamProtocol
+from ..worker import MakeEngine
 
 FAILED = 1
 _LAST_ANSWERS = 3

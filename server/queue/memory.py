@@ -2,48 +2,94 @@
 
 import asyncio
 import threading
-from collections import deque
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable
 
-from ..types import Job, Result
-from .base import QueueFull
+from ..types import Job, JobKind, Outcome, Result
+from .base import QueueClosed, QueueFull
+from .lines import Lines
+
+_CLOSED = "the server is shutting down"
+
+
+def late(job: Job) -> Result:
+    """The answer to a job that nobody began in time, or that nobody waits for any more."""
+    return Result(job.id, Outcome.DROPPED_LATE, code="late", message="the image was not needed in time any more")
 
 
 class MemoryQueue:
-    """A deque under a lock, and a future for each job in flight. One event loop in front, any threads behind."""
+    """Lines under a lock, and a future for each job in flight. One event loop in front, any threads behind.
 
-    def __init__(self, capacity: int) -> None:
-        self._capacity = capacity
-        self._jobs: deque[Job] = deque()
-        self._changed = threading.Condition()
+    `unpainted` is told of each job that the queue answers itself, since no worker had it: late, withdrawn or shut out.
+    """
+
+    def __init__(self, capacity: int, unpainted: Callable[[Job, Result], None] = lambda job, result: None) -> None:
+        self._capacity, self._unpainted = capacity, unpainted
+        self._lock = threading.Lock()
+        self._lines = {kind: Lines() for kind in JobKind}
+        self._changed = {kind: threading.Condition(self._lock) for kind in JobKind}
         self._closed = False
         self._answers: dict[int, asyncio.Future[Result]] = {}
+        self._live: Counter[str] = Counter()  # live jobs in flight by owner; the event loop's own, like their sum
+        self._all_live = 0
 
     async def submit(self, job: Job) -> Result:
         loop = asyncio.get_running_loop()
-        with self._changed:
+        with self._lock:
             if self._closed or len(self._answers) >= self._capacity:
-                raise QueueFull("the server is shutting down" if self._closed else "too many images are waiting")
+                raise QueueFull(_CLOSED if self._closed else "too many images are waiting")
             answer: asyncio.Future[Result] = loop.create_future()
             self._answers[job.id] = answer
-            self._jobs.append(job)
-            self._changed.notify()
+            self._lines[job.kind].add(job)
+            self._changed[job.kind].notify()
+        self._count(job, 1)
+        expiry = loop.call_later(job.deadline - time.monotonic(), self._expire, job)
         try:
             return await answer
         finally:
+            expiry.cancel()
             self._answers.pop(job.id, None)
+            self._count(job, -1)
+            if not answer.done() or answer.cancelled():
+                self._let_go(job)
+
+    def _count(self, job: Job, step: int) -> None:
+        if job.kind is not JobKind.LIVE:
+            return
+        self._all_live += step
+        self._live[job.owner] += step
+        if not self._live[job.owner]:
+            del self._live[job.owner]
+
+    def _let_go(self, job: Job) -> bool:
+        """Take a job out of its line; False if it is not there any more."""
+        with self._lock:
+            waited = self._lines[job.kind].remove(job)
+        if waited:
+            self._unpainted(job, late(job))
+        return waited
+
+    def _expire(self, job: Job) -> None:
+        if self._let_go(job):
+            _settle(self._answers[job.id], late(job))
 
     def waiting(self) -> int:
-        return len(self._jobs)
+        return sum(len(lines) for lines in self._lines.values())
 
     def in_flight(self) -> int:
         return len(self._answers)
 
-    def take(self, timeout: float) -> list[Job]:
-        with self._changed:
-            self._changed.wait_for(lambda: self._jobs or self._closed, timeout)
-            taken = list(self._jobs)
-            self._jobs.clear()
-            return taken
+    def has_room(self, owner: str, pipeline: int) -> bool:
+        return self._all_live < pipeline or self._live[owner] < pipeline // len(self._live)
+
+    def take(self, kind: JobKind, most: int, timeout: float) -> list[Job]:
+        lines = self._lines[kind]
+        with self._lock:
+            self._changed[kind].wait_for(lambda: len(lines) or self._closed, timeout)
+            if self._closed:
+                raise QueueClosed
+            return lines.pick(most)
 
     def deliver(self, result: Result) -> None:
         answer = self._answers.get(result.job)
@@ -54,13 +100,19 @@ class MemoryQueue:
         except RuntimeError:  # the loop is closed: nobody waits any more
             self._answers.pop(result.job, None)
 
-    def wanted(self, job: int) -> bool:
-        return job in self._answers
+    def wanted(self, jobs: Iterable[int]) -> set[int]:
+        return {job for job in jobs if job in self._answers}
 
     def close(self) -> None:
-        with self._changed:
+        with self._lock:
             self._closed = True
-            self._changed.notify_all()
+            waiting = [job for lines in self._lines.values() for job in lines.pick(len(lines))]
+            for changed in self._changed.values():
+                changed.notify_all()
+        for job in waiting:
+            result = Result(job.id, Outcome.FAILED, code="shutting_down", message=_CLOSED)
+            self._unpainted(job, result)
+            self.deliver(result)
 
 
 def _settle(answer: asyncio.Future[Result], result: Result) -> None:

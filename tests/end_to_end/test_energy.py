@@ -86,7 +86,7 @@ async def test_a_session(metered: Any, encoded: Any) -> None:
         for number in range(60):
             answer = await user.paint(number, encoded())
             engine += answer.times[2] / answer.rows / 1e6
-        session = user.ready["session"]
+        session = user.ready["name"]
     await metered.metric_becomes(0, "allaprima_sessions")
     _only_the_model(metered)
     [line] = [line for line in metered.said().splitlines() if f"session={session}" in line]

@@ -45,7 +45,7 @@ async def test_a_session(telling: Any, encoded: Any) -> None:
         await user.paint(20, b"no image")
         await user.params(strength=5)
         assert len(telling.said().splitlines()) == before
-        session = user.ready["session"]
+        session = user.ready["name"]
     line = await _line(telling, "session ended", session=session)
     assert (line["level"], line["student"], line["reason"], line["frames"]) == ("info", "embedded", "left", 21)
     assert line["outcomes"] == {"image": kinds.count(1), "repeat": kinds.count(2), "failed": 1}
@@ -91,7 +91,7 @@ async def test_a_session_that_fails(telling: Any, encoded: Any) -> None:
         await user.params(prompt="fake:error", similarity=None)
         for number in range(10):
             assert (await user.paint(number, encoded()))["code"] == "engine_error"
-        line = await _line(telling, "a job failed", request=user.ready["session"])
+        line = await _line(telling, "a job failed", request=user.ready["name"])
     assert line["api"] == "stream"
 
 
@@ -118,7 +118,7 @@ async def test_going_away(start: Any) -> None:
     """When the server is told to stop, each live connection's line says so."""
     server = start("--engine", "fake", "--log-format", "json")
     async with server.live() as user, server.live():
-        session = user.ready["session"]
+        session = user.ready["name"]
         assert await asyncio.to_thread(server.stop) == 0
     assert {line["reason"] for line in _lines(server, "session ended")} == {"shutdown"}
     assert session in {line["session"] for line in _lines(server, "session ended")}

@@ -64,7 +64,7 @@ async def test_a_still_and_a_session(start: Any, encoded: Any, collector: Collec
         await user.params(similarity=None)
         for number in range(3):
             await user.paint(number, encoded())
-        session = user.ready["session"]
+        session = user.ready["name"]
     assert await asyncio.to_thread(server.stop) == 0
     mine = [span for span in collector.spans if span.trace_id.hex() == TRACE]
     assert sorted(span.name for span in mine) == ["job", "tick"]

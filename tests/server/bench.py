@@ -17,6 +17,7 @@ from server.energy import Ledger
 from server.metrics import Metrics
 from server.queue import MemoryQueue
 from server.session import next_job_id
+from server.status import State
 from server.types import Job, Outcome, Result
 from server.worker import Worker
 from tests.server.waiting import until
@@ -83,8 +84,17 @@ class Bench:
     ledger: Ledger
     failures: list[str] = field(default_factory=list)
 
+    @property
+    def state(self) -> State:
+        return self.worker.board.read().state
+
+    def waiting(self) -> int:
+        """Jobs that are in no tick yet, once the worker has as many of them ready as a tick takes; until then -1."""
+        left, ready = self.queue.waiting(), self.worker.waiting()
+        return left + ready if not left or ready >= max(self.engine.batch_sizes) else -1
+
     def submit(self, prompt: str = "a boat", owner: str = "me", **more: Any) -> "asyncio.Task[Result]":
-        now = time.time()
+        now = time.monotonic()
         job = Job(next_job_id(), owner, "stream", ((prompt, 1.0),), 0, now, now + PATIENCE, format="png")
         return asyncio.create_task(self.queue.submit(replace(job, **more)))
 

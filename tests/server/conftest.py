@@ -12,6 +12,9 @@ from engines.student import Student
 from server.energy import Ledger
 from server.metrics import Metrics
 from server.queue import MemoryQueue
+from server.settings import load_settings
+from server.shared import Shared
+from server.status import State, Status
 from server.worker import Worker
 
 from .bench import Bench, GatedDevice, GatedEngine
@@ -40,28 +43,37 @@ async def make_client() -> AsyncIterator[Callable[..., Client]]:
 
 @pytest.fixture(params=[GatedEngine, GatedDevice], ids=["one by one", "overlapping"])
 async def make_bench(student: Student, request: pytest.FixtureRequest) -> AsyncIterator[Callable[..., Any]]:
-    """`await make_bench(batch_sizes=..., engine=..., student=...)`: a worker, started, and stopped at the end."""
+    """`await make_bench(batch_sizes=..., engine=..., of=..., setting=...)`: a worker, started, and stopped at the end."""
     benches: list[Bench] = []
     pool = ThreadPoolExecutor(2)
 
     async def make(
-        batch_sizes: tuple[int, ...] = (1, 2, 4), engine: Engine | None = None, of: Student = student, ready: bool = True
+        batch_sizes: tuple[int, ...] = (1, 2, 4),
+        engine: Engine | None = None,
+        of: Student = student,
+        ready: bool = True,
+        **flags: str,
     ) -> Bench:
-        queue, metrics = MemoryQueue(100), Metrics()
+        metrics = Metrics()
+        own = metrics.of("embedded")
+        queue = MemoryQueue(100, lambda job, result: own.result(job.api, result, 0.0))
         gated = request.param(of, batch_sizes)
         failures: list[str] = []
-        own = metrics.of("embedded")
         ledger = Ledger()
 
-        def failed() -> None:
-            failures.append(worker.error)
+        def published(status: Status) -> None:
+            if status.state is State.FAILED:
+                failures.append(status.error)
+                queue.close()
 
-        worker = Worker(lambda say: engine or gated, queue, pool, own, 16_000_000, failed, ledger=ledger)
+        settings = load_settings({"engine": "fake", **flags})
+        worker = Worker(of, lambda say: engine or gated, queue, settings, Shared(pool, metrics, ledger=ledger))
+        worker.board.subscribe(published)
         bench = Bench(worker, queue, metrics, gated, ledger, failures)
         benches.append(bench)
         worker.start()
         if ready:
-            await bench.until(lambda: worker.state == "ready")
+            await bench.until(lambda: bench.state is State.READY)
         return bench
 
     yield make

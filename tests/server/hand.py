@@ -52,7 +52,8 @@ class Client:
         student = more.pop("student", load_student("embedded"))
         options: dict[str, Any] = {"max_prompt": 100, "max_pixels": 1_000_000, "patience": lambda steps: 1.0}
         own = self.metrics.of("embedded")
-        self.session = Session(student, queue, pool, own, room=lambda: self.room, clock=lambda: self.now, **{**options, **more})  # type: ignore[arg-type]
+        options |= {"room": lambda owner: self.room, "clock": lambda: self.now, **more}
+        self.session = Session(student, "me", queue, pool, own, **options)  # type: ignore[arg-type]
         self.sent: list[FrameOut | dict[str, Any]] = []
         self.session.send = lambda m: self.sent.append(FrameOut.decode(m) if isinstance(m, bytes) else json.loads(m))
 

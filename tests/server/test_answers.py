@@ -2,6 +2,8 @@
 
 import logging
 import time
+from collections.abc import Callable
+from concurrent.futures import Executor, Future
 from typing import Any
 
 import numpy as np
@@ -29,11 +31,26 @@ class Kept:
         self.results.append(result)
 
 
+class AtOnce(Executor):
+    """A pool whose work is done when it is asked for."""
+
+    def submit(self, work: Callable[..., Any], /, *args: Any, **more: Any) -> "Future[Any]":
+        done: Future[Any] = Future()
+        done.set_result(work(*args, **more))
+        return done
+
+
 class Bench:
     def __init__(self) -> None:
         self.kept, self.metrics, self.ledger = Kept(), Metrics(), Ledger()
         queue: Any = self.kept
-        self.answers = Answers(queue, self.metrics.of("embedded"), self.ledger)
+        self.answers = Answers(queue, self.metrics.of("embedded"), self.ledger, AtOnce())
+
+    def job(self, api: str = "openai") -> Job:
+        """A job that was accepted."""
+        made = job(api)
+        self.answers.accept([made])
+        return made
 
     def count(self, outcome: Outcome) -> float | None:
         return self.metrics.registry.get_sample_value(
@@ -47,7 +64,7 @@ def bench() -> Bench:
 
 
 def job(api: Any = "openai") -> Job:
-    now = time.time()
+    now = time.monotonic()
     return Job(7, "me", api, (("x", 1.0),), 0, now, now + 10, format="png")
 
 
@@ -55,12 +72,16 @@ def test_an_image(bench: Bench, student: Student) -> None:
     """An image is encoded as its job asks, with its timings, its rows, and its share of the joules."""
     bench.ledger.enrol(METER)
     bench.ledger.close({METER: 0})
-    with bench.ledger.tick("embedded", ["me"]):
+    with bench.ledger.tick("embedded", [""]):
         time.sleep(0.01)
     bench.ledger.close({METER: 5_000_000})
     task = Task(job(), student.contract.still(), None, rows=3, timings=Timings(0.1, 0.2, 0.3), share=0.05)
     pixels = np.full((16, 16, 3), 200, dtype=np.uint8)
-    bench.answers.image(task, pixels)
+    bench.answers.accept([task.job])
+    told: list[object] = []
+    bench.answers.image(task, pixels, told.append)
+    assert len(told) == 1
+    assert bench.answers.encoding == 0
     [result] = bench.kept.results
     assert (result.job, result.outcome, result.rows, result.meter) == (7, Outcome.IMAGE, 3, "nvml")
     np.testing.assert_array_equal(codec.decode(result.image, 16, 16), pixels)
@@ -74,10 +95,11 @@ def test_an_image(bench: Bench, student: Student) -> None:
 
 def test_none(bench: Bench) -> None:
     """Whatever a job does not get has its outcome, its code and a sentence."""
-    bench.answers.late(job())
-    bench.answers.refused(job(), "unsupported_strength", "stills only")
-    bench.answers.failed(job(), "bad_image", "no image")
-    bench.answers.shutting_down(job())
+    bench.answers.late(bench.job())
+    bench.answers.refused(bench.job(), "unsupported_strength", "stills only")
+    bench.answers.failed(bench.job(), "bad_image", "no image")
+    bench.job()
+    bench.answers.abandon("shutting_down", "the server is shutting down")
     outcomes = [(result.outcome, result.code) for result in bench.kept.results]
     assert outcomes == [
         (Outcome.DROPPED_LATE, "late"),
@@ -93,8 +115,19 @@ def test_a_stream_that_fails(bench: Bench, caplog: pytest.LogCaptureFixture) -> 
     """Each still that fails is a line in the log, and of a stream's frames one in a while."""
     with caplog.at_level(logging.WARNING):
         for _ in range(5):
-            bench.answers.failed(job("stream"), "bad_image", "no image")
+            bench.answers.failed(bench.job("stream"), "bad_image", "no image")
         assert len(caplog.records) == 1
-        bench.answers.failed(job(), "bad_image", "no image")
-        bench.answers.failed(job(), "bad_image", "no image")
+        bench.answers.failed(bench.job(), "bad_image", "no image")
+        bench.answers.failed(bench.job(), "bad_image", "no image")
     assert len(caplog.records) == 3
+
+
+def test_one_answer(bench: Bench, student: Student) -> None:
+    """A job has the answer of whoever was first; what comes after is neither sent nor counted."""
+    accepted = bench.job()
+    bench.answers.abandon("engine_stuck", "the engine hangs")
+    bench.answers.late(accepted)
+    bench.answers.failed(accepted, "engine_error", "no")
+    bench.answers.image(Task(accepted, student.contract.still(), None), np.zeros((16, 16, 3), np.uint8), lambda _: None)
+    assert [result.code for result in bench.kept.results] == ["engine_stuck"]
+    assert (bench.count(Outcome.FAILED), bench.count(Outcome.IMAGE), bench.count(Outcome.DROPPED_LATE)) == (1, 0, 0)

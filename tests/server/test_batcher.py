@@ -1,103 +1,70 @@
-"""The batcher: lines that take turns, jobs let go in time, and how many rows are worth a tick."""
+"""The batcher: who shares a tick with whom, and how many rows are worth one."""
 
 from collections import Counter
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
-from server.batcher import Batcher, best_size
-from server.types import Job
+from server.batcher import Shares, best_size
+from server.types import JobKind
+
+LIVE, STILL = JobKind.LIVE, JobKind.STILL
 
 
-def _job(number: int, owner: str = "me", deadline: float = 100.0) -> Job:
-    return Job(number, owner, "stream", (("", 1.0),), 0, created=0.0, deadline=deadline)
+def _jobs(kind: JobKind, count: int, steps: int = 1) -> list[Any]:
+    return [SimpleNamespace(kind=kind, steps=range(steps), number=number) for number in range(count)]
 
 
-def _batcher(jobs: list[Job], unwanted: frozenset[int] = frozenset()) -> Batcher:
-    batcher = Batcher(lambda number: number not in unwanted)
-    for job in jobs:
-        batcher.add(job)
-    return batcher
+def _kinds(shares: Shares, live: list[Any], stills: list[Any], count: int) -> list[JobKind]:
+    return [job.kind for job in shares.choose({LIVE: live, STILL: stills}, count)]
 
 
-def _ids(jobs: list[Job]) -> list[int]:
-    return [job.id for job in jobs]
+@pytest.mark.parametrize("count", [1, 2, 3, 8])
+@pytest.mark.parametrize(("stills", "percent"), [(0.2, 20), (0.5, 50), (0.05, 5)])
+def test_shares(stills: float, percent: int, count: int) -> None:
+    """While both wait, stills have their share of the rows, over ticks of any size."""
+    shares, had = Shares(stills), Counter[JobKind]()
+    for _ in range(400):
+        had.update(_kinds(shares, _jobs(LIVE, 8), _jobs(STILL, 8), count))
+    assert 100 * had[STILL] / had.total() == pytest.approx(percent, abs=1.5)
 
 
-def test_empty() -> None:
-    """Nothing waits, nothing is picked."""
-    batcher = _batcher([])
-    assert len(batcher) == 0
-    assert batcher.pick(8, 0.0).run == []
+def test_live_first() -> None:
+    """Of one row, the live frame has it; and of a tick that holds all, all are in it."""
+    assert _kinds(Shares(0.2), _jobs(LIVE, 1), _jobs(STILL, 9), 1) == [LIVE]
+    assert Counter(_kinds(Shares(0.2), _jobs(LIVE, 2), _jobs(STILL, 9), 8)) == {LIVE: 2, STILL: 6}
 
 
-def test_one_owner() -> None:
-    """Jobs of one owner leave in the order they came."""
-    batcher = _batcher([_job(i) for i in range(5)])
-    assert _ids(batcher.pick(3, 0.0).run) == [0, 1, 2]
-    assert len(batcher) == 2
-    assert _ids(batcher.pick(3, 0.0).run) == [3, 4]
-    assert len(batcher) == 0
+def test_alone() -> None:
+    """Whoever waits alone has every row, and need not make up for it when the other comes."""
+    shares = Shares(0.2)
+    for _ in range(100):
+        assert _kinds(shares, [], _jobs(STILL, 8), 4) == [STILL] * 4
+    ticks = [_kinds(shares, _jobs(LIVE, 1), _jobs(STILL, 8), 1)[0] for _ in range(10)]
+    assert Counter(ticks) == {LIVE: 8, STILL: 2}
 
 
-def test_owners_take_turns() -> None:
-    """A job of each owner goes before the second of any."""
-    jobs = [_job(i, "greedy") for i in range(10)] + [_job(10, "a"), _job(11, "b")]
-    assert _ids(_batcher(jobs).pick(4, 0.0).run) == [0, 10, 11, 1]
+def test_steps_count() -> None:
+    """A job of four steps takes four rows of its kind's share."""
+    shares, had = Shares(0.2), Counter[JobKind]()
+    for _ in range(400):
+        had.update(_kinds(shares, _jobs(LIVE, 4), _jobs(STILL, 4, steps=4), 1))
+    assert 4 * had[STILL] / (4 * had[STILL] + had[LIVE]) == pytest.approx(0.2, abs=0.02)
 
 
-def test_turns_go_on_over_ticks() -> None:
-    """Whoever was not served in one tick is first in the next, and a hundred jobs waiting give no one more."""
-    batcher = _batcher([_job(100 * n + i, owner) for n, owner in enumerate("abc") for i in range(100)])
-    served = Counter(job.owner for _ in range(30) for job in batcher.pick(2, 0.0).run)
-    assert served == {"a": 20, "b": 20, "c": 20}
-
-
-def test_one_who_comes_late_does_not_wait() -> None:
-    """A new owner is served in the next tick, whatever waits."""
-    batcher = _batcher([_job(i, "greedy") for i in range(1000)])
-    batcher.pick(4, 0.0)
-    batcher.add(_job(5000, "new"))
-    assert 5000 in _ids(batcher.pick(4, 0.0).run)
-
-
-def test_late_jobs_are_let_go() -> None:
-    """A job past its deadline is dropped and another takes its place; one at its deadline is not late."""
-    batcher = _batcher([_job(0, deadline=9.9), _job(1, deadline=10.0), _job(2, deadline=11.0)])
-    picked = batcher.pick(2, 10.0)
-    assert (_ids(picked.run), _ids(picked.dropped)) == ([1, 2], [0])
-
-
-def test_unwanted_jobs_are_let_go() -> None:
-    """A job whose owner left is dropped."""
-    picked = _batcher([_job(i, str(i)) for i in range(4)], frozenset({0, 2})).pick(4, 0.0)
-    assert (_ids(picked.run), _ids(picked.dropped)) == ([1, 3], [0, 2])
-
-
-def test_all_let_go() -> None:
-    """A batcher of dead jobs gives no row, every job back, and is empty."""
-    batcher = _batcher([_job(i, str(i % 3)) for i in range(9)], frozenset(range(9)))
-    picked = batcher.pick(1, 0.0)
-    assert picked.run == []
-    assert sorted(_ids(picked.dropped)) == list(range(9))
-    assert len(batcher) == 0
+def test_order() -> None:
+    """Each kind keeps its order."""
+    chosen = Shares(0.3).choose({LIVE: _jobs(LIVE, 9), STILL: _jobs(STILL, 9)}, 9)
+    for kind in JobKind:
+        numbers = [job.number for job in chosen if job.kind is kind]
+        assert numbers == list(range(len(numbers)))
 
 
 @pytest.mark.parametrize("count", [0, -1])
 def test_no_room(count: int) -> None:
-    """Without room nothing is picked and nothing is lost."""
-    batcher = _batcher([_job(0)])
-    assert batcher.pick(count, 0.0).run == []
-    assert len(batcher) == 1
-
-
-def test_nothing_is_lost() -> None:
-    """Each job comes out exactly once."""
-    batcher = _batcher([_job(i, str(i % 7), deadline=i) for i in range(200)], frozenset(range(0, 200, 5)))
-    out = []
-    while len(batcher):
-        picked = batcher.pick(3, 50.0)
-        out += _ids(picked.run) + _ids(picked.dropped)
-    assert sorted(out) == list(range(200))
+    """Without room nobody is chosen."""
+    assert _kinds(Shares(0.2), _jobs(LIVE, 3), _jobs(STILL, 3), count) == []
 
 
 @pytest.mark.parametrize(

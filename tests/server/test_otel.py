@@ -23,7 +23,9 @@ from server.metrics import Metrics
 from server.otel import OtelTracer, otlp_tracer
 from server.queue import JobQueue, MemoryQueue, QueueFull
 from server.session import next_job_id
-from server.types import Job, Outcome
+from server.settings import load_settings
+from server.shared import Shared
+from server.types import Job, JobKind, Outcome
 from server.worker import Worker
 
 PARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
@@ -55,7 +57,7 @@ async def traced() -> AsyncIterator[Traced]:
 
 
 def _job(**more: Any) -> Job:
-    now = time.time()
+    now = time.monotonic()
     return replace(Job(next_job_id(), "me", "openai", (("a boat", 1.0),), 0, now, now + 20, request="req-1"), **more)
 
 
@@ -63,8 +65,8 @@ def _job(**more: Any) -> Job:
 async def front(traced: Traced, student: Student) -> AsyncIterator[JobQueue]:
     """A traced queue with a worker behind it."""
     queue, pool = MemoryQueue(10), ThreadPoolExecutor(2)
-    own = Metrics().of("embedded")
-    worker = Worker(lambda say: FakeEngine(student), queue, pool, own, 16_000_000, tracer=traced.tracer)
+    shared = Shared(pool, Metrics(), tracer=traced.tracer)
+    worker = Worker(student, lambda say: FakeEngine(student), queue, load_settings({"engine": "fake"}), shared)
     worker.start()
     yield traced.tracer.jobs(queue, "embedded")
     queue.close()
@@ -124,7 +126,7 @@ async def test_a_share() -> None:
         queue = none.tracer.jobs(MemoryQueue(1), "embedded")
         waiting = asyncio.ensure_future(queue.submit(_job(api="stream", trace=session.trace)))
         await asyncio.sleep(0)
-        with none.tracer.tick("embedded", queue.take(0.0)):
+        with none.tracer.tick("embedded", queue.take(JobKind.LIVE, 1, 0.0)):
             pass
         waiting.cancel()
         await asyncio.wait([waiting])
@@ -166,8 +168,9 @@ async def test_the_rest_of_the_queue(traced: Traced) -> None:
     waiting = asyncio.ensure_future(queue.submit(_job()))
     await asyncio.sleep(0)
     assert (queue.waiting(), queue.in_flight()) == (1, 1)
-    [job] = queue.take(0.0)
-    assert queue.wanted(job.id)
+    [job] = queue.take(JobKind.STILL, 1, 0.0)
+    assert queue.wanted([job.id]) == {job.id}
+    assert queue.has_room("me", 2)
     assert job.trace != ""
     queue.close()
     waiting.cancel()

@@ -1,107 +1,130 @@
-"""The prefetch: one tick's worth is prepared, decoded while something else goes on, and nobody waits for a slow picture."""
+"""The prefetch: one tick's worth of each kind is ready, and nobody waits for a slow picture."""
 
 import threading
-import time
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from concurrent.futures import Future
 from typing import Any
 
 import pytest
 
 from engines.student import Student
-from engines.student.contract import UnsupportedStrength
-from server import codec
+from server.batcher import Shares
 from server.prefetch import Prefetch
-from server.types import Job
+from server.task import Task
+from server.types import Job, JobKind
 
-MOST = 2
-
-
-class Said:
-    """Answers that are only remembered."""
-
-    def __init__(self) -> None:
-        self.given: list[tuple[str, int]] = []
-
-    def late(self, job: Job) -> None:
-        self.given.append(("late", job.id))
-
-    def refused(self, job: Job, code: str, message: str) -> None:
-        self.given.append((code, job.id))
+COSTS = {1: 1.0, 2: 1.0, 4: 1.0}
+MOST = 4
 
 
 class Bench:
-    """A prefetch whose decoding waits for a gate."""
+    def __init__(self, student: Student) -> None:
+        self.busy = False
+        self.prefetch = Prefetch(COSTS, Shares(0.2), lambda: self.busy)
+        self._student, self._number = student, 0
 
-    def __init__(self, pool: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.said, self.gate, self.woken = Said(), threading.Event(), threading.Semaphore(0)
-        self.unwanted: set[int] = set()
-        monkeypatch.setattr(codec, "decode", lambda *_: self.gate.wait(10))
-        answers: Any = self.said
-        self.prefetch = Prefetch(lambda job: job not in self.unwanted, pool, answers, 1 << 20, lambda _: self.woken.release())
+    def task(self, api: str = "stream", decoding: "Future[Any] | None" = None) -> Task:
+        self._number += 1
+        job = Job(self._number, "me", api, (("x", 1.0),), 0, 0.0, 1e9)
+        return Task(job, self._student.contract.still(), decoding)
 
-    def ready(self) -> list[int]:
-        return [task.job.id for task in self.prefetch.ready()]
+    def add(self, *tasks: Task) -> None:
+        self.prefetch.add(tasks)
 
-
-def job(number: int, image: bytes | None = None, **more: Any) -> Job:
-    now = time.time()
-    return replace(Job(number, str(number), "stream", (("x", 1.0),), 0, now, now + 10, image=image), **more)
+    def next(self, *begun: Task) -> list[int]:
+        """Who is in the next tick, if it is due now."""
+        return [task.job.id for task in self.prefetch.next_tick(begun, 0.0)]
 
 
 @pytest.fixture
-def bench(monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
-    with ThreadPoolExecutor(1) as pool:
-        made = Bench(pool, monkeypatch)
-        yield made
-        made.gate.set()
+def bench(student: Student) -> Bench:
+    return Bench(student)
 
 
-def test_one_tick(bench: Bench, student: Student) -> None:
-    """No more is prepared than a tick takes; the rest waits, and is prepared when there is room."""
-    bench.prefetch.add([job(number) for number in range(5)])
-    bench.prefetch.fill(MOST, student)
-    assert bench.ready() == [0, 1]
-    assert len(bench.prefetch) == 5
-    bench.prefetch.remove(bench.prefetch.ready()[:1])
-    bench.prefetch.fill(MOST, student)
-    assert bench.ready() == [1, 2]
-    assert len(bench.prefetch) == 4
-
-
-def test_a_picture_on_its_way(bench: Bench, student: Student) -> None:
-    """What is still being decoded is not ready and holds nobody up; that it is decoded is told."""
-    bench.prefetch.add([job(0, b"picture"), job(1)])
-    bench.prefetch.fill(MOST, student)
-    assert bench.ready() == [1]
-    bench.gate.set()
-    assert bench.woken.acquire(timeout=10)
-    assert bench.ready() == [0, 1]
-
-
-def test_who_cannot_be_painted(bench: Bench, student: Student) -> None:
-    """The late, the unwanted and the impossible are answered, and take nobody's place."""
-
-    class Stills:
-        def still(self) -> tuple[Any, ...]:
-            return student.contract.still()
-
-        def repaint(self, strength: float) -> tuple[Any, ...]:
-            raise UnsupportedStrength("stills only")
-
-    contract: Any = Stills()
-    bench.unwanted.add(1)
-    bench.prefetch.add([job(0, deadline=0.0), job(1), job(2, b"picture"), job(3), job(4)])
-    bench.prefetch.fill(MOST, replace(student, contract=contract))
-    assert bench.said.given == [("late", 0), ("late", 1), ("unsupported_strength", 2)]
-    assert bench.ready() == [3, 4]
-
-
-def test_drained(bench: Bench, student: Student) -> None:
-    """Draining gives everything that waits, prepared or not, once."""
-    bench.prefetch.add([job(number) for number in range(4)])
-    bench.prefetch.fill(MOST, student)
-    assert sorted(one.id for one in bench.prefetch.drain()) == [0, 1, 2, 3]
-    assert bench.prefetch.drain() == []
+def test_one_tick(bench: Bench) -> None:
+    """There is room for one tick's worth of each kind, and again for as many as a tick has taken."""
+    assert bench.prefetch.room(JobKind.LIVE) == bench.prefetch.room(JobKind.STILL) == MOST
+    bench.add(*(bench.task() for _ in range(3)))
+    assert (bench.prefetch.room(JobKind.LIVE), bench.prefetch.room(JobKind.STILL)) == (1, MOST)
+    assert bench.next() == [1, 2, 3]
+    assert bench.prefetch.room(JobKind.LIVE) == MOST
     assert len(bench.prefetch) == 0
+
+
+def test_room_is_waited_for(bench: Bench) -> None:
+    """Who brings jobs waits while there is no room, and goes on when a tick has taken some."""
+    bench.add(*(bench.task() for _ in range(MOST)))
+    rooms: list[int] = []
+    waiting = threading.Thread(target=lambda: rooms.append(bench.prefetch.room(JobKind.LIVE)))
+    waiting.start()
+    bench.next()
+    waiting.join(10)
+    assert rooms == [MOST]
+
+
+def test_busy_behind_the_engine(bench: Bench) -> None:
+    """While images pile up to be encoded, stills wait in the queue and live frames do not."""
+    bench.busy = True
+    rooms: list[int] = []
+    waiting = threading.Thread(target=lambda: rooms.append(bench.prefetch.room(JobKind.STILL)))
+    waiting.start()
+    assert bench.prefetch.room(JobKind.LIVE) == MOST
+    bench.prefetch.encoded()
+    assert not rooms
+    bench.busy = False
+    bench.prefetch.encoded()
+    waiting.join(10)
+    assert rooms == [MOST]
+
+
+def test_a_picture_on_its_way(bench: Bench) -> None:
+    """What is still being decoded is not in a tick and holds nobody up."""
+    decoding: Future[Any] = Future()
+    bench.add(bench.task(decoding=decoding), bench.task())
+    assert bench.next() == [2]
+    assert bench.next() == []
+    decoding.set_result(None)
+    assert bench.next() == [1]
+
+
+def test_woken_by_a_picture(bench: Bench) -> None:
+    """A tick that waits for its first picture begins when that is decoded."""
+    decoding: Future[Any] = Future()
+    decoding.add_done_callback(bench.prefetch.decoded)
+    bench.add(bench.task(decoding=decoding))
+    threading.Timer(0.01, decoding.set_result, [None]).start()
+    assert [task.job.id for task in bench.prefetch.next_tick((), None)] == [1]
+
+
+def test_those_begun_go_first(bench: Bench) -> None:
+    """Jobs between two of their steps go before all others."""
+    bench.add(*(bench.task() for _ in range(MOST)))
+    begun = [bench.task(), bench.task()]
+    assert bench.next(*begun) == [5, 6, 1, 2]
+
+
+def test_stills_leave_room(bench: Bench) -> None:
+    """A tick full of stills that are ready takes a live frame in all the same."""
+    bench.add(*(bench.task("openai") for _ in range(MOST)))
+    bench.add(bench.task())
+    assert 5 in bench.next()
+
+
+def test_cleared(bench: Bench) -> None:
+    """What is cleared is in no tick, and its room is free."""
+    bench.add(*(bench.task() for _ in range(MOST)))
+    bench.prefetch.clear()
+    assert bench.next() == []
+    assert bench.prefetch.room(JobKind.LIVE) == MOST
+
+
+def test_stopped(bench: Bench) -> None:
+    """Once stopped there is neither a tick nor room, for who waits already and for who comes."""
+    ended: list[Any] = []
+    tick = threading.Thread(target=lambda: ended.append(bench.prefetch.next_tick((), None)))
+    tick.start()
+    bench.prefetch.stop()
+    tick.join(10)
+    assert ended == [[]]
+    bench.add(bench.task())
+    assert bench.next() == []
+    assert bench.prefetch.room(JobKind.LIVE) == 0

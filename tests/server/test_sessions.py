@@ -18,7 +18,7 @@ class Someone:
     """As much of a session as admission knows."""
 
     def __init__(self, number: int) -> None:
-        self.id = f"session-{number}"
+        self.token, self.name, self.owner = f"token-{number}", f"session-{number}", "nobody"
         self.send: Any = print
         self.student = SimpleNamespace(name="embedded")
         self.tally = Tally()
@@ -39,8 +39,8 @@ class Door:
         self.ledger = Ledger(self.clock)
         self.sessions = Sessions(limit, resume_seconds, self.metrics, self.ledger, self.clock)
 
-    def enter(self, resume: str | None, student: str | None = None) -> Any:
-        return self.sessions.enter(resume, self._make, student)
+    def enter(self, resume: str | None, student: str | None = None, owner: str = "me") -> Any:
+        return self.sessions.enter(owner, resume, self._make, student)
 
     def leave(self, session: Any, how: Ending = Ending.LEFT) -> dict[str, Any]:
         return self.sessions.leave(session, how)
@@ -81,7 +81,7 @@ def test_resume() -> None:
     one = door.enter(None)
     door.leave(one)
     door.clock.now = 29.9
-    assert door.enter(one.id) is one
+    assert door.enter(one.token) is one
     assert door.made == 1
 
 
@@ -92,7 +92,7 @@ def test_resume_again() -> None:
     for _ in range(3):
         door.leave(one)
         door.clock.now += 29
-        assert door.enter(one.id) is one
+        assert door.enter(one.token) is one
 
 
 def test_too_late() -> None:
@@ -101,10 +101,10 @@ def test_too_late() -> None:
     one = door.enter(None)
     door.leave(one)
     door.clock.now = 30.0
-    assert door.enter(one.id) is not one
+    assert door.enter(one.token) is not one
 
 
-@pytest.mark.parametrize("resume", ["", "nobody", "session-1"])
+@pytest.mark.parametrize("resume", ["", "nobody", "token-1"])
 def test_no_such_session(resume: str) -> None:
     """An id that nobody left, or of a session that is live, gives a new session."""
     door = Door()
@@ -118,8 +118,8 @@ def test_two_want_the_same() -> None:
     door = Door()
     one = door.enter(None)
     door.leave(one)
-    assert door.enter(one.id) is one
-    assert door.enter(one.id) is not one
+    assert door.enter(one.token) is one
+    assert door.enter(one.token) is not one
 
 
 def test_full_keeps_the_parked() -> None:
@@ -129,9 +129,9 @@ def test_full_keeps_the_parked() -> None:
     door.leave(one)
     other = door.enter(None)
     with pytest.raises(Full):
-        door.enter(one.id)
+        door.enter(one.token)
     door.leave(other)
-    assert door.enter(one.id) is one
+    assert door.enter(one.token) is one
 
 
 def test_nothing_is_sent_to_who_left() -> None:
@@ -148,7 +148,7 @@ def test_resuming_switched_off() -> None:
     door = Door(resume_seconds=0)
     one = door.enter(None)
     door.leave(one)
-    assert door.enter(one.id) is not one
+    assert door.enter(one.token) is not one
     assert not door.sessions._parked
 
 
@@ -159,7 +159,7 @@ def test_comers_and_goers_are_forgotten() -> None:
         last = door.enter(None)
         door.leave(last)
     assert len(door.sessions._parked) <= PARKED_PER_LIVE * 2
-    assert door.enter(last.id) is last
+    assert door.enter(last.token) is last
 
 
 def test_what_is_said_of_a_connection(caplog: pytest.LogCaptureFixture) -> None:
@@ -190,7 +190,7 @@ def test_each_connection_is_counted_apart() -> None:
     door.clock.now += 3
     door.leave(one)
     door.clock.now += 20
-    assert door.enter(one.id) is one
+    assert door.enter(one.token) is one
     door.clock.now += 1
     said = door.leave(one)
     assert (said["frames"], said["seconds"], said["mean_ms"]) == (0, 1, None)
@@ -203,12 +203,12 @@ def test_joules() -> None:
     door.ledger.enrol(meter)
     one = door.enter(None)
     for spent in (100, 40):
-        with door.ledger.tick("embedded", [one.id, "somebody else"]):
+        with door.ledger.tick("embedded", [one.name, "somebody else"]):
             door.clock.now += 1
         door.ledger.close({meter: spent * 1_000_000})
         said = door.leave(one)
         assert (said["joules"], said["meter"]) == (spent / 2, "nvml")
-        assert door.enter(one.id) is one
+        assert door.enter(one.token) is one
 
 
 def test_no_joules_without_a_meter() -> None:

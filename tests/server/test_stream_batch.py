@@ -28,7 +28,9 @@ from engines.students import load_student
 from server.metrics import Metrics
 from server.queue import MemoryQueue
 from server.session import Session, next_job_id
-from server.types import Job, Outcome
+from server.settings import load_settings
+from server.shared import Shared
+from server.types import Job, JobKind, Outcome
 from server.worker import Worker
 from tests.engines import oracle
 from tests.server.waiting import until
@@ -95,7 +97,7 @@ class Stream:
 
     async def paint(self, frame: int) -> tuple[Pixels, int]:
         """A frame's image, and how many rows shared its last tick."""
-        now = time.time()
+        now = time.monotonic()
         result = await self.queue.submit(
             Job(
                 next_job_id(), "me", "stream", ((self.prompt(frame), 1.0),), frame, now, now + PATIENCE, _file(frame),
@@ -114,7 +116,7 @@ class Stream:
     async def ready_for_the_next(self, jobs: int = 1) -> None:
         """Wait until so many jobs are decoded and wait for the tick that runs to end."""
         await self.until(
-            lambda: self.worker.waiting() == jobs and all(task.decoded() for task in self.worker._prefetch._prepared)
+            lambda: self.worker.waiting() == jobs and all(task.decoded() for task in self.worker._prefetch._tasks[JobKind.LIVE])
         )
 
 
@@ -146,11 +148,11 @@ async def make_stream(request: pytest.FixtureRequest) -> AsyncIterator[Callable[
         student = oracle.small(load_student(name), Path())
         engine = FakeEngine(student, (1, MOST_ROWS)) if kind == "fake" else request.getfixturevalue("openvino")
         queue, metrics, stepped = MemoryQueue(100), Metrics(), Stepped(engine, student)
-        worker = Worker(lambda say: stepped, queue, pool, metrics.of(name), 1_000_000)
+        worker = Worker(student, lambda say: stepped, queue, load_settings({"engine": "fake"}), Shared(pool, metrics))
         stream = Stream(stepped, worker, queue, pool, metrics, strength)
         streams.append(stream)
         worker.start()
-        await stream.until(lambda: worker.state == "ready")
+        await stream.until(lambda: worker.board.read().ready)
         return stream
 
     yield make
@@ -231,7 +233,9 @@ class LiveUser:
         self.stream, self.answers = stream, list[FrameOut]()
         student = stream.engine.student
         own = stream.metrics.of(student.name)
-        self.session = Session(student, stream.queue, stream.pool, own, lambda: True, 100, 1_000_000, lambda steps: PATIENCE)
+        self.session = Session(
+            student, "me", stream.queue, stream.pool, own, lambda owner: True, 100, 1_000_000, lambda steps: PATIENCE
+        )
         self.session.send = self._hear
         params = {"prompt": stream.prompt(0), "seed": 3, "strength": stream.strength, "format": "png", "similarity": None}
         self.session.text(json.dumps({"type": "params", **params}))
@@ -264,7 +268,7 @@ class LiveUser:
             await self.stream.until(
                 lambda: (
                     len(engine.ticks[-1]) + worker.waiting() == queue.in_flight()
-                    and all(task.decoded() for task in worker._prefetch._prepared)
+                    and all(task.decoded() for task in worker._prefetch._tasks[JobKind.LIVE])
                 )
             )
 

@@ -14,6 +14,9 @@ from engines.fake_engine import FakeEngine
 from engines.student import Student
 from server.metrics import Metrics
 from server.queue import MemoryQueue
+from server.settings import load_settings
+from server.shared import Shared
+from server.status import State
 from server.types import Outcome
 from server.worker import Worker
 from tests.server.bench import PATIENCE
@@ -24,7 +27,7 @@ async def test_stop_answers_everything(make_bench: Any) -> None:
     bench = await make_bench(batch_sizes=(1, 2))
     held = await bench.hold()
     waiting = [bench.submit(owner=str(i)) for i in range(20)]
-    await bench.until(lambda: bench.worker.waiting() == 20)
+    await bench.until(lambda: bench.waiting() == 20)
     bench.queue.close()
     stopping = asyncio.ensure_future(asyncio.to_thread(bench.worker.stop))
     await bench.until(lambda: bench.worker._stopping)
@@ -33,7 +36,7 @@ async def test_stop_answers_everything(make_bench: Any) -> None:
     results = await asyncio.wait_for(asyncio.gather(*waiting), PATIENCE)
     assert {(r.outcome, r.code) for r in results} == {(Outcome.FAILED, "shutting_down")}
     assert (await held).outcome is Outcome.IMAGE
-    assert bench.worker.state == "stopped"
+    assert bench.state is State.STOPPED
     assert bench.engine.closed
 
 
@@ -52,10 +55,11 @@ async def test_stop_while_jobs_come(make_bench: Any, round_: int) -> None:
             assert task.result().outcome in (Outcome.IMAGE, Outcome.FAILED)
 
 
-async def test_stop_before_start() -> None:
+async def test_stop_before_start(student: Student) -> None:
     """A worker that never started stops at once."""
     pool = ThreadPoolExecutor(1)
-    worker = Worker(lambda say: pytest.fail("not asked"), MemoryQueue(1), pool, Metrics().of("embedded"), 1000)
+    shared = Shared(pool, Metrics())
+    worker = Worker(student, lambda say: pytest.fail("not asked"), MemoryQueue(1), load_settings({}), shared)
     worker.stop()
     pool.shutdown()
 
@@ -69,10 +73,10 @@ async def test_an_engine_that_does_not_start(make_bench: Any, student: Student, 
     """The worker says why, says it once, and its threads end."""
     bench = await make_bench(engine=Unstartable(student), ready=False)
     await bench.until(lambda: bench.failures)
-    assert bench.worker.state == "failed"
+    assert bench.state is State.FAILED
     assert bench.failures == ["the engine did not start: the weights are missing: run make student"]
     await asyncio.wait_for(asyncio.to_thread(bench.worker.stop), PATIENCE)
-    await bench.until(lambda: not bench.worker._intake_thread.is_alive())
+    assert not bench.worker._thread.is_alive()
     assert "Traceback" not in caplog.text
 
 
@@ -89,5 +93,5 @@ async def test_an_engine_that_breaks_its_protocol(make_bench: Any, student: Stud
     with caplog.at_level(logging.CRITICAL):
         results = await asyncio.wait_for(asyncio.gather(*(bench.submit(owner=str(i)) for i in range(10))), PATIENCE)
     assert {result.outcome for result in results} == {Outcome.FAILED}
-    assert bench.worker.state == "failed"
+    assert bench.state is State.FAILED
     assert "the engine stopped working" in bench.failures[0]

@@ -28,7 +28,7 @@ async def test_joules_of_images_that_share_a_tick(make_bench: Any) -> None:
     bench.ledger.close({meter: 1_000_000})
     held = await bench.hold()
     tasks = [bench.submit(owner=str(i)) for i in range(2)]
-    await bench.until(lambda: bench.worker.waiting() == 2)
+    await bench.until(lambda: bench.waiting() == 2)
     bench.engine.gate.set()
     for result in await asyncio.gather(*tasks):
         assert result.rows == 2
@@ -51,13 +51,13 @@ async def test_joules_of_several_ticks(make_bench: Any, student: Student) -> Non
 
 
 async def test_whose_ticks(make_bench: Any) -> None:
-    """Each tick is booked on its rows' owners, and on its student with the images it finished."""
+    """Each tick is booked on its rows' sessions, and on its student with the images it finished."""
     bench = await make_bench()
     meter = _metered(bench)
     bench.ledger.enter("me")
     bench.ledger.enter("nobody")
-    await bench.submit(owner="me")
-    await bench.submit("fake:error", owner="me")
+    await bench.submit(session="me")
+    await bench.submit("fake:error", session="me")
     bench.ledger.close({meter: 8_000_000})
     assert bench.ledger.joules_per_image() == {("embedded", "nvml"): 8.0}
     mine, nobodys = bench.ledger.leave("me"), bench.ledger.leave("nobody")

@@ -16,6 +16,9 @@ from server import codec
 from server.metrics import Metrics
 from server.queue import MemoryQueue
 from server.session import next_job_id
+from server.settings import load_settings
+from server.shared import Shared
+from server.status import State, Status
 from server.types import Job, Outcome, Result
 from server.worker import Worker
 from tests.engines.gpu.double import CudaDouble
@@ -34,7 +37,7 @@ class Bench:
     failures: list[str] = field(default_factory=list)
 
     async def paint(self, seed: int) -> Result:
-        now = time.time()
+        now = time.monotonic()
         prompt = (("a boat", 1.0),)
         return await self.queue.submit(
             Job(next_job_id(), f"owner {seed % 3}", "stream", prompt, seed, now, now + 60, format="png")
@@ -62,12 +65,18 @@ async def bench(request: pytest.FixtureRequest) -> AsyncIterator[Bench]:
     studio.engine.warm_up()
     studio.engine.warm_up = lambda: dict.fromkeys(studio.sizes, 0.02)  # type: ignore[method-assign]
     failures: list[str] = []
-    worker = Worker(
-        lambda _: studio.engine, queue, pool, Metrics().of("small"), 1 << 24, lambda: failures.append(worker.error)
-    )  # fmt: skip
+    settings, shared = load_settings({"engine": "fake"}), Shared(pool, Metrics())
+    worker = Worker(studio.engine.student, lambda _: studio.engine, queue, settings, shared)
+
+    def published(status: Status) -> None:
+        if status.state is State.FAILED:
+            failures.append(status.error)
+            queue.close()
+
+    worker.board.subscribe(published)
     made = Bench(studio, queue, worker, failures)
     worker.start()
-    while worker.state != "ready":  # noqa: ASYNC110
+    while not worker.board.read().ready:  # noqa: ASYNC110
         await asyncio.sleep(0.002)
     yield made
     queue.close()
@@ -131,7 +140,7 @@ async def test_a_lost_device(bench: Bench) -> None:
     results = await asyncio.wait_for(bench.paint_all(12), 20)
     assert {result.outcome for result in results} <= {Outcome.FAILED, Outcome.IMAGE}
     assert Outcome.FAILED in {result.outcome for result in results}
-    assert bench.worker.state == "failed"
+    assert bench.worker.board.read().state is State.FAILED
     assert "start the server again" in bench.failures[0]
 
 
@@ -139,7 +148,7 @@ async def test_a_device_lost_in_a_prompt(bench: Bench) -> None:
     """A device that is lost while a prompt is encoded stops the worker as well."""
     bench.studio.double.fail("synchronise", DeviceLost("the device is lost to this process: start the server again"))
     assert (await asyncio.wait_for(bench.paint(0), 20)).outcome is Outcome.FAILED
-    assert bench.worker.state == "failed"
+    assert bench.worker.board.read().state is State.FAILED
 
 
 async def test_pixels_are_whole(bench: Bench) -> None:

@@ -18,7 +18,7 @@ async def test_jobs_of_two_steps(make_bench: Any, student: Student, encoded: Any
     bench = await make_bench(batch_sizes=(1, 2), of=two)
     held = await bench.hold()
     tasks = [bench.submit(str(i), str(i)) for i in range(3)] + [bench.submit(image=encoded(), strength=0.3, owner="x")]
-    await bench.until(lambda: bench.worker.waiting() == 4)
+    await bench.until(lambda: bench.waiting() == 4)
     bench.engine.gate.set()
     results = await asyncio.gather(held, *tasks)
     assert {result.outcome for result in results} == {Outcome.IMAGE}

@@ -1,14 +1,15 @@
 """The queue protocol, once for every implementation."""
 
 import asyncio
-import threading
 import time
+from collections import Counter
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
-from server.queue import JobQueue, MemoryQueue, QueueFull
-from server.types import Job, Outcome, Result
+from server.queue import JobQueue, MemoryQueue, QueueClosed, QueueFull
+from server.types import Job, JobKind, Outcome, Result
 
 QUEUES: dict[str, Callable[[int], JobQueue]] = {"memory": MemoryQueue}
 """Every implementation: from a capacity to a queue."""
@@ -22,20 +23,28 @@ def make_queue(request: pytest.FixtureRequest) -> MakeQueue:
     return lambda capacity=100: QUEUES[request.param](capacity)
 
 
-def _job(number: int) -> Job:
-    return Job(number, "me", "stream", (("a boat", 0.5), ("море", 0.5)), 7, 1.5, 2.5, b"\x00\xff", 0.5, "webp", 80)
+LATER = time.monotonic() + 3600
 
 
-async def _submitted(queue: JobQueue, *numbers: int) -> list["asyncio.Task[Result]"]:
-    tasks = [asyncio.create_task(queue.submit(_job(n))) for n in numbers]
+def _job(number: int, owner: str = "me", api: str = "stream", deadline: float = LATER) -> Job:
+    blend = (("a boat", 0.5), ("море", 0.5))
+    return Job(number, owner, api, blend, 7, 1.5, deadline, b"\x00\xff", 0.5, None, "webp", 80, "session", "request", "trace")
+
+
+async def _submitted(queue: JobQueue, *numbers: int, **more: Any) -> list["asyncio.Task[Result]"]:
+    tasks = [asyncio.create_task(queue.submit(_job(n, **more))) for n in numbers]
     await asyncio.sleep(0)
     return tasks
+
+
+def _take(queue: JobQueue, most: int = 100, timeout: float = 0.0, kind: JobKind = JobKind.LIVE) -> list[Job]:
+    return queue.take(kind, most, timeout)
 
 
 def _taken(queue: JobQueue, count: int) -> list[Job]:
     taken: list[Job] = []
     while len(taken) < count:
-        got = queue.take(5.0)
+        got = _take(queue, count - len(taken), 5.0)
         assert got, "the queue gave nothing for 5 s"
         taken += got
     return taken
@@ -73,7 +82,7 @@ async def test_each_answer_to_its_own_job(make_queue: MakeQueue) -> None:
 async def test_take_waits_for_a_job(make_queue: MakeQueue) -> None:
     """A take that blocks is woken by a job."""
     queue = make_queue()
-    taking = asyncio.ensure_future(asyncio.to_thread(queue.take, 10.0))
+    taking = asyncio.ensure_future(asyncio.to_thread(_take, queue, 1, 10.0))
     await asyncio.sleep(0.02)
     began = time.perf_counter()
     (answer,) = await _submitted(queue, 1)
@@ -84,28 +93,88 @@ async def test_take_waits_for_a_job(make_queue: MakeQueue) -> None:
 
 async def test_take_gives_up(make_queue: MakeQueue) -> None:
     """A take without jobs comes back empty after its timeout."""
-    assert await asyncio.to_thread(make_queue().take, 0.01) == []
+    assert await asyncio.to_thread(_take, make_queue(), 1, 0.01) == []
 
 
-async def test_a_job_is_taken_once(make_queue: MakeQueue) -> None:
-    """Two takers share the jobs and none is given twice."""
-    queue, taken, lock = make_queue(), [], threading.Lock()
+async def test_two_takers(make_queue: MakeQueue) -> None:
+    """Two takers on one queue both get work, no job twice and none lost; none gets more than it asks for."""
+    queue, taken = make_queue(), {"one": list[int](), "other": list[int]()}
 
-    def take_some() -> None:
-        for _ in range(20):
-            got = queue.take(0.01)
-            with lock:
-                taken.extend(job.id for job in got)
+    def take_some(name: str) -> None:
+        while sum(map(len, taken.values())) < 60:
+            got = _take(queue, 4, 0.01)
+            assert len(got) <= 4
+            taken[name] += [job.id for job in got]
+            time.sleep(0.001)  # as a tick does
 
-    takers = [asyncio.ensure_future(asyncio.to_thread(take_some)) for _ in range(2)]
-    answers = []
-    for number in range(50):
-        answers += await _submitted(queue, number)
-    await asyncio.gather(*takers)
-    taken += [job.id for job in queue.take(0.0)]
-    assert sorted(taken) == list(range(50))
+    answers = await _submitted(queue, *range(60))
+    await asyncio.gather(*(asyncio.to_thread(take_some, name) for name in taken))
+    assert sorted(taken["one"] + taken["other"]) == list(range(60))
+    assert min(len(numbers) for numbers in taken.values()) >= 12
     for answer in answers:
         answer.cancel()
+
+
+async def test_shares_hold_over_both_takers(make_queue: MakeQueue) -> None:
+    """However many takers there are, owners who wait have equal parts of what is taken, whoever has most waiting."""
+    queue = make_queue(1000)
+    greedy = await _submitted(queue, *range(200), owner="greedy")
+    modest = [await _submitted(queue, *range(1000 * n, 1000 * n + 12), owner=f"modest {n}") for n in (1, 2, 3)]
+    taken = [job.owner for _ in range(6) for taker in range(2) for job in _take(queue, 3 + taker)]
+    assert len(taken) == 42
+    shares = Counter(taken)
+    assert set(shares) == {"greedy", "modest 1", "modest 2", "modest 3"}
+    assert max(shares.values()) - min(shares.values()) <= 1
+    for answer in (*greedy, *(one for more in modest for one in more)):
+        answer.cancel()
+
+
+async def test_live_frames_and_stills_wait_apart(make_queue: MakeQueue) -> None:
+    """Who takes live frames is not held up by stills, and the other way round."""
+    queue = make_queue()
+    answers = await _submitted(queue, 1, 2, api="openai") + await _submitted(queue, 3)
+    assert [job.id for job in _take(queue)] == [3]
+    assert _take(queue) == []
+    assert [job.id for job in _take(queue, kind=JobKind.STILL)] == [1, 2]
+    for answer in answers:
+        answer.cancel()
+
+
+async def test_late(make_queue: MakeQueue) -> None:
+    """A job that nobody takes by its deadline is answered without a taker, and is not given to one any more."""
+    queue = make_queue()
+    late, in_time = await _submitted(queue, 1, deadline=time.monotonic() + 0.02) + await _submitted(queue, 2)
+    result = await asyncio.wait_for(late, 10)
+    assert (result.outcome, result.code) == (Outcome.DROPPED_LATE, "late")
+    assert [job.id for job in _take(queue)] == [2]
+    in_time.cancel()
+
+
+async def test_late_in_a_takers_hands(make_queue: MakeQueue) -> None:
+    """A job that was taken in time is the taker's to answer, however late."""
+    queue = make_queue()
+    [answer] = await _submitted(queue, 1, deadline=time.monotonic() + 0.02)
+    assert len(_take(queue)) == 1
+    await asyncio.sleep(0.05)
+    assert not answer.done()
+    queue.deliver(Result(1, Outcome.IMAGE))
+    assert (await answer).outcome is Outcome.IMAGE
+
+
+async def test_room(make_queue: MakeQueue) -> None:
+    """There is room while workers are not busy; then for owners with less than their part. Stills are not counted."""
+    queue = make_queue()
+    answers = await _submitted(queue, 1, 2, 3, api="openai") + await _submitted(queue, 11, 12, 13, owner="greedy")
+    assert queue.has_room("greedy", 4)
+    answers += await _submitted(queue, 21, owner="modest")
+    assert not queue.has_room("greedy", 4)
+    assert queue.has_room("modest", 4)
+    answers += await _submitted(queue, 22, owner="modest")
+    assert not queue.has_room("modest", 4)
+    for answer in answers:
+        answer.cancel()
+    await asyncio.wait(answers)
+    assert queue.has_room("greedy", 1)
 
 
 async def test_full(make_queue: MakeQueue) -> None:
@@ -131,7 +200,8 @@ async def test_withdrawn(make_queue: MakeQueue) -> None:
     stays, leaves = await _submitted(queue, 1, 2)
     leaves.cancel()
     await asyncio.wait([leaves])
-    assert (queue.wanted(1), queue.wanted(2)) == (True, False)
+    assert queue.wanted([1, 2, 99]) == {1}
+    assert [job.id for job in _take(queue)] == [1]
     assert queue.in_flight() == 1
     queue.deliver(Result(2, Outcome.IMAGE))
     queue.deliver(Result(1, Outcome.IMAGE))
@@ -162,26 +232,45 @@ async def test_counts(make_queue: MakeQueue) -> None:
 
 
 async def test_closed(make_queue: MakeQueue) -> None:
-    """Closing wakes who takes, gives what was there, refuses what comes, and still answers."""
+    """Closing lets go who takes, and refuses what comes."""
     queue = make_queue()
-    blocked = asyncio.ensure_future(asyncio.to_thread(queue.take, 10.0))
+    blocked = asyncio.ensure_future(asyncio.to_thread(_take, queue, 1, 10.0))
     await asyncio.sleep(0.02)
     began = time.perf_counter()
     queue.close()
-    assert await blocked == []
-    assert time.perf_counter() - began < 2
+    with pytest.raises(QueueClosed):
+        await blocked
+    assert time.perf_counter() - began < 5
     with pytest.raises(QueueFull, match="shutting down"):
         await queue.submit(_job(1))
 
 
 async def test_closed_with_jobs(make_queue: MakeQueue) -> None:
-    """A job that waited when the queue was closed can be taken and answered."""
+    """A job that waited when the queue was closed is answered; one that was taken is the taker's to answer."""
     queue = make_queue()
-    (answer,) = await _submitted(queue, 1)
+    taken, waiting = await _submitted(queue, 1, 2)
+    assert [job.id for job in _take(queue, 1)] == [1]
     queue.close()
-    assert [job.id for job in await asyncio.to_thread(queue.take, 0.0)] == [1]
-    queue.deliver(Result(1, Outcome.FAILED, code="shutting_down"))
-    assert (await answer).code == "shutting_down"
+    result = await waiting
+    assert (result.outcome, result.code) == (Outcome.FAILED, "shutting_down")
+    queue.deliver(Result(1, Outcome.IMAGE))
+    assert (await taken).outcome is Outcome.IMAGE
+
+
+async def test_who_answers_is_told() -> None:
+    """Each job that the queue answers itself is told of once, whatever happens to it: late, withdrawn, or shut out."""
+    told: list[tuple[int, str]] = []
+    queue = MemoryQueue(100, lambda job, result: told.append((job.id, result.code)))
+    answers = await _submitted(queue, 1, deadline=time.monotonic() + 0.01) + await _submitted(queue, 2, 3, 4, 5)
+    await answers[0]
+    answers[1].cancel()
+    await asyncio.wait([answers[1]])
+    assert [job.id for job in _take(queue, 1)] == [3]
+    queue.deliver(Result(3, Outcome.IMAGE))
+    await answers[2]
+    queue.close()
+    await asyncio.gather(*answers[3:])
+    assert told == [(1, "late"), (2, "late"), (4, "shutting_down"), (5, "shutting_down")]
 
 
 def test_delivery_after_the_loop() -> None:
@@ -196,4 +285,4 @@ def test_delivery_after_the_loop() -> None:
     loop.close()
     queue._answers.update(kept)
     queue.deliver(Result(1, Outcome.IMAGE))
-    assert not queue.wanted(1)
+    assert not queue.wanted([1])

@@ -1,0 +1,90 @@
+"""What is known of a student's worker: a value that the worker publishes and front ends read, in one process or over a wire."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class State(StrEnum):
+    """How far a worker is."""
+
+    STARTING = "starting"
+    READY = "ready"
+    STUCK = "stuck"
+    FAILED = "failed"
+    STOPPED = "stopped"
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """A worker, seen from outside. `seconds` are those of an undisturbed tick of each compiled size, measured at start.
+
+    `doing` is what a start is busy with; `error` says for a person why the worker is stuck or has failed.
+    """
+
+    student: str
+    state: State = State.STARTING
+    doing: str = ""
+    error: str = ""
+    backend: str = ""
+    device: str = ""
+    precision: str = ""
+    seconds: Mapping[int, float] = field(default_factory=dict)
+
+    @property
+    def ready(self) -> bool:
+        return self.state is State.READY
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Tick sizes that are compiled, ascending; none before the worker was ready."""
+        return tuple(sorted(self.seconds))
+
+    @property
+    def largest(self) -> int:
+        """Rows of the largest tick; 1 before the worker was ready."""
+        return max(self.seconds, default=1)
+
+    @property
+    def tick_seconds(self) -> float:
+        """What a tick of the largest size takes; 0 before the worker was ready."""
+        return self.seconds.get(self.largest, 0.0)
+
+    @property
+    def row_seconds(self) -> float:
+        """What a row takes in the size of tick that has the most rows a second; 0 before the worker was ready."""
+        return min((seconds / size for size, seconds in self.seconds.items()), default=0.0)
+
+    def not_ready(self) -> str | None:
+        """Why it cannot paint now, for a person; None if it can."""
+        match self.state:
+            case State.READY:
+                return None
+            case State.STARTING:
+                doing = f" ({self.doing})" if self.doing else ""
+                return f"starting: the engine of {self.student} is being built and warmed up{doing}"
+            case State.STOPPED:
+                return "shutting down"
+            case _:
+                return self.error
+
+
+class Board:
+    """Where a worker's status is read: the last one published. Any thread."""
+
+    def __init__(self, student: str) -> None:
+        self._status = Status(student)
+        self._readers: list[Callable[[Status], None]] = []
+
+    def read(self) -> Status:
+        return self._status
+
+    def publish(self, status: Status) -> None:
+        """Show it, and tell those who asked to be told; on the caller's thread."""
+        self._status = status
+        for reader in self._readers:
+            reader(status)
+
+    def subscribe(self, reader: Callable[[Status], None]) -> None:
+        """Call this with each status that is published from now on. It must be quick and must not raise."""
+        self._readers.append(reader)

@@ -1,0 +1,50 @@
+"""A worker's status: a value that is read, and what is told of it."""
+
+from dataclasses import FrozenInstanceError, replace
+
+import pytest
+
+from server.status import Board, State, Status
+
+READY = Status("embedded", State.READY, seconds={4: 0.02, 1: 0.01, 8: 0.06})
+
+
+def test_before_it_is_ready() -> None:
+    """Until it is ready a worker is starting, and says with what it is busy."""
+    status = Board("embedded").read()
+    assert (status.state, status.ready, status.sizes, status.largest) == (State.STARTING, False, (), 1)
+    assert (status.tick_seconds, status.row_seconds) == (0.0, 0.0)
+    assert status.not_ready() == "starting: the engine of embedded is being built and warmed up"
+    assert str(replace(status, doing="fetching unet").not_ready()).endswith("(fetching unet)")
+
+
+def test_ready() -> None:
+    """One that is ready says its sizes, what its largest tick takes, and a row where most are done in a second."""
+    assert READY.ready
+    assert READY.not_ready() is None
+    assert (READY.sizes, READY.largest) == ((1, 4, 8), 8)
+    assert (READY.tick_seconds, READY.row_seconds) == (0.06, 0.005)
+
+
+@pytest.mark.parametrize(
+    ("state", "says"), [(State.STUCK, "it hangs"), (State.FAILED, "it hangs"), (State.STOPPED, "shutting down")]
+)
+def test_not_ready(state: State, says: str) -> None:
+    """One that does not paint says why."""
+    assert replace(READY, state=state, error="it hangs").not_ready() == says
+
+
+def test_a_value() -> None:
+    """Nobody changes a status that somebody reads."""
+    with pytest.raises(FrozenInstanceError):
+        READY.state = State.FAILED  # type: ignore[misc]
+
+
+def test_published() -> None:
+    """The last one published is read, and who asked is told of each."""
+    board, told = Board("embedded"), list[Status]()
+    board.subscribe(told.append)
+    board.publish(READY)
+    assert board.read() is READY
+    board.publish(replace(READY, state=State.STOPPED))
+    assert [status.state for status in told] == [State.READY, State.STOPPED]
