@@ -37,15 +37,17 @@ is most of the series that a student brings: `sum by (le)` before a percentile o
 Reasons of refusals: `unauthorized`, no key or a wrong one; `full`, no room for a session, a still or a frame; `not_ready`,
 starting or stopping; `bad_request`, a value that cannot be, a route that is not there, a frame that is no image;
 `too_large`, a message over the limit; `unknown_student`; `unsupported`, what this student cannot do; `protocol`, a message
-or subprotocol that is not the live protocol's. A refused frame or still that had a student counts in
+or subprotocol that is not the live protocol's; `crowded`, no room
+for a connection, or dropped while idle to make some; `flood`, frames without end that carry nothing; `slow`, a header, a
+body, a message, a frame or a reader that took too long. A refused frame or still that had a student counts in
 `allaprima_frames_total` too.
 
 The room taken is `allaprima_sessions` over `allaprima_sessions_limit`, and `allaprima_stills` over `allaprima_stills_limit`:
 at 1 the next one is refused with `full`.
 
-How connections end: `left`, the client closed it; `lost`, it broke; `stalled`, answers were left unread; `too_large` and
-`protocol`, closed for what the client sent; `shutdown`; `error`, a fault of the server's, which its log explains. A session
-that is resumed has a connection each time.
+How connections end: `left`, the client closed it; `lost`, it broke; `stalled`, answers were left unread; `too_large`,
+`protocol` and `flood`, closed for what the client sent; `idle`, for what it did not; `shutdown`; `error`, a fault of the
+server's, which its log explains. A session that is resumed has a connection each time.
 """,
     "The engines": """\
 `allaprima_worker_up` is 0 while an engine is built and warmed up, and when it has failed or stops. When a tick of several

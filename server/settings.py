@@ -2,6 +2,7 @@
 
 import argparse
 import re
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -83,6 +84,13 @@ class Settings(BaseSettings):
         (), description="keys that clients must show, comma-separated; none: open"
     )
     max_sessions: int = Field(32, ge=1, description="live sessions at once; the next one is refused")
+    max_sessions_per_owner: int | None = Field(
+        None, ge=1, description="live sessions of one key, or of one address without keys; none: three quarters of max_sessions"
+    )
+    max_connections: int = Field(
+        512, ge=8, description="connections at once, of any kind; idle ones give way, and fewer where descriptors are few"
+    )
+    max_connections_per_address: int = Field(256, ge=1, description="connections of one address, proxies aside")
     max_waiting: int = Field(64, ge=1, description="stills waiting at once; the next request is refused")
     stills_share: float = Field(0.2, gt=0, lt=1, description="share of rows that stills have while live frames wait, too")
     max_message: int = Field(4 << 20, ge=1024, description="bytes of the largest message or request taken")
@@ -96,6 +104,15 @@ class Settings(BaseSettings):
     stuck_seconds: float = Field(20.0, gt=0, description="and no fewer seconds; after as many again the process ends, status 1")
     warm_up_limit: float = Field(900.0, gt=0, description="seconds after which an engine that warms up is given up")
     build_limit: float = Field(14_400.0, gt=0, description="seconds after which the making of an engine is given up")
+    header_seconds: float = Field(10.0, gt=0, description="seconds a request's header may take to come")
+    body_seconds: float = Field(30.0, gt=0, description="seconds a request's body, or a live message, may take to come")
+    first_frame_seconds: float = Field(30.0, gt=0, description="seconds a live user may take to send a first frame")
+    idle_seconds: float = Field(600.0, gt=0, description="seconds between two frames of a live user after which it is closed")
+    keep_alive: int = Field(5, ge=0, description="seconds an HTTP connection is kept for a next request")
+    proxies: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="addresses or networks of proxies whose X-Forwarded-For is believed, comma-separated; none: nobody's",
+    )
     grace: float = Field(10.0, ge=0, description="seconds given to work in flight at shutdown")
     energy: Literal["auto", "off"] = Field("auto", description="auto: meter the energy of what has a meter; or off")
     watts: float = Field(0.0, ge=0, description="watts of the device while it works, where no meter is; 0: none stated")
@@ -112,7 +129,7 @@ class Settings(BaseSettings):
     traces: str | None = Field(None, description="OTLP endpoint (HTTP) that traces are sent to, http://HOST:4318; none: off")
     trace_share: float = Field(1.0, ge=0, le=1, description="share of sessions and images that are traced, 0 to 1")
 
-    @field_validator("batch_sizes", "api_keys", "student", "lora", "energy_device", mode="before")
+    @field_validator("batch_sizes", "api_keys", "student", "lora", "energy_device", "proxies", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
@@ -165,6 +182,13 @@ class Settings(BaseSettings):
             parse_lora(lora)
         return loras
 
+    @field_validator("proxies")
+    @classmethod
+    def _networks(cls, networks: tuple[str, ...]) -> tuple[str, ...]:
+        for network in networks:
+            ip_network(network)
+        return networks
+
     @field_validator("traces")
     @classmethod
     def _endpoint(cls, url: str | None) -> str | None:
@@ -196,6 +220,20 @@ class Settings(BaseSettings):
         if self.fp8 and (self.engine, kind) != ("torch", "cuda"):
             raise ValueError("--fp8 is for --engine torch with --device cuda")
         return self
+
+    def sessions_per_owner(self) -> int:
+        """Live sessions that one owner may have."""
+        return self.max_sessions_per_owner or self.max_sessions - self.max_sessions // 4
+
+    def is_proxy(self, address: str | None) -> bool:
+        """Whether this is the address of a proxy of the operator's."""
+        if address is None or not self.proxies:
+            return False
+        try:
+            known = ip_address(address)
+        except ValueError:
+            return False
+        return any(known in ip_network(network) for network in self.proxies)
 
     def gpu(self) -> int | None:
         """The number, in CUDA's order, of the GPU that paints; None where the processor does."""

@@ -38,6 +38,9 @@ class Refusal(StrEnum):
     UNKNOWN_STUDENT = "unknown_student"
     UNSUPPORTED = "unsupported"
     PROTOCOL = "protocol"
+    CROWDED = "crowded"
+    FLOOD = "flood"
+    SLOW = "slow"
 
 
 class Ending(StrEnum):
@@ -48,6 +51,8 @@ class Ending(StrEnum):
     STALLED = "stalled"
     TOO_LARGE = "too_large"
     PROTOCOL = "protocol"
+    FLOOD = "flood"
+    IDLE = "idle"
     SHUTDOWN = "shutdown"
     ERROR = "error"
 

@@ -244,6 +244,7 @@ function pause() {
   byId("pause").setAttribute("aria-pressed", String(isPaused));
   byId("pause-word").textContent = isPaused ? "Go on" : "Pause";
   capture.paused = isPaused;
+  if (!isPaused) connection.wake();
   tell();
 }
 

@@ -58,7 +58,7 @@ export class Connection {
     this.#attempt();
   }
 
-  /** To be called when the page is seen again or the network is back. */
+  /** To be called when there is something to paint again: the page is seen, or the painting goes on. */
   wake() {
     if (!this.#asleep) return;
     this.#asleep = false;
@@ -191,6 +191,11 @@ export class Connection {
       this.#on.state({ name: "stopped", problem });
       return;
     }
+    if (problem.kind === "idle") {
+      this.#asleep = true;
+      this.#on.state({ name: "stopped", problem });
+      return;
+    }
     const now = performance.now();
     if (problem.kind === "restart") this.#restarting = now;
     // while a server that said it restarts is away, its port refuses: that is the same news, not worse news
@@ -210,6 +215,7 @@ function ofClose({ code, reason }, key) {
   if (code === Close.FULL) return new Problem("full", reason, secondsIn(reason));
   if (code === Close.RESTART) return new Problem("restart");
   if (code === Close.TOO_BIG) return new Problem("too-big");
+  if (code === Close.IDLE) return new Problem("idle");
   if (code !== Close.POLICY) return null;
   return ABOUT_KEYS.test(reason) ? new Problem("key", key ? "given" : "") : new Problem("policy", reason);
 }

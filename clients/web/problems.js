@@ -55,6 +55,7 @@ const WORDS = {
   ],
   "key-characters": () => ["This server asks for a key", "The one given has characters that a browser cannot send."],
   policy: (detail) => ["The server refused the stream", detail || "It gave no reason."],
+  idle: () => ["Nothing was painted for a while", "The server gave the place to others. Painting goes on when you do."],
   "too-big": () => ["A frame was too large for the server", "The page is trying again with smaller ones."],
   server: (detail) => ["The server is unwell", detail || "It answered with an error."],
   students: () => ["No student to paint with", "The server has none that can repaint a picture."],

@@ -2,7 +2,7 @@
 
 export const SUBPROTOCOL = "allaprima.v1";
 export const Kind = Object.freeze({ IMAGE: 1, REPEAT: 2, DROPPED: 3 });
-export const Close = Object.freeze({ POLICY: 1008, TOO_BIG: 1009, RESTART: 1012, FULL: 1013 });
+export const Close = Object.freeze({ POLICY: 1008, TOO_BIG: 1009, RESTART: 1012, FULL: 1013, IDLE: 4408 });
 
 const BEARER_PREFIX = "bearer.";
 const ID_BYTES = 4;

@@ -2,7 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Coroutine
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
 from typing import Any, NamedTuple
 
 from fastapi import APIRouter, WebSocket, WebSocketDisconnect
@@ -11,11 +12,12 @@ import wire
 
 from ..auth import complaint
 from ..refusals import turn_away
+from ..room import Room
 from ..served import Served
 from ..server import Server
 from ..session import Message, Session
 from ..sessions import Full
-from ..transport import cut_off
+from ..transport import cut_off, refuse, until_lost
 from ..types import Ending, Refusal
 from .keys import key_shown, owner
 from .models import guidance_bounds
@@ -24,12 +26,16 @@ log = logging.getLogger(__name__)
 
 MOST_UNSENT = 64
 """Messages that wait for a slow reader before we stop reading from it."""
+MOST_UNSENT_BYTES = 4 << 20
+"""Bytes of such messages, likewise."""
 
 _LAST_CHANCE = 1.0
 """Seconds for a stalled client to read why it is closed."""
 
 
 _UNSAID, _LOST = 1005, 1006
+_LONGEST_REASON = 120
+"""Bytes of the reason of a close; 123 are what there is room for."""
 
 _ENDINGS = {
     wire.CLOSE_TOO_BIG: Ending.TOO_LARGE,
@@ -38,9 +44,14 @@ _ENDINGS = {
     1003: Ending.PROTOCOL,
     _LOST: Ending.LOST,
     1007: Ending.PROTOCOL,
+    wire.CLOSE_POLICY: Ending.FLOOD,
     1011: Ending.LOST,
 }
 """What the code of a close says of how a connection ended; with any other the client left."""
+
+
+_REFUSED = {Ending.TOO_LARGE: Refusal.TOO_LARGE, Ending.IDLE: Refusal.SLOW, Ending.STALLED: Refusal.SLOW}
+"""Endings that are refusals, too, and that nobody else counts as such."""
 
 
 class Objection(NamedTuple):
@@ -52,21 +63,23 @@ class Objection(NamedTuple):
 
 
 class Outbox:
-    """Messages on their way to one client. Reading pauses while too many wait; a client that never reads is cut off."""
+    """Messages on their way to one client. Reading pauses while too much waits; a client that never reads is cut off."""
 
     def __init__(self, socket: WebSocket, stall_seconds: float) -> None:
         self._socket, self._stall_seconds = socket, stall_seconds
         self._messages: asyncio.Queue[Message] = asyncio.Queue()
+        self._bytes = 0
         self._low = asyncio.Event()
         self._low.set()
 
     def put(self, message: Message) -> None:
         self._messages.put_nowait(message)
-        if self._messages.qsize() >= MOST_UNSENT:
+        self._bytes += len(message)
+        if self._messages.qsize() >= MOST_UNSENT or self._bytes >= MOST_UNSENT_BYTES:
             self._low.clear()
 
     async def room(self) -> None:
-        """Wait until few enough messages wait."""
+        """Wait until little enough waits."""
         await self._low.wait()
 
     async def run(self) -> None:
@@ -75,21 +88,64 @@ class Outbox:
             message = await self._messages.get()
             async with asyncio.timeout(self._stall_seconds):
                 await (self._socket.send_bytes(message) if isinstance(message, bytes) else self._socket.send_text(message))
-            if self._messages.qsize() < MOST_UNSENT // 2:
+            self._bytes -= len(message)
+            if self._messages.qsize() < MOST_UNSENT // 2 and self._bytes < MOST_UNSENT_BYTES // 2:
                 self._low.set()
 
 
-async def _read(socket: WebSocket, session: Session, outbox: Outbox) -> None:
+class Idle(Exception):
+    """A client holds a place and sends no frame; the text says for how long."""
+
+
+class _Patience:
+    """How long a client may still take to send a frame. Times are the loop's."""
+
+    def __init__(self, first: float, between: float) -> None:
+        self._clock = asyncio.get_running_loop().time
+        self._first, self._between = first, between
+        self._until, self._seconds = self._clock() + first, first
+
+    def frame(self) -> None:
+        self._seconds = self._between
+        self._until = self._clock() + self._between
+
+    @asynccontextmanager
+    async def waiting(self) -> AsyncIterator[None]:
+        """Within this we wait for the client. Raises Idle."""
+        try:
+            async with asyncio.timeout_at(self._until):
+                yield
+        except TimeoutError:
+            raise Idle(f"no frame for {self._seconds:g} s; come back when there is something to paint") from None
+
+    @asynccontextmanager
+    async def paused(self) -> AsyncIterator[None]:
+        """Within this the client waits for us."""
+        began = self._clock()
+        yield
+        self._until += self._clock() - began
+
+
+async def _read(socket: WebSocket, session: Session, outbox: Outbox, patience: _Patience) -> None:
     while True:
-        await outbox.room()
-        await session.room_for_more()
-        message = await socket.receive()
+        async with patience.paused():
+            await outbox.room()
+            await session.room_for_more()
+        async with patience.waiting():
+            message = await socket.receive()
         if message["type"] == "websocket.disconnect":
             raise WebSocketDisconnect(_close_code(message))
         if (text := message.get("text")) is not None:
             session.text(text)
         else:
+            patience.frame()
             session.frame(message["bytes"])
+
+
+async def _watch(socket: WebSocket) -> None:
+    """Notice that the connection is gone, also while nobody reads from it."""
+    await until_lost(socket.scope)
+    raise WebSocketDisconnect(_LOST)
 
 
 def _close_code(message: Any) -> int:
@@ -111,13 +167,17 @@ async def _first_to_end(*parts: Coroutine[Any, Any, None]) -> None:
         task.result()
 
 
-async def _cut_off(socket: WebSocket) -> None:
-    """Close on a client that does not read: politely if it reads after all, else without its help."""
+async def _close(socket: WebSocket, code: int, why: str) -> None:
+    """Close on a client that may not read: politely if it does after all, else without its help."""
     try:
         async with asyncio.timeout(_LAST_CHANCE):
-            await socket.close(wire.CLOSE_POLICY, "answers were not read in time")
+            await socket.close(code, _reason(why))
     except TimeoutError:
         cut_off(socket.scope)
+
+
+def _reason(why: str) -> str:
+    return why.encode()[:_LONGEST_REASON].decode(errors="ignore")
 
 
 async def _refuse(socket: WebSocket, server: Server, objection: Objection) -> None:
@@ -125,8 +185,9 @@ async def _refuse(socket: WebSocket, server: Server, objection: Objection) -> No
     client = socket.client.host if socket.client else None
     turn_away(server.metrics, reason, why, api="stream", where=socket.url.path, client=client)
     # accepted first: a browser shows the code and the reason of a close, but nothing of a refused handshake
+    refuse(socket.scope)
     await socket.accept(subprotocol=_subprotocol(socket))
-    await socket.close(code, why[:120])
+    await _close(socket, code, why)
 
 
 def _subprotocol(socket: WebSocket) -> str | None:
@@ -163,16 +224,20 @@ async def _serve(socket: WebSocket, session: Session, server: Server) -> Ending:
     )  # fmt: skip
     outbox.put(wire.encode_text(hello))
     try:
-        await _first_to_end(_read(socket, session, outbox), session.paint(), outbox.run())
+        patience = _Patience(server.settings.first_frame_seconds, server.settings.idle_seconds)
+        await _first_to_end(_read(socket, session, outbox, patience), session.paint(), outbox.run(), _watch(socket))
     except TimeoutError:
         log.info("a client was cut off: it did not read for %g s", server.settings.stall_seconds)
-        await _cut_off(socket)
+        await _close(socket, wire.CLOSE_POLICY, "answers were not read in time")
         return Ending.STALLED
+    except Idle as idle:
+        await _close(socket, wire.CLOSE_IDLE, str(idle))
+        return Ending.IDLE
     except WebSocketDisconnect as gone:
         return _ENDINGS.get(gone.code, Ending.LEFT)
     except ConnectionError:
         return Ending.LOST
-    raise AssertionError("none of the three ends by itself")
+    raise AssertionError("none of the four ends by itself")
 
 
 async def _attend(socket: WebSocket, session: Session, server: Server) -> None:
@@ -189,13 +254,14 @@ async def _attend(socket: WebSocket, session: Session, server: Server) -> None:
             how = Ending.SHUTDOWN
             raise
         finally:
-            if how is Ending.TOO_LARGE:
-                server.metrics.refused(Refusal.TOO_LARGE)
+            if (reason := _REFUSED.get(how)) is not None:
+                server.metrics.refused(reason)
             span.say(**server.sessions.leave(session, how))
 
 
 def routes(server: Server) -> APIRouter:
     router = APIRouter()
+    room = Room(server.settings.sessions_per_owner())
 
     @router.websocket("/v1/stream")
     async def stream(socket: WebSocket, student: str | None = None, resume: str | None = None) -> None:
@@ -207,10 +273,13 @@ def routes(server: Server) -> APIRouter:
         assert served is not None  # or there is an objection
         whose = owner(socket, server)
         try:
+            if room.is_full(whose) and len(server.sessions) < server.settings.max_sessions:
+                raise Full(f"one user may have {room.most} live sessions, and you have; try again in 10 seconds")
             session = server.sessions.enter(whose, resume, lambda: served.make_session(whose), student)
         except Full as error:
             await _refuse(socket, server, Objection(Refusal.FULL, wire.CLOSE_FULL, str(error)))
             return
-        await _attend(socket, session, server)
+        with room.hold(whose):
+            await _attend(socket, session, server)
 
     return router

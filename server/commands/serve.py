@@ -3,7 +3,6 @@
 import argparse
 import asyncio
 import logging
-import math
 import socket
 import sys
 from typing import Any
@@ -19,15 +18,13 @@ from engines.student import Student
 from engines.students import load_student
 
 from ..app import make_app
+from ..listening import listening
 from ..logs import configure
 from ..server import Server, build_server
 from ..settings import Settings, add_flags, load_settings
-from ..transport import StreamProtocol
 from ..worker import MakeEngine
 
 FAILED = 1
-_LAST_ANSWERS = 3
-"""Seconds beyond the grace for answers that nothing more will be painted."""
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -92,19 +89,7 @@ def _serve(settings: Settings) -> int:
         listener.should_exit = True
 
     server = build_server(settings, _students(settings), on_failed=stop)
-    config = uvicorn.Config(
-        make_app(server),
-        host=settings.host,
-        port=settings.port,
-        log_config=None,
-        access_log=False,
-        ws=StreamProtocol,
-        ws_max_size=settings.max_message,
-        ws_per_message_deflate=False,  # frames are compressed already
-        timeout_graceful_shutdown=math.ceil(settings.grace) + _LAST_ANSWERS,
-        server_header=False,
-    )
-    listener = _Listener(config, server)
+    listener = _Listener(listening(make_app(server), settings, server.metrics), server)
     try:
         listener.run()
     except SystemExit:  # uvicorn has said why it cannot listen

@@ -81,6 +81,13 @@ def test_flags_not_given_are_not_there() -> None:
         ("frame_deadline", "nan"),
         ("stall_seconds", "0"),
         ("grace", "-1"),
+        ("max_sessions_per_owner", "0"),
+        ("max_connections", "1"),
+        ("header_seconds", "0"),
+        ("idle_seconds", "0"),
+        ("keep_alive", "-1"),
+        ("proxies", "proxy.example"),
+        ("proxies", "10.0.0.1/8"),
         ("resume_seconds", "-1"),
         ("log_level", "loud"),
         ("log_format", "xml"),
@@ -114,6 +121,21 @@ def test_all_that_is_wrong() -> None:
 def test_batch_sizes_are_sorted_and_unique() -> None:
     """Sizes come in any order and any number of times."""
     assert load_settings({"batch_sizes": "8, 1,8,2"}).batch_sizes == (1, 2, 8)
+
+
+@pytest.mark.parametrize(("sessions", "own", "room"), [("32", None, 24), ("2", None, 2), ("1", None, 1), ("32", "1", 1)])
+def test_room_for_one(sessions: str, own: str | None, room: int) -> None:
+    """One owner may have three quarters of the sessions, all of a few, or what is stated."""
+    flags = {"max_sessions": sessions} | ({"max_sessions_per_owner": own} if own else {})
+    assert load_settings(flags).sessions_per_owner() == room
+
+
+def test_proxies() -> None:
+    """Proxies are addresses or networks; without any nobody is one."""
+    settings = load_settings({"proxies": "10.0.0.0/8, 192.0.2.1,2001:db8::/32"})
+    assert all(settings.is_proxy(address) for address in ("10.1.2.3", "192.0.2.1", "2001:db8::1"))
+    assert not any(settings.is_proxy(address) for address in ("192.0.2.2", "127.0.0.1", "testclient", "", None))
+    assert not load_settings({}).is_proxy("127.0.0.1")
 
 
 def test_frozen() -> None:
