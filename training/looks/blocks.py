@@ -7,7 +7,7 @@ from torch import Tensor
 
 from training.looks.colour import colour, expose, join, mix, nearest, over, ramp, smoothstep, split, steps, vivid
 from training.looks.draw import bristles
-from training.looks.filters import blur, flow, kuwahara, lines, places, relief, rims, tone
+from training.looks.filters import blur, flow, kuwahara, lines, places, relief, rims, shift, tone
 from training.looks.patterns import pattern, texture
 
 
@@ -21,10 +21,10 @@ def paper_cut(x: Tensor, breadth: float) -> Tensor:
     codes = ("23506e", "2e8b8b", "e4572e", "f2a154", "fbe3b5", "fffaf0")
     for i, (code, cut) in enumerate(zip(codes, (0.15, 0.28, 0.41, 0.54, 0.67, 0.80), strict=True)):
         sheet = smoothstep(t, cut - 0.016, cut + 0.016)
-        far = torch.roll(blur(sheet, 3.5), (6, 5), (-2, -1))
-        close = torch.roll(blur(sheet, 1.0), (2, 1), (-2, -1))
+        far = shift(blur(sheet, 3.5), 6, 5)
+        close = shift(blur(sheet, 1.0), 2, 1)
         out = out * (1 - 0.55 * far) * (1 - 0.2 * close)
-        light = (sheet - torch.roll(sheet, (1, 1), (-2, -1))).clamp(0, 1)
+        light = (sheet - shift(sheet, 1, 1)).clamp(0, 1)
         paper = colour(code, x) * (1 + 0.035 * torch.roll(grain, (67 * i, 131 * i), (-2, -1))) + 0.16 * light
         out = over(out, paper, sheet)
     return out
@@ -43,7 +43,7 @@ def linocut(x: Tensor, breadth: float) -> Tensor:
     white = torch.maximum(white, 0.9 * rims(sharp, along, 1.8 * breadth, 9.0, 0.55, 1.0) * smoothstep(t, 0.5, 0.25))
     white = white * (1 - lines(sharp, along, 1.8 * breadth, 9.0, 0.42, 0.8))
     _, a, b = split(blur(flat, 1.5))
-    second = torch.roll(smoothstep(0.8 * a + 0.6 * b, 0.07, 0.16), (1, 2), (-2, -1))
+    second = shift(smoothstep(0.8 * a + 0.6 * b, 0.07, 0.16), 1, 2)
     speckle = smoothstep(pattern("paper", x), 1.1, 1.8)
     paper = over(colour("f1e7cf", x).expand_as(x), colour("e2823c", x), second * (1 - 0.4 * speckle))
     return over(paper * relief(pattern("paper", x), 0.02), colour("161c2b", x), (1 - white) * (1 - 0.25 * speckle))

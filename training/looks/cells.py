@@ -53,8 +53,8 @@ def cross_stitch(x: Tensor, breadth: float) -> Tensor:
     twist = 0.08 * torch.sin((u - v) * 2.2)
     light = torch.where(
         upper > 0.5,
-        0.80 + 0.34 * high_light + twist,
-        (0.66 + 0.34 * low_light) * (1 - 0.25 * smoothstep(((u + v - 8) * half).abs(), 3.0, 1.5)),
+        0.70 + 0.46 * high_light + twist,
+        (0.56 + 0.38 * low_light) * (1 - 0.25 * smoothstep(((u + v - 8) * half).abs(), 3.0, 1.5)),
     )
     cover = torch.maximum(lower, upper)
     shine, thread = _tiled(light, x), _tiled(cover, x)
@@ -187,7 +187,11 @@ def terminal(x: Tensor, breadth: float) -> Tensor:
     cells_soft = blur((t * 0.85), 0.9).view(n, rows, 8, columns, 8).permute(0, 1, 3, 2, 4).reshape(-1, 64)
     gap = (soft * soft).sum(1) - 2 * cells_soft @ soft.T
     mean = cells.mean(1, keepdim=True)
-    gap = gap + 22 * (soft.mean(1) - 0.62 * mean) ** 2 * 3
+    gap = gap + 45 * (soft.mean(1) - 0.62 * mean) ** 2
+    # Each place has letters of its own that it would rather show, or flat areas would be one letter.
+    wish = torch.rand((8, 8, len(glyphs)), generator=torch.Generator().manual_seed(85)).to(x.device)
+    wish = wish.repeat(-(-rows // 8), -(-columns // 8), 1)[:rows, :columns]
+    gap = gap - 2.2 * mean * wish.reshape(rows * columns, -1).repeat(n, 1)
     chosen = glyphs[gap.argmin(1)].view(n, rows, columns, 8, 8).permute(0, 1, 3, 2, 4).reshape(n, 1, h, w)
     level = grow(shrink(t, 8), 8)
     ink = ramp(0.25 + 0.75 * level, "043d1c", "0fae4b", "5dff8f", "e6ffe9") * chosen

@@ -161,7 +161,8 @@ def _points(count: int, side: int) -> tuple[Tensor, Tensor]:
     """
     axis = torch.arange(side, dtype=torch.float32)
     yy, xx = torch.meshgrid(axis, axis, indexing="ij")
-    sx, sy = torch.rand((2, 6 * count), generator=torch.Generator().manual_seed(9)) * side
+    draw = torch.Generator().manual_seed(9)
+    sx, sy = torch.rand((2, 6 * count), generator=draw) * side
 
     def far(d: Tensor) -> Tensor:
         d = d.abs()
@@ -173,7 +174,8 @@ def _points(count: int, side: int) -> tuple[Tensor, Tensor]:
     for _ in range(count):
         chosen.append(at)
         best = torch.minimum(best, far(sx - sx[at]) ** 2 + far(sy - sy[at]) ** 2)
-        at = int(best.argmax())
+        far_enough = (best > 0.72 * best.max()).nonzero()[:, 0]
+        at = int(far_enough[torch.randint(len(far_enough), (1,), generator=draw)])
     px, py = sx[chosen], sy[chosen]
     distance = (far(xx.reshape(-1, 1) - px) ** 2 + far(yy.reshape(-1, 1) - py) ** 2).sqrt()
     near, index = distance.topk(4, dim=1, largest=False)
@@ -194,7 +196,7 @@ def stipple(x: Tensor, breadth: float) -> Tensor:
     along = flow(x, 3.0)
     t = tone(x, 0.75, 0.57)
     line = torch.maximum(lines(t, along, 1.2 * breadth, 7.0, 0.4, 0.9), lines(t, along, 2.2 * breadth, 8.0, 0.5, 0.95))
-    dark = (1 - blur(t, 1.0)) ** 1.7 + 0.55 * line
+    dark = (1 - blur(t, 1.0)) ** 1.7 - 0.03 + 0.55 * line
     near, rank = _stipples(x.shape[-2], x.shape[-1], x.device)
     excess = dark - rank
     radius = (0.5 + 2.4 * excess.clamp(0, 1)).clamp(max=1.9) * breadth
@@ -203,13 +205,13 @@ def stipple(x: Tensor, breadth: float) -> Tensor:
 
 
 def brush_ink(x: Tensor, breadth: float) -> Tensor:
-    """Sumi-e: three wet washes, a dry brush for the contours, rice paper, a red seal."""
+    """Sumi-e: four wet washes, a dry brush for the contours, rice paper, a red seal."""
     x = expose(x, 0.58)
     source = look_up(x, 2.2 * texture("smooth", 5.0, x, 21), 2.2 * texture("smooth", 5.0, x, 22), smooth=True)
     along = flow(source, 4.0)
     t = tone(kuwahara(source, 7.0 * breadth, along), 0.5, 0.6)
     ink = torch.zeros_like(t)
-    for high, low, amount in ((0.56, 0.38, 0.30), (0.36, 0.22, 0.42), (0.22, 0.10, 0.62)):
+    for high, low, amount in ((0.72, 0.50, 0.20), (0.52, 0.34, 0.26), (0.34, 0.20, 0.42), (0.20, 0.08, 0.62)):
         wash = smoothstep(t, high, low)
         wet = 0.6 * blur(wash, 1.0) + 0.4 * blur(wash, 5.0)
         rim = (blur(wash, 1.0) - blur(wash, 4.0)).clamp(min=0)

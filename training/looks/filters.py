@@ -91,6 +91,13 @@ def grow(x: Tensor, factor: int) -> Tensor:
     return x.repeat_interleave(factor, -1).repeat_interleave(factor, -2)
 
 
+def shift(x: Tensor, down: int, right: int) -> Tensor:
+    """x moved by whole pixels; what comes in is the edge repeated."""
+    h, w = x.shape[-2:]
+    wide = F.pad(x, (max(right, 0), max(-right, 0), max(down, 0), max(-down, 0)), mode="replicate")
+    return wide[..., max(-down, 0) : max(-down, 0) + h, max(-right, 0) : max(-right, 0) + w]
+
+
 def slopes(x: Tensor) -> tuple[Tensor, Tensor]:
     """Half differences across and down, per pixel."""
     p = F.pad(x, (1, 1, 1, 1), mode="replicate")

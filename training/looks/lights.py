@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from training.looks.colour import colour, expose, luma, mix, over, ramp, smoothstep, split, steps, vivid
-from training.looks.filters import blur, flow, kuwahara, lines, look_up, places, rims, slopes, tone
+from training.looks.filters import blur, flow, kuwahara, lines, look_up, places, rims, shift, slopes, tone
 from training.looks.patterns import pattern, texture
 
 
@@ -46,7 +46,7 @@ def synthwave(x: Tensor, breadth: float) -> Tensor:
     sharp = tone(x, 0.6, 0.5)
     out = over(out, colour("140733", x), 0.85 * lines(sharp, along, 1.3 * breadth, 8.0, 0.45, 0.9))
     rim = rims(sharp, along, 1.5 * breadth, 9.0, 0.5, 0.95)
-    out = out + 0.75 * torch.roll(rim, -2, -1) * colour("00e5ff", x) * 0.7
+    out = out + 0.75 * shift(rim, 0, -2) * colour("00e5ff", x) * 0.7
     out = over(out, colour("ff4fd8", x), 0.8 * rim)
     bright = out * smoothstep(luma(out), 0.5, 0.9)
     out = out + 0.45 * blur(bright, 8.0)

@@ -115,7 +115,7 @@ def oil_painting(x: Tensor, breadth: float) -> Tensor:
     weave = (torch.cos(at[..., 0] * torch.pi / 2) * torch.cos(at[..., 1] * torch.pi / 2)).unsqueeze(1)
     light = relief(0.55 * hairs * (0.5 + y) + 0.5 * thick + 0.12 * weave + 5.0 * blur(y, 1.0), 0.20)
     cracks = smoothstep(pattern("cells", x) * 6, 0.75, 0.25) * smoothstep(texture("smooth", 12.0, x, 37), -0.2, 0.9)
-    out = out * light * (1 - 0.28 * cracks * smoothstep(y, 0.4, 0.75))
+    out = out * light * (1 - 0.28 * cracks * smoothstep(y, 0.4, 0.75) * (1 - 0.8 * along.detail))
     return over(out, colour("1c0f08", x), 0.4 * lines(tone(x, 0.4, 0.5), along, 1.8 * breadth, 9.0, 0.45, 1.0))
 
 

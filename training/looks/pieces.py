@@ -98,7 +98,7 @@ def stained_glass(x: Tensor, breadth: float) -> Tensor:
     pitch = 16 if breadth < 1.5 else 32
     along = flow(x, 3.0)
     soft = kuwahara(x, 4.0, along)
-    index = _choose(soft, pitch, 0.38, 18.0, None)
+    index = _choose(soft, pitch, 0.38, 30.0, None)
     count = (x.shape[-2] // pitch) * (x.shape[-1] // pitch)
     cells = _means(soft, index, count)
     y, a, b = (plane.squeeze(-1) for plane in split(cells.unsqueeze(-1)))
@@ -114,7 +114,7 @@ def stained_glass(x: Tensor, breadth: float) -> Tensor:
     out = 1 - (1 - out.clamp(0, 1)) * (1 - 0.30 * blur(out, 6.0))
     came = smoothstep(blur(lead, 0.8), 0.25, 0.62)
     came = came * (1 - 0.45 * along.detail)
-    came = torch.maximum(came, 0.9 * lines(tone(x, 0.5, 0.5), along, 1.1, 8.0, 0.5, 1.0))
+    came = torch.maximum(came, 0.9 * lines(tone(x, 0.5, 0.5), along, 1.5, 10.0, 0.75, 1.1))
     metal = colour("17171c", x) * (1 + 1.6 * (relief(blur(came, 1.0), 1.6) - 1))
     return over(out, metal, came)
 

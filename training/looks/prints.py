@@ -7,7 +7,7 @@ from torch import Tensor
 
 from training.looks.colour import colour, expose, join, luma, mix, over, ramp, smoothstep, split, steps, vivid
 from training.looks.draw import bristles
-from training.looks.filters import blur, flow, kuwahara, lines, places, relief, rims, sharpen, slopes, tone
+from training.looks.filters import blur, flow, kuwahara, lines, places, relief, rims, sharpen, shift, slopes, tone
 from training.looks.patterns import pattern, texture
 
 
@@ -73,7 +73,7 @@ def pop_art(x: Tensor, breadth: float) -> Tensor:
     out = inks(("1b1464", "00a6a6", "2fd6c0", "fff04a"))
     out = over(out, inks(("6a0f8e", "ff2e88", "ff8fb8", "ffe45c")), warm)
     out = over(out, inks(("1a1a8c", "2b57ff", "59b8ff", "d8ff5a")), cool)
-    out = torch.roll(out, (3, 4), (-2, -1))
+    out = shift(out, 3, 4)
     share = smoothstep(t, 0.56, 0.10)
     sharp = tone(x, 0.6, 0.52)
     line = lines(sharp, along, 1.8 * breadth, 8.0, 0.45, 0.85)
@@ -156,7 +156,7 @@ def riso(x: Tensor, breadth: float) -> Tensor:
     grain = 1 - 0.16 * smoothstep(pattern("paper", x), 0.5, 1.4)
     out = colour("f6f0e2", x) * (1 - 0.75 * yellow * (1 - colour("ffd640", x)) * grain)
     for ink, amount, turn, move in (("ff4f79", pink, 75.0, (-2, 3)), ("1f4f9e", blue, 45.0, (2, -2))):
-        cover = smoothstep(_turned(x, turn, 5.6 * breadth) - (1 - torch.roll(amount, move, (-2, -1))), -0.2, 0.2)
+        cover = smoothstep(_turned(x, turn, 5.6 * breadth) - (1 - shift(amount, *move)), -0.2, 0.2)
         out = out * (1 - cover * grain * 0.95 * (1 - colour(ink, x)))
     return out
 
