@@ -25,7 +25,7 @@ def paper_cut(x: Tensor, breadth: float) -> Tensor:
         close = shift(blur(sheet, 1.0), 2, 1)
         out = out * (1 - 0.55 * far) * (1 - 0.2 * close)
         light = (sheet - shift(sheet, 1, 1)).clamp(0, 1)
-        paper = colour(code, x) * (1 + 0.035 * torch.roll(grain, (67 * i, 131 * i), (-2, -1))) + 0.16 * light
+        paper = colour(code, x) * (1 + 0.035 * grain * (-1) ** i) + 0.16 * light
         out = over(out, paper, sheet)
     return out
 
@@ -33,7 +33,7 @@ def paper_cut(x: Tensor, breadth: float) -> Tensor:
 def linocut(x: Tensor, breadth: float) -> Tensor:
     """A block print: white gouges that follow the forms, one orange block under the black."""
     x = expose(x, 0.52)
-    along = flow(x, 5.0, texture("swirl", 34.0, x, 35))
+    along = flow(x, 5.0, texture("swirl", 34.0, x))
     flat = kuwahara(x, 4.0 * breadth, along)
     t = tone(flat, 0.7, 0.5)
     gouge = torch.tanh(0.9 * bristles(x, along, 11.0, 0.9 * breadth)) * 0.5 + 0.5
@@ -106,7 +106,7 @@ def batik(x: Tensor, breadth: float) -> Tensor:
     warm = smoothstep(0.8 * a + 0.5 * b, 0.04, 0.15)
     indigo = ramp(stepped, "0b1a3f", "1d3a78", "5d84b4", "efe6d0")
     soga = ramp(stepped, "2a120c", "6b3317", "b8773c", "f5e9cf")
-    out = mix(indigo, soga, warm) * (1 + 0.05 * texture("smooth", 18.0, x, 23))
+    out = mix(indigo, soga, warm) * (1 + 0.05 * texture("smooth", 18.0, x))
     at = places(x.shape[-2], x.shape[-1], x.device)
     px, py = at[..., 0].unsqueeze(1), at[..., 1].unsqueeze(1)
     row = (py / 8).floor()
@@ -120,9 +120,7 @@ def batik(x: Tensor, breadth: float) -> Tensor:
     out = over(
         out, mix(colour("14264f", x), colour("3a1a10", x), warm), 0.75 * lines(sharp, along, 0.9, 7.0, 0.5, 1.0) * (1 - wax)
     )
-    crack = torch.maximum(
-        smoothstep(texture("cracks", 34.0, x), 0.9, 0.2), 0.7 * smoothstep(texture("cracks", 21.0, x), 0.7, 0.2)
-    )
-    crack = crack * smoothstep(texture("smooth", 16.0, x, 29), -0.2, 1.0)
+    crack = smoothstep(pattern("cells", x) * 6, 0.9, 0.2)
+    crack = crack * smoothstep(texture("smooth", 16.0, x), 0.2, 1.4) * (1 - 0.7 * along.detail)
     weave = 0.02 * (torch.cos(px * math.pi) + torch.cos(py * math.pi))
-    return over(out * (1 + weave), colour("14264f", x), 0.6 * crack * smoothstep(t, 0.15, 0.5))
+    return over(out * (1 + weave), colour("14264f", x), 0.5 * crack * smoothstep(t, 0.15, 0.5))

@@ -60,7 +60,7 @@ def coloured_pencil(x: Tensor, breadth: float) -> Tensor:
 def pastel(x: Tensor, breadth: float) -> Tensor:
     """Soft broad chalks on blue-grey paper that shows between the strokes."""
     x = expose(x, 0.53)
-    along = flow(x, 4.0, texture("swirl", 40.0, x, 33))
+    along = flow(x, 4.0, texture("swirl", 40.0, x))
     bright = vivid(kuwahara(x, 4.0 * breadth, along), 1.6, shadow=(0.05, -0.12))
     t = luma(bright)
     grain = 0.6 * pattern("paper", x)
@@ -70,8 +70,8 @@ def pastel(x: Tensor, breadth: float) -> Tensor:
     y, a, b = split(bright)
     chalk = join(
         y * 1.04 + 0.075 * broad * calm,
-        a + 0.05 * torch.roll(broad, 97, -1) * calm,
-        b + 0.06 * torch.roll(broad, 61, -2) * calm,
+        a + 0.05 * torch.sin(2.6 * broad) * calm,
+        b + 0.06 * torch.cos(2.6 * broad) * calm,
     )
     cover = 0.42 + 0.58 * smoothstep(0.8 * fine + grain + 3.2 * (t - 0.42).abs(), -1.0, 0.9)
     cover = torch.maximum(cover, 0.45 * along.detail + 0.35)
@@ -110,7 +110,7 @@ def chalk(x: Tensor, breadth: float) -> Tensor:
     x = expose(x, 0.53)
     along = flow(x, 3.0)
     t = tone(x, 0.6, 0.5)
-    board = colour("1f322b", x) * (1 + 0.10 * texture("smooth", 40.0, x, 26) + 0.05 * pattern("noise", x))
+    board = colour("1f322b", x) * (1 + 0.10 * texture("smooth", 40.0, x) + 0.05 * pattern("noise", x))
     board = board + 0.035 * smoothstep(texture("hatch", 60.0, x, 18), -0.5, 2.0)
     u = blur(t, 0.8) ** 1.25
     grain = 0.7 * pattern("paper", x) + 0.35 * pattern("noise", x)
@@ -133,9 +133,9 @@ def ink_hatch(x: Tensor, breadth: float) -> Tensor:
     along = flow(x, 3.0)
     t = blur(tone(x, 0.7, 0.57), 0.9)
     at = places(x.shape[-2], x.shape[-1], x.device)
-    px = at[..., 0].unsqueeze(1) + 1.6 * texture("smooth", 14.0, x, 27)
-    py = at[..., 1].unsqueeze(1) + 1.6 * texture("smooth", 14.0, x, 28)
-    pressure = 0.05 * texture("smooth", 4.0, x, 24)
+    px = at[..., 0].unsqueeze(1) + 1.6 * texture("smooth", 14.0, x, 1)
+    py = at[..., 1].unsqueeze(1) + 1.6 * texture("smooth", 14.0, x, 2)
+    pressure = 0.05 * texture("smooth", 4.0, x)
     white = torch.ones_like(t)
     for ux, uy, pitch, cut, reach in (
         (0.656, 0.755, 5.6, 0.68, 0.42),
@@ -207,7 +207,7 @@ def stipple(x: Tensor, breadth: float) -> Tensor:
 def brush_ink(x: Tensor, breadth: float) -> Tensor:
     """Sumi-e: four wet washes, a dry brush for the contours, rice paper, a red seal."""
     x = expose(x, 0.58)
-    source = look_up(x, 2.2 * texture("smooth", 5.0, x, 21), 2.2 * texture("smooth", 5.0, x, 22), smooth=True)
+    source = look_up(x, 2.2 * texture("smooth", 5.0, x, 1), 2.2 * texture("smooth", 5.0, x, 2), smooth=True)
     along = flow(source, 4.0)
     t = tone(kuwahara(source, 7.0 * breadth, along), 0.5, 0.6)
     ink = torch.zeros_like(t)
@@ -215,9 +215,7 @@ def brush_ink(x: Tensor, breadth: float) -> Tensor:
         wash = smoothstep(t, high, low)
         wet = 0.6 * blur(wash, 1.0) + 0.4 * blur(wash, 5.0)
         rim = (blur(wash, 1.0) - blur(wash, 4.0)).clamp(min=0)
-        wash = (amount * (wet + 0.5 * rim) * (1 + 0.22 * texture("smooth", 18.0, x, 23) + 0.12 * pattern("paper", x))).clamp(
-            0, 1
-        )
+        wash = (amount * (wet + 0.5 * rim) * (1 + 0.22 * texture("smooth", 18.0, x) + 0.12 * pattern("paper", x))).clamp(0, 1)
         ink = 1 - (1 - ink) * (1 - wash)
     sharp = tone(source, 0.5, 0.55)
     dry = smoothstep(bristles(x, along, 12.0), -1.3, -0.1)
@@ -257,7 +255,7 @@ def _seal(x: Tensor) -> Tensor:
 def scratch(x: Tensor, breadth: float) -> Tensor:
     """A black card scratched to the rainbow under it."""
     x = expose(x, 0.52)
-    along = flow(x, 4.0, texture("swirl", 50.0, x, 34))
+    along = flow(x, 4.0, texture("swirl", 50.0, x))
     t = blur(tone(x, 0.85, 0.48), 1.1)
     strokes = torch.tanh(0.9 * bristles(x, along, 12.0, 0.6 * breadth)) * 0.5 + 0.5
     cut = smoothstep(t - strokes * 0.92 - 0.02, -0.1, 0.1) * smoothstep(t, 0.08, 0.2)
@@ -268,7 +266,7 @@ def scratch(x: Tensor, breadth: float) -> Tensor:
     )
     cut = cut * (1 - dark)
     at = places(x.shape[-2], x.shape[-1], x.device)
-    turn = (at[..., 0] + 0.55 * at[..., 1]).unsqueeze(1) / 490 + 0.16 * texture("smooth", 60.0, x, 25)
+    turn = (at[..., 0] + 0.55 * at[..., 1]).unsqueeze(1) / 490 + 0.16 * texture("smooth", 60.0, x)
     third = 2 * torch.pi / 3
     hue = torch.cat([0.55 + 0.45 * torch.cos(2 * torch.pi * turn + i * third) for i in range(3)], 1)
     hue = mix(hue, torch.ones_like(hue), 0.55 * smoothstep(t, 0.6, 0.95))

@@ -1,8 +1,5 @@
 """Pictures as grids of cells."""
 
-from functools import lru_cache
-
-import torch
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -24,9 +21,3 @@ def at_cells(x: Tensor, px: Tensor, py: Tensor) -> Tensor:
     """x [n, c, h, w] at the places of cells, [rows, columns] of x and of y in pixels: [n, c, rows, columns]."""
     h, w = x.shape[-2:]
     return x[:, :, py.round().long().clamp(0, h - 1), px.round().long().clamp(0, w - 1)]
-
-
-@lru_cache(maxsize=32)
-def numbers(count: int, seed: int, device: torch.device) -> Tensor:
-    """[1, 3, count] of numbers in [-1, 1]."""
-    return (torch.rand((1, 3, count), generator=torch.Generator().manual_seed(seed)) * 2 - 1).to(device)

@@ -16,7 +16,7 @@ def neon(x: Tensor, breadth: float) -> Tensor:
     t = tone(flat, 0.5, 0.46)
     base = ramp(mix(t, steps(t, 6, 4.0), 0.6), "05030f", "180b44", "47188a", "a8329e", "f58ab0") * 0.82
     tube = lines(tone(x, 0.6, 0.5), along, 1.5 * breadth, 10.0, 0.45, 0.9)
-    wave = texture("smooth", 60.0, x, 25)
+    wave = texture("smooth", 60.0, x)
     _, a, b = split(blur(x, 4.0))
     hue = 0.5 * wave + 4.0 * (a + 0.6 * b)
     tint = mix(colour("00e5ff", x), colour("ff2bd6", x), smoothstep(hue, -0.35, 0.35))
@@ -63,7 +63,7 @@ def gold(x: Tensor, breadth: float) -> Tensor:
         1.6 * (blur(t, 1.5) - 0.55 * blur(t, 26.0)) + 0.9 * (blur(t, 1.2) - blur(t, 7.0)) + 0.5 * (blur(t, 1.0) - blur(t, 3.0))
     )
     flat = 1 - along.detail
-    height = height + 0.022 * texture("smooth", 8.0, x, 30) * (0.3 + 0.7 * flat) + 0.004 * pattern("paper", x)
+    height = height + 0.022 * texture("smooth", 8.0, x) * (0.3 + 0.7 * flat) + 0.004 * pattern("paper", x)
     gx, gy = slopes(height)
     gx, gy = 15 * gx, 15 * gy
     scale = torch.rsqrt(1 + gx * gx + gy * gy)

@@ -14,7 +14,7 @@ from training.looks.strokes import Brush, Canvas, lay
 
 def _wander(x: Tensor, size: float, amount: float) -> Tensor:
     """The picture pulled about by a fixed noise, so that no edge is straight."""
-    return look_up(x, amount * texture("smooth", size, x, 21), amount * texture("smooth", size, x, 22), smooth=True)
+    return look_up(x, amount * texture("smooth", size, x, 1), amount * texture("smooth", size, x, 2), smooth=True)
 
 
 _VAN_GOGH = (
@@ -26,7 +26,7 @@ _VAN_GOGH = (
 def van_gogh(x: Tensor, breadth: float) -> Tensor:
     """Thick curved strokes that swirl, chrome yellow against Prussian blue."""
     x = expose(x, 0.48)
-    along = flow(x, 4.0, texture("swirl", 34.0, x, 31))
+    along = flow(x, 4.0, texture("swirl", 34.0, x))
     base = kuwahara(x, 4.0, along)
     bright = vivid(base, 1.6, shadow=(-0.02, -0.20), light=(0.0, 0.12))
     bright = mix(bright, bright * bright * (3 - 2 * bright), 0.6)
@@ -53,12 +53,12 @@ def watercolor(x: Tensor, breadth: float) -> Tensor:
     wash = join(y, a, b).clamp(0.03, 1)
     density = -torch.log(wash)
     rim = (y - blur(y, 2.2 * breadth)).abs()
-    bloom = 0.16 * texture("smooth", 18.0, x, 23) + 0.10 * texture("smooth", 7.0, x, 21) + 0.09 * pattern("paper", x)
+    bloom = 0.11 * texture("smooth", 18.0, x) + 0.10 * texture("smooth", 7.0, x) + 0.09 * pattern("paper", x)
     density = density * (1 + 3.3 * rim + bloom).clamp(min=0.2)
     across, down = pattern("across", x), pattern("down", x)
     h, w = x.shape[-2:]
     inward = torch.minimum((1 - across.abs()) * (w / 2), (1 - down.abs()) * (h / 2))
-    inward = inward - 13 - 3.0 * texture("smooth", 4.0, x, 24) - 2.5 * texture("smooth", 7.0, x, 22)
+    inward = inward - 13 - 3.0 * texture("smooth", 4.0, x) - 2.5 * texture("smooth", 7.0, x, 1)
     painted = smoothstep(inward, -0.8, 0.8)
     density = density * painted * (1 + 0.5 * smoothstep(inward, 4.0, 0.0))
     paper = colour("fdfaf1", x) * relief(pattern("paper", x), 0.05)
@@ -85,7 +85,7 @@ def delft(x: Tensor, breadth: float) -> Tensor:
     at = places(x.shape[-2], x.shape[-1], x.device)
     gx, gy = (at[..., 0].unsqueeze(1) % 64 - 15) / 9, (at[..., 1].unsqueeze(1) % 64 - 13) / 6
     glint = 0.14 * torch.exp(-(gx * gx + gy * gy))
-    crackle = smoothstep(texture("cracks", 34.0, x), 0.8, 0.2) * smoothstep(texture("smooth", 18.0, x, 23), 0.2, 1.2)
+    crackle = smoothstep((pattern("cells", x) * 6), 0.8, 0.2) * smoothstep(texture("smooth", 18.0, x), 0.2, 1.2)
     out = out * light * (1 - 0.10 * crackle)
     out = 1 - (1 - out.clamp(0, 1)) * (1 - glint)
     return over(out, colour("8e8a80", x), smoothstep(seam, 1.6, 0.6))
@@ -94,7 +94,7 @@ def delft(x: Tensor, breadth: float) -> Tensor:
 def oil_painting(x: Tensor, breadth: float) -> Tensor:
     """An old master: broad strokes under brown varnish, thick lights, a dark oval, craquelure."""
     x = expose(x, 0.46)
-    along = flow(x, 4.0, texture("swirl", 50.0, x, 36))
+    along = flow(x, 4.0, texture("swirl", 50.0, x))
     flat = sharpen(kuwahara(kuwahara(x, 5.0 * breadth, along), 4.0 * breadth, along), 0.6, 2.5)
     flat = vivid(flat, 1.35)
     y = luma(flat)
@@ -110,11 +110,11 @@ def oil_painting(x: Tensor, breadth: float) -> Tensor:
     thick = bristles(x, along, 16.0, 2.2)
     calm = 1 - 0.5 * along.detail
     y2, a2, b2 = split(out.clamp(0, 1))
-    out = join(y2 + 0.035 * thick * calm, a2 + 0.02 * torch.roll(thick, 71, -1) * calm, b2 + 0.02 * thick * calm)
+    out = join(y2 + 0.035 * thick * calm, a2 + 0.02 * torch.sin(2.6 * thick) * calm, b2 + 0.02 * thick * calm)
     at = places(x.shape[-2], x.shape[-1], x.device)
     weave = (torch.cos(at[..., 0] * torch.pi / 2) * torch.cos(at[..., 1] * torch.pi / 2)).unsqueeze(1)
     light = relief(0.55 * hairs * (0.5 + y) + 0.5 * thick + 0.12 * weave + 5.0 * blur(y, 1.0), 0.20)
-    cracks = smoothstep(pattern("cells", x) * 6, 0.75, 0.25) * smoothstep(texture("smooth", 12.0, x, 37), -0.2, 0.9)
+    cracks = smoothstep(pattern("cells", x) * 6, 0.75, 0.25) * smoothstep(texture("smooth", 12.0, x), -0.2, 0.9)
     out = out * light * (1 - 0.28 * cracks * smoothstep(y, 0.4, 0.75) * (1 - 0.8 * along.detail))
     return over(out, colour("1c0f08", x), 0.4 * lines(tone(x, 0.4, 0.5), along, 1.8 * breadth, 9.0, 0.45, 1.0))
 
@@ -128,7 +128,7 @@ _DABS = (
 def impressionist(x: Tensor, breadth: float) -> Tensor:
     """Short thick dabs of broken colour, violet shadows, warm lights."""
     x = expose(x, 0.55)
-    along = flow(x, 4.0, texture("swirl", 45.0, x, 38))
+    along = flow(x, 4.0, texture("swirl", 45.0, x))
     base = kuwahara(x, 3.0, along)
     bright = vivid(base, 1.7, shadow=(0.08, -0.24), light=(0.02, 0.05))
     bright = ((bright - 0.5) * 1.15 + 0.53).clamp(0, 1)
@@ -137,7 +137,8 @@ def impressionist(x: Tensor, breadth: float) -> Tensor:
     canvas = lay(canvas, _DABS[1], sharpen(bright, 0.7, 2.0), along, 1.0, where=along.detail, calm=0.6)
     hairs = bristles(x, along, 5.0, 0.6)
     light = relief(canvas.height + 0.25 * hairs, 0.42)
-    return canvas.colour * mix(light, torch.ones_like(light), 0.3 * along.detail)
+    out = mix(canvas.colour, sharpen(bright, 0.7, 2.0), 0.3 * along.detail)
+    return out * mix(light, torch.ones_like(light), 0.3 * along.detail)
 
 
 @lru_cache(maxsize=64)

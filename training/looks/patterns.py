@@ -149,28 +149,51 @@ def _pattern(name: str, h: int, w: int, device: torch.device) -> Tensor:
     return _spread(_tile(name), h, w, device)
 
 
-@lru_cache(maxsize=256)
-def _texture(kind: str, size: float, seed: int, h: int, w: int, device: torch.device) -> Tensor:
+def _turned(x: Tensor, size: float, variant: int) -> Tensor:
+    """One of three patterns made of one: itself, its slope across, its slope down; mean 0 and deviation 1."""
+    if variant:
+        step = max(1, round(size / 2))
+        x = torch.roll(x, -step, 2 - variant) - torch.roll(x, step, 2 - variant)
+    return (x - x.mean()) / x.std()
+
+
+@lru_cache(maxsize=64)
+def _textured(kind: str, size: float, variant: int) -> Tensor:
+    """[512, 512], or [2, 512, 512] for `swirl`."""
     match kind:
         case "noise":
-            x = _round_blur(_tile("noise"), size)
-            return _spread((x - x.mean()) / x.std(), h, w, device)
-        case "hatch":
-            return _spread(stroked(float(seed), size, 0.6), h, w, device)
+            return _turned(_round_blur(_tile("noise"), size), size, variant)
         case "smooth":
-            return _spread(smooth(seed, size), h, w, device)
-        case "cracks":
-            return _spread(borders(size), h, w, device)
+            clouds = _tile("clouds")
+            return _turned(_round_blur(clouds, 0.6 * size) - _round_blur(clouds, 2.5 * size), size, variant)
+        case "hatch":
+            return stroked(float(variant), size, 0.6)
         case "swirl":
-            field = smooth(seed, size)
+            field = _round_blur(_textured("smooth", 0.5 * size, 0), 0.4 * size)
             dx = torch.roll(field, -1, 1) - torch.roll(field, 1, 1)
             dy = torch.roll(field, -1, 0) - torch.roll(field, 1, 0)
             # Directions along the level lines of the field; the tensor's angle is that of the gradient, doubled.
             angle = 2 * torch.atan2(dy, dx)
-            pair = [_spread(torch.cos(angle), h, w, device), _spread(torch.sin(angle), h, w, device)]
-            return torch.cat(pair, 1)
+            return torch.stack([torch.cos(angle), torch.sin(angle)])
         case _:
             raise KeyError(kind)
+
+
+@lru_cache(maxsize=256)
+def _texture(kind: str, size: float, variant: int, h: int, w: int, device: torch.device) -> Tensor:
+    tile = _textured(kind, size, variant)
+    if tile.dim() == 2:
+        return _spread(tile, h, w, device)
+    return torch.cat([_spread(plane, h, w, device) for plane in tile], 1)
+
+
+def draws(x: Tensor, y: Tensor) -> Tensor:
+    """Six numbers in [-1, 1] for each of some places in pixels, [6, ...]: they are read off the maps, so a network can know
+    them.
+    """
+    planes = [_textured("noise", size, variant) for size in (2.0, 3.5) for variant in (0, 1, 2)]
+    row, column = y.round().long() % TILE, x.round().long() % TILE
+    return torch.stack([torch.erf(plane[row, column] / math.sqrt(2)) for plane in planes]).float()
 
 
 def pattern(name: str, like: Tensor) -> Tensor:
@@ -180,14 +203,15 @@ def pattern(name: str, like: Tensor) -> Tensor:
     return _pattern(name, like.shape[-2], like.shape[-1], like.device)
 
 
-def texture(kind: str, size: float, like: Tensor, seed: int = 0) -> Tensor:
-    """A pattern that is made from the maps, or so smooth that a network can do without it, [1, 1, h, w].
+def texture(kind: str, size: float, like: Tensor, variant: int = 0) -> Tensor:
+    """A pattern that is made from the maps, so that a network which has them can make it too, [1, 1, h, w], deviation 1.
 
-    `noise`: the noise map at another size, deviation 1. `swirl`: [1, 2, h, w], twice the angle of a fixed swirling direction.
-    `cracks`: distance to the borders of cells of `size` pixels. `smooth`: noise of one size of its own. `hatch`: straight
-    strokes of a pencil, `size` long, that rise by `seed` degrees.
+    `noise`: the noise map at another size, up to 4 pixels. `smooth`: the clouds at one size, from 4 pixels on. Of both the
+    variants 1 and 2 are slopes across and down, which have little to do with variant 0. `hatch`: straight strokes of a pencil,
+    `size` long, that rise by `variant` degrees. `swirl`: [1, 2, h, w], twice the angle of a fixed swirling direction, as cosine
+    and sine.
     """
-    return _texture(kind, size, seed, like.shape[-2], like.shape[-1], like.device)
+    return _texture(kind, size, variant, like.shape[-2], like.shape[-1], like.device)
 
 
 def maps(height: int, width: int) -> Tensor:

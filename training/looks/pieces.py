@@ -8,8 +8,8 @@ from torch import Tensor
 
 from training.looks.colour import colour, expose, join, luma, mix, over, smoothstep, split
 from training.looks.filters import Flow, blur, flow, kuwahara, lines, places, relief, sharpen, tone
-from training.looks.grids import NINE, at_cells, blocks, numbers, ringed
-from training.looks.patterns import pattern, texture
+from training.looks.grids import NINE, at_cells, blocks, ringed
+from training.looks.patterns import draws, pattern, texture
 
 
 @lru_cache(maxsize=32)
@@ -23,6 +23,17 @@ def _seeds(pitch: int, jitter: float, h: int, w: int, device: torch.device) -> t
     px = (x + 0.5) * pitch - 0.5 + shake[0]
     py = (y + 0.5) * pitch - 0.5 + shake[1]
     return px.to(device), py.to(device)
+
+
+@lru_cache(maxsize=32)
+def _numbers(pitch: int, jitter: float, h: int, w: int, device: torch.device) -> Tensor:
+    px, py = _seeds(pitch, jitter, h, w, torch.device("cpu"))
+    return draws(px, py)[None, :3].flatten(2).to(device)
+
+
+def _own(pitch: int, jitter: float, like: Tensor) -> Tensor:
+    """[1, 3, pieces]: numbers in [-1, 1] that each piece keeps."""
+    return _numbers(pitch, jitter, like.shape[-2], like.shape[-1], like.device)
 
 
 def _choose(x: Tensor, pitch: int, jitter: float, colour_weight: float, along: Flow | None) -> Tensor:
@@ -102,12 +113,12 @@ def stained_glass(x: Tensor, breadth: float) -> Tensor:
     count = (x.shape[-2] // pitch) * (x.shape[-1] // pitch)
     cells = _means(soft, index, count)
     y, a, b = (plane.squeeze(-1) for plane in split(cells.unsqueeze(-1)))
-    number = numbers(count, 81, x.device)
+    number = _own(pitch, 0.38, x)
     grey = smoothstep(a.abs() + b.abs(), 0.22, 0.04)
     a, b = 2.0 * a + 0.16 * grey * number[:, 0:1], 2.0 * b + 0.22 * grey * number[:, 1:2]
     pane = _spread(torch.cat([0.14 + 0.92 * y + 0.04 * number[:, 2:3], a, b], 1), index)
     own = luma(x)
-    ripple = 0.05 * texture("smooth", 7.0, x, 21) + 0.03 * pattern("paper", x)
+    ripple = 0.05 * texture("smooth", 7.0, x) + 0.03 * pattern("paper", x)
     out = join(mix(pane[:, 0:1], own, 0.3 + 0.35 * along.detail) * (1 + ripple), pane[:, 1:2], pane[:, 2:3]).clamp(0, 1)
     lead = _borders(index)
     out = out * (1 - 0.45 * blur(lead, 3.0))
@@ -127,11 +138,12 @@ def mosaic(x: Tensor, breadth: float) -> Tensor:
     soft = sharpen(kuwahara(x, 3.0, along), 0.6, 3.0)
     index = _choose(soft, pitch, 0.22, 1.2, along)
     count = (x.shape[-2] // pitch) * (x.shape[-1] // pitch)
-    cells = _means(soft, index, count)
+    cells = _means(torch.cat([soft, along.detail], 1), index, count)
+    busy, cells = cells[:, 3:4], cells[:, :3]
     y, a, b = (plane.squeeze(-1) for plane in split(cells.unsqueeze(-1)))
-    number = numbers(count, 82, x.device)
+    number = _own(pitch, 0.22, x)
     y = (y - 0.5) * 1.2 + 0.5
-    gold = smoothstep(a.abs() + b.abs(), 0.24, 0.10) * smoothstep(y, 0.58, 0.76)
+    gold = smoothstep(a.abs() + b.abs(), 0.24, 0.10) * smoothstep(y, 0.58, 0.76) * smoothstep(busy, 0.75, 0.35)
     a, b = 1.9 * a + 0.03 * number[:, 0:1], 1.9 * b + 0.04 * number[:, 1:2]
     y = y + 0.045 * number[:, 2:3]
     y, a, b = (

@@ -28,10 +28,10 @@ def sepia(x: Tensor, breadth: float) -> Tensor:
     scratch = smoothstep(texture("hatch", 60.0, x, 88), 2.35, 3.0) + smoothstep(texture("hatch", 34.0, x, 63), 2.9, 3.4)
     dust = smoothstep(texture("noise", 1.3, x), 3.1, 3.6)
     out = over(out, colour("fbf0d6", x), 0.5 * torch.maximum(scratch, dust).clamp(0, 1))
-    spots = smoothstep(texture("smooth", 5.0, x, 39), 2.3, 2.9)
+    spots = smoothstep(texture("smooth", 5.0, x), 2.3, 2.9)
     out = over(out, colour("6b4423", x), 0.35 * spots)
     h, w = x.shape[-2:]
-    inward = torch.minimum((1 - across.abs()) * (w / 2), (1 - down.abs()) * (h / 2)) - 9 - 1.6 * texture("smooth", 4.0, x, 24)
+    inward = torch.minimum((1 - across.abs()) * (w / 2), (1 - down.abs()) * (h / 2)) - 9 - 1.6 * texture("smooth", 4.0, x)
     border = smoothstep(inward, 0.8, -0.8)
     return over(out * (1 - 0.5 * smoothstep(inward, 5.0, 0.0)), colour("efe2c4", x) * relief(pattern("paper", x), 0.02), border)
 

@@ -9,7 +9,7 @@ from torch import Tensor
 from training.looks.colour import join, split
 from training.looks.filters import Flow, places
 from training.looks.grids import at_cells
-from training.looks.patterns import TILE
+from training.looks.patterns import draws
 
 
 @dataclass(frozen=True)
@@ -34,18 +34,13 @@ def _cells(brush: Brush, layer: int, h: int, w: int, device: torch.device) -> tu
     """Of each cell: where its stroke lies (x, y) in pixels, [2, rows, columns]; three numbers in [-1, 1], and one for its
     height.
     """
-    count = TILE // brush.pitch
-    draw = torch.Generator().manual_seed(brush.seed * 97 + layer)
-    shake = torch.rand((2, count, count), generator=draw) - 0.5
-    numbers = torch.rand((4, count, count), generator=draw) * 2 - 1
     rows, columns = h // brush.pitch + 2, w // brush.pitch + 2
-    repeat = (1, -(-rows // count), -(-columns // count))
-    shake, numbers = shake.repeat(repeat)[:, :rows, :columns], numbers.repeat(repeat)[:, :rows, :columns]
     stagger_x, stagger_y = ((0.0, 0.0), (0.5, 0.5), (0.5, 0.0), (0.0, 0.5), (0.25, 0.25), (0.75, 0.25))[layer % 6]
     y, x = torch.meshgrid(torch.arange(rows), torch.arange(columns), indexing="ij")
     # One ring of cells lies outside the picture, so that edges are covered as the middle is.
-    px = (x - 0.5 + stagger_x - 0.5 + shake[0] * 0.8) * brush.pitch
-    py = (y - 0.5 + stagger_y - 0.5 + shake[1] * 0.8) * brush.pitch
+    px, py = (x - 1 + stagger_x) * brush.pitch, (y - 1 + stagger_y) * brush.pitch
+    numbers = draws(px + 3 * brush.seed, py)
+    px, py = px + 0.4 * brush.pitch * numbers[4], py + 0.4 * brush.pitch * numbers[5]
     return torch.stack([px, py]).to(device), numbers[:3].to(device), numbers[3:4].to(device)
 
 

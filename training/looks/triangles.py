@@ -1,11 +1,14 @@
 """A look of flat triangles."""
 
+from functools import lru_cache
+
 import torch
 from torch import Tensor
 
 from training.looks.colour import expose, smoothstep, vivid
 from training.looks.filters import blur, flow, kuwahara, places, slopes
-from training.looks.grids import NINE, at_cells, blocks, numbers, ringed
+from training.looks.grids import NINE, at_cells, blocks, ringed
+from training.looks.patterns import draws
 
 
 def _gather(x: Tensor, px: Tensor, py: Tensor) -> Tensor:
@@ -13,6 +16,13 @@ def _gather(x: Tensor, px: Tensor, py: Tensor) -> Tensor:
     n, c, h, w = x.shape
     index = (py.round().long().clamp(0, h - 1) * w + px.round().long().clamp(0, w - 1)).view(n, 1, -1)
     return x.view(n, c, h * w).gather(2, index.expand(n, c, -1)).view(n, c, *px.shape[-2:])
+
+
+@lru_cache(maxsize=32)
+def _facets(rows: int, columns: int, pitch: int, device: torch.device) -> Tensor:
+    """[2, rows, columns]: a number in [-1, 1] of each of a cell's two triangles."""
+    y, x = torch.meshgrid(torch.arange(rows), torch.arange(columns), indexing="ij")
+    return draws((x + 0.5) * pitch, (y + 0.5) * pitch)[:2].to(device)
 
 
 def low_poly(x: Tensor, breadth: float) -> Tensor:
@@ -46,7 +56,7 @@ def low_poly(x: Tensor, breadth: float) -> Tensor:
     vy = vy * inner + (1 - inner) * (y * pitch - 0.5)
     source = torch.cat([flat, along.detail], 1)
     grid = blocks(places(h, w, x.device)[0].permute(2, 0, 1)[None], pitch)
-    number = numbers((rows - 1) * (columns - 1) * 2, 84, x.device)[0].view(3, 2, rows - 1, columns - 1)
+    number = _facets(rows - 1, columns - 1, pitch, x.device)
     out = blocks(flat, pitch).clone()
     corner = {
         (i, j): (vx[..., i : rows - 1 + i, j : columns - 1 + j], vy[..., i : rows - 1 + i, j : columns - 1 + j])
@@ -60,7 +70,7 @@ def low_poly(x: Tensor, breadth: float) -> Tensor:
         shares = ((0.34, 0.33, 0.33), (0.66, 0.17, 0.17), (0.17, 0.66, 0.17), (0.17, 0.17, 0.66))
         parts = [_gather(source, i * ax + j * bx + k * cx, i * ay + j * by + k * cy) for i, j, k in shares]
         whole = sum(parts[1:], parts[0]) * 0.25
-        whole[:, :3] *= 1 + 0.06 * number[0, half]
+        whole[:, :3] *= 1 + 0.06 * number[half]
         fine = smoothstep(whole[:, 3:4], 0.15, 0.55)
         pieces = [torch.lerp(whole, part, fine)[:, :3] for part in parts]
         geometry = torch.cat([ax, ay, (cy - ay) / area, (ax - cx) / area, (ay - by) / area, (bx - ax) / area], 1)

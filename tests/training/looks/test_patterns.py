@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from training.looks import MAPS, maps
-from training.looks.patterns import flattened, smooth
+from training.looks.patterns import TILE, draws, flattened, smooth, texture
 
 
 def test_maps_are_few_and_fixed_and_of_one_scale() -> None:
@@ -36,3 +36,26 @@ def test_a_screen_prints_the_share_it_is_asked_for() -> None:
 def test_ranks_are_spread_evenly() -> None:
     even = flattened(torch.tensor([3.0, 1.0, 2.0, 2.0], dtype=torch.float64))
     assert even.tolist() == [0.875, 0.125, 0.5, 0.5]
+
+
+@pytest.mark.parametrize(("kind", "size"), [("noise", 2.0), ("smooth", 18.0), ("hatch", 20.0)])
+def test_textures_have_one_deviation(kind: str, size: float) -> None:
+    whole = texture(kind, size, torch.empty(1, 3, TILE, TILE))
+    assert float(whole.mean()) == pytest.approx(0, abs=1e-3)
+    assert float(whole.std()) == pytest.approx(1, abs=1e-2)
+
+
+def test_three_textures_of_one_map_have_little_to_do_with_each_other() -> None:
+    like = torch.empty(1, 3, TILE, TILE)
+    rows = torch.cat([texture("smooth", 8.0, like, variant).flatten(1) for variant in (0, 1, 2)])
+    assert float((torch.corrcoef(rows) - torch.eye(3)).abs().max()) < 0.2
+
+
+def test_numbers_of_places_are_spread_and_repeat_with_the_tile() -> None:
+    y, x = torch.meshgrid(torch.arange(32) * 16.0, torch.arange(32) * 16.0, indexing="ij")
+    numbers = draws(x, y)
+    assert numbers.shape == (6, 32, 32)
+    assert float(numbers.abs().max()) <= 1
+    assert float(numbers.mean(dim=(1, 2)).abs().max()) < 0.1
+    assert 0.5 < float(numbers.std(dim=(1, 2)).min()) < 0.65
+    assert torch.equal(numbers, draws(x + TILE, y))
