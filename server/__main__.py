@@ -13,6 +13,7 @@ from .commands import build, serve, students
 from .settings import SettingsError
 
 MISUSED = 2
+INTERRUPTED = 130
 
 _COMMANDS = {
     "serve": (serve, "start the server"),
@@ -35,6 +36,8 @@ def main(argv: list[str] | None = None) -> int:
     except (SettingsError, UnknownStudent, BadStudent, EngineError) as error:
         print(f"allaprima: {error}", file=sys.stderr)
         return MISUSED
+    except KeyboardInterrupt:  # before there was anything to end in order
+        return INTERRUPTED
     except BrokenPipeError:  # of a list that was cut off, as by head
         return 0
 

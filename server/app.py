@@ -30,6 +30,10 @@ class _PageFiles(StaticFiles):
         return response
 
 
+_LAST_TICK = 0.5
+"""Seconds for a tick that nobody waits for any more."""
+
+
 def make_app(server: Server) -> FastAPI:
     """The app; its lifespan starts the server's workers and shuts the server."""
 
@@ -39,7 +43,7 @@ def make_app(server: Server) -> FastAPI:
         try:
             yield
         finally:
-            await asyncio.to_thread(server.shut)
+            await asyncio.to_thread(server.shut, _LAST_TICK)
 
     app = FastAPI(title="Allaprima", version=__version__, lifespan=lifespan, redoc_url=None)
     errors.install(app, server.metrics)

@@ -1,7 +1,6 @@
 """How connections are taken: uvicorn's configuration, with our protocols and their guard."""
 
 import logging
-import math
 from functools import partial
 from typing import Any
 
@@ -15,8 +14,6 @@ from .types import Refusal
 
 log = logging.getLogger(__name__)
 
-_LAST_ANSWERS = 3
-"""Seconds beyond the grace for answers that nothing more will be painted."""
 RESERVED = 64
 """Descriptors that are no connections: files, pipes, the engine's, and a few to spare."""
 
@@ -58,14 +55,12 @@ def room_for(wanted: int) -> int:
 
 
 def listening(app: Any, settings: Settings, metrics: Metrics) -> uvicorn.Config:
-    """What uvicorn is told to serve this app."""
+    """What uvicorn is told to serve this app. Where it listens, and when it ends, is `running`'s."""
     guard = make_guard(settings, metrics)
     http: Any = partial(HttpProtocol, guard=guard)
     live: Any = partial(LiveProtocol, guard=guard)
     return uvicorn.Config(
         app,
-        host=settings.host,
-        port=settings.port,
         log_config=None,
         access_log=False,
         http=http,
@@ -75,6 +70,5 @@ def listening(app: Any, settings: Settings, metrics: Metrics) -> uvicorn.Config:
         proxy_headers=bool(settings.proxies),
         forwarded_allow_ips=list(settings.proxies),
         timeout_keep_alive=settings.keep_alive,
-        timeout_graceful_shutdown=math.ceil(settings.grace) + _LAST_ANSWERS,
         server_header=False,
     )

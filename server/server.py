@@ -1,6 +1,7 @@
 """The parts of one server, put together: what the routes are given."""
 
 import os
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -60,16 +61,21 @@ class Server:
         for worker in self.workers:
             worker.start()
 
-    def shut(self) -> None:
+    def shut(self, patience: float = 60.0) -> bool:
+        """Answer all who wait, and end every thread within `patience` seconds; False if one is left that hangs. Idempotent."""
+        until = time.monotonic() + patience
         for served in self.students.values():
             served.queue.close()
         for worker in self.workers:
             worker.begin_stop()  # all before one is waited for
-        for worker in self.workers:
-            worker.stop()
+        ended = [worker.stop(max(0.0, until - time.monotonic())) for worker in self.workers]
         self.energy.sampler.stop()
-        self.pool.shutdown()
+        # its last images are on their way to who asked for them
+        codec = threading.Thread(target=self.pool.shutdown, name="codec-end", daemon=True)
+        codec.start()
+        codec.join(max(0.0, until - time.monotonic()))
         self.tracer.shut()
+        return all(ended) and not codec.is_alive()
 
 
 def build_server(

@@ -38,6 +38,8 @@ MakeEngine = Callable[[Say], Engine]
 
 _IDLE = 0.25
 """Seconds between two looks at whether to stop."""
+_WAKING = 0.3
+"""Seconds in which a thread ends that has nothing to do any more."""
 
 
 class Worker:
@@ -66,17 +68,20 @@ class Worker:
         if self._prefetch is not None:
             self._prefetch.stop()
 
-    def stop(self, patience: float | None = None) -> bool:
-        """Finish the tick that runs, fail what still waits, free the engine. False if that takes longer than `patience`.
+    def stop(self, patience: float = 60.0) -> bool:
+        """Finish the tick that runs, answer what still waits, free the engine; False if that takes longer, in seconds.
 
-        What was accepted has then been answered all the same, and the engine's thread is left alone.
+        What was accepted has been answered all the same, and the engine's thread is left to itself. An engine that is being
+        made, or that hangs, is not waited for.
         """
         self.begin_stop()
         if self._thread.ident is not None:
-            self._thread.join(patience)
-        if ended := not self._thread.is_alive():
-            self._watchdog.stop()
-        self._abandon()
+            state = self.board.read().state
+            self._thread.join(_WAKING if state in (State.STARTING, State.STUCK, State.FAILED) else patience)
+        ended = not self._thread.is_alive()
+        if not ended:
+            self._abandon()
+        self._watchdog.stop()
         return ended
 
     def waiting(self) -> int:

@@ -1,13 +1,9 @@
 """allaprima serve: the server, and the one place where its parts are put together."""
 
 import argparse
-import asyncio
-import logging
 import socket
 import sys
 from typing import Any
-
-import uvicorn
 
 from engines.engine import Engine
 from engines.errors import EngineError
@@ -20,7 +16,8 @@ from engines.students import load_student
 from ..app import make_app
 from ..listening import listening
 from ..logs import configure
-from ..server import Server, build_server
+from ..running import PortTaken, Running, listen
+from ..server import build_server
 from ..settings import Settings, add_flags, load_settings
 from ..worker import MakeEngine
 
@@ -36,7 +33,13 @@ def run(flags: dict[str, Any]) -> int:
     """Serve until told to stop; the exit status. Raises SettingsError, UnknownStudent, BadStudent, EngineError."""
     settings = load_settings(flags)
     configure(settings.log_level, settings.log_format)
-    return _serve(settings)
+    students = _students(settings)
+    try:
+        sockets = listen(settings)  # before anything is built, which may take minutes
+    except PortTaken as error:
+        print(f"allaprima: {error}", file=sys.stderr)
+        return FAILED
+    return _serve(settings, students, sockets)
 
 
 def _students(settings: Settings) -> list[tuple[Student, MakeEngine]]:
@@ -58,43 +61,7 @@ def _students(settings: Settings) -> list[tuple[Student, MakeEngine]]:
     return [(student, maker(student)) for student in students]
 
 
-class _Listener(uvicorn.Server):
-    """uvicorn's server, which says where it listens once it does, and gives what is in flight `grace` seconds at the end."""
-
-    def __init__(self, config: uvicorn.Config, server: Server) -> None:
-        super().__init__(config)
-        self._server = server
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        for serving in self.servers if self.started else ():
-            for one in serving.sockets:
-                host, port = one.getsockname()[:2]
-                logging.getLogger(__name__).info("listening on http://%s:%d", host, port)
-
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        over = asyncio.create_task(self._end_grace())
-        await super().shutdown(sockets)
-        over.cancel()
-        self._captured_signals.clear()  # uvicorn would raise them again: but a stop that was asked for is a success
-
-    async def _end_grace(self) -> None:
-        # uvicorn would cut off who still waits; the server answers them first
-        await asyncio.sleep(self._server.settings.grace)
-        await asyncio.to_thread(self._server.shut)
-
-
-def _serve(settings: Settings) -> int:
-    def stop() -> None:
-        listener.should_exit = True
-
-    server = build_server(settings, _students(settings), on_failed=stop)
-    listener = _Listener(listening(make_app(server), settings, server.metrics), server)
-    try:
-        listener.run()
-    except SystemExit:  # uvicorn has said why it cannot listen
-        return FAILED
-    if server.error():
-        print(f"allaprima: {server.error()}", file=sys.stderr)
-        return FAILED
-    return 0 if listener.started else FAILED
+def _serve(settings: Settings, students: list[tuple[Student, MakeEngine]], sockets: list[socket.socket]) -> int:
+    server = build_server(settings, students, on_failed=lambda: running.stop())
+    running = Running(listening(make_app(server), settings, server.metrics), server)
+    return running.serve_until_stopped(sockets)

@@ -21,6 +21,7 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
+ROOT = Path(__file__).parents[2]
 PATIENCE = 30.0
 IMAGE, REPEAT, DROPPED = 1, 2, 3
 
@@ -145,11 +146,14 @@ def free_port() -> int:
         return port
 
 
-def launch(log: Path, *flags: str, port: int | None = None) -> Server:
-    """Start a server's process, and wait for nothing."""
+def launch(
+    log: Path, *flags: str, port: int | None = None, program: tuple[str, ...] = ("-m", "server"), **variables: str
+) -> Server:
+    """Start a server's process, and wait for nothing. `variables` are of its environment."""
     port = free_port() if port is None else port
-    command = [sys.executable, "-m", "server", "serve", "--port", str(port), *flags]
+    command = [sys.executable, *program, "serve", "--port", str(port), *flags]
     environment = {k: v for k, v in os.environ.items() if not k.startswith("ALLAPRIMA_")} | {"PYTHONWARNINGS": "error"}
+    environment |= {"PYTHONPATH": str(ROOT), **variables}
     with log.open("w") as out:
         process = subprocess.Popen(command, stdout=out, stderr=subprocess.STDOUT, text=True, env=environment)
     return Server(process, port, log)
@@ -173,9 +177,9 @@ def wait_ready(server: Server) -> None:
 def _started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Server]]:
     servers: list[Server] = []
 
-    def start(*flags: str, ready: bool = True, port: int | None = None) -> Server:
+    def start(*flags: str, ready: bool = True, **more: Any) -> Server:
         log = tmp_path_factory.mktemp("server") / "log"
-        server = launch(log, *flags, port=port)
+        server = launch(log, *flags, **more)
         servers.append(server)
         if ready:
             wait_ready(server)

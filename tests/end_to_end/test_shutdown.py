@@ -2,7 +2,9 @@
 
 import asyncio
 import signal
+import socket
 import time
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -65,12 +67,36 @@ async def test_a_still_beyond_the_grace(start: Any) -> None:
     assert "Traceback" not in server.said()
 
 
+BUSY = 5.0
+"""Seconds by which a busy machine may be late."""
+
+
+async def test_whoever_holds_on(start: Any) -> None:
+    """Half a header, half a body, half a handshake and a live user who reads nothing do not keep the server from its end."""
+    server = start("--engine", "fake", "--grace", "1")
+    handshake = (
+        b"GET /v1/stream HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
+    )
+    post = b"POST /v1/images/generations HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+    heads = [b"", b"GET / HT", post, post + b'Content-Length: 4000\r\n\r\n{"prompt":', handshake, handshake + b"\r\n"]
+    with ExitStack() as held:
+        for head in heads:
+            held.enter_context(socket.create_connection(("127.0.0.1", server.port))).sendall(head)
+        await server.metric_becomes(1, "allaprima_sessions")
+        began = time.monotonic()
+        assert await asyncio.to_thread(server.stop) == 0
+        assert time.monotonic() - began < 1 + 2 + BUSY
+    assert "Traceback" not in server.said()
+
+
 async def test_port_taken(start: Any) -> None:
-    """A port that is taken is said in a line, with a status that is not 0, and the first server goes on."""
+    """A port that is taken is said in a line, before anything is built, with status 1, and the first server goes on."""
     first = start("--engine", "fake")
-    second = start("--engine", "fake", ready=False, port=first.port)
+    second = start("--engine", "openvino", ready=False, port=first.port)
     assert await asyncio.to_thread(second.process.wait, 30) == 1
-    assert "address already in use" in second.said()
+    [line] = second.said().splitlines()
+    assert line.startswith(f"allaprima: cannot listen on 127.0.0.1:{first.port}: address already in use")
     assert "Traceback" not in second.said()
     async with first.http() as http:
         assert (await http.get("/readyz")).status_code == 200

@@ -1,0 +1,136 @@
+"""A server in this process, from its port to its end: bound before anything is built, and ended whatever hangs."""
+
+import asyncio
+import logging
+import os
+import socket
+import sys
+import threading
+import time
+from types import FrameType
+
+import uvicorn
+
+from .server import Server
+from .settings import Settings
+
+log = logging.getLogger(__name__)
+
+_BACKLOG = 2048
+_LAST_ANSWERS = 0.8
+"""Seconds beyond the grace for answers that nothing more will be painted, and for sockets to be cut off."""
+_LAST_RESORT = 1.5
+"""Seconds beyond the grace after which the process ends, whatever it is doing."""
+_STOPPED_BY = 128
+"""A process that a signal ended has this and the signal's number as its status, by custom."""
+
+
+class PortTaken(OSError):
+    """There is no listening at this address; the text says why."""
+
+
+def listen(settings: Settings) -> list[socket.socket]:
+    """Sockets that listen at every address of the host. Raises PortTaken."""
+    host, port, sockets = settings.host, settings.port, list[socket.socket]()
+    try:
+        known = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        for family, kind, protocol, _, address in dict.fromkeys(known):
+            sockets.append(socket.socket(family, kind, protocol))
+            _bind(sockets[-1], address)
+    except OSError as error:
+        for one in sockets:
+            one.close()
+        why = (error.strerror or str(error)).lower()
+        raise PortTaken(f"cannot listen on {host}:{port}: {why}; choose another with --host and --port") from error
+    return sockets
+
+
+def _bind(listener: socket.socket, address: tuple[object, ...]) -> None:
+    if os.name == "posix":
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if listener.family == socket.AF_INET6:
+        listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+    listener.bind(address)
+    listener.listen(_BACKLOG)  # or a second server could bind the same port until this one serves
+    listener.setblocking(False)
+
+
+class Running(uvicorn.Server):
+    """uvicorn's server, which ends in time: after `grace` seconds for what is in flight, and two more, whatever hangs.
+
+    A first signal, or `stop`, begins the end; a second signal is the end.
+    """
+
+    def __init__(self, config: uvicorn.Config, server: Server) -> None:
+        super().__init__(config)
+        self._server, self._grace = server, server.settings.grace
+        self._stopping_since: float | None = None
+
+    def stop(self) -> None:
+        """Begin the end. Any thread, any number of times."""
+        self.should_exit = True
+        if self._stopping_since is not None:
+            return
+        self._stopping_since = time.monotonic()
+        last_resort = threading.Timer(self._grace + _LAST_RESORT, self._end_at_once)
+        last_resort.daemon = True
+        last_resort.start()
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        if self._stopping_since is not None:
+            _leave(_STOPPED_BY + sig)
+        self.stop()
+
+    def _left(self) -> float:
+        """Seconds until nothing is waited for any more."""
+        since = time.monotonic() if self._stopping_since is None else self._stopping_since
+        return max(0.0, since + self._grace + _LAST_ANSWERS - time.monotonic())
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        for one in sockets or []:
+            host, port = one.getsockname()[:2]
+            log.info("listening on http://%s:%d", f"[{host}]" if ":" in host else host, port)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self.stop()
+        self.config.timeout_graceful_shutdown = self._left()  # type: ignore[assignment]
+        over = asyncio.create_task(self._end_grace())
+        await super().shutdown(sockets)
+        over.cancel()
+
+    async def _end_grace(self) -> None:
+        # uvicorn would cut off who still waits; the server answers them first
+        await asyncio.sleep(self._left() - _LAST_ANSWERS)
+        await asyncio.to_thread(self._server.shut, _LAST_ANSWERS / 2)
+        await asyncio.sleep(_LAST_ANSWERS / 4)
+        for connection in list(self.server_state.connections):  # whose clients neither read nor finish what they ask
+            connection.transport.abort()
+
+    def _end_at_once(self) -> None:
+        log.warning("something held on to this process: it is ended")
+        _leave(self.status())
+
+    def status(self) -> int:
+        """The exit status; says on stderr why, if something failed."""
+        if why := self._server.error():
+            print(f"allaprima: {why}", file=sys.stderr)
+            return 1
+        return 0 if self.started or self._stopping_since is not None else 1
+
+    def serve_until_stopped(self, sockets: list[socket.socket]) -> int:
+        """Serve; the exit status. Does not come back from an engine that hangs: the process ends here."""
+        self.run(sockets)
+        ended = self._server.shut(min(self._left(), _LAST_ANSWERS / 2))
+        status = self.status()
+        if not ended:  # a thread that hangs would keep the interpreter from its end, or break in it
+            _leave(status)
+        return status
+
+
+def _leave(status: int) -> None:
+    """End this process, and nothing but it: no thread is waited for."""
+    logging.shutdown()
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    os._exit(status)
