@@ -2,30 +2,18 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationError
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationError
 
 from engines.student import Student
-from engines.student.contract import UnsupportedStrength
 from wire import WireError
 
+from .judge import Ask, Seed, Strength, Text, Unfit, judge
 from .types import Prompt
 
 MAX_BLEND = 8
 """Prompts in one blend."""
 _LONGEST_NAME = 80
 """Characters of a client's own words that an error quotes."""
-
-
-def _sendable(text: str) -> str:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        raise ValueError("half a character: a surrogate without its other half") from None
-    return text
-
-
-Text = Annotated[str, AfterValidator(_sendable)]
-"""A text in whole characters. JSON can say half ones, which no tokenizer takes."""
 
 
 class WeightedPrompt(BaseModel):
@@ -70,8 +58,8 @@ class Params(BaseModel):
 
     prompt: _PromptParam = ""
     negative_prompt: Text = ""
-    seed: Annotated[int, Field(ge=0, le=2**32 - 1)] = 0
-    strength: Annotated[float, Field(ge=0, le=1)] = 0.5
+    seed: Seed = 0
+    strength: Strength = 0.5
     guidance: float | None = None
     format: Literal["jpeg", "webp", "png"] = "jpeg"
     quality: Annotated[int, Field(ge=1, le=100)] = 85
@@ -82,8 +70,10 @@ class Params(BaseModel):
         """The prompt as (text, weight) pairs; weights sum to one."""
         return normalised([(self.prompt, 1.0)] if isinstance(self.prompt, str) else [(p.text, p.weight) for p in self.prompt])
 
-    def characters(self) -> int:
-        return sum(len(text) for text, _ in self.blend()) + len(self.negative_prompt)
+    def ask(self, student: Student) -> Ask:
+        """What is asked of the student by these."""
+        texts = [self.prompt] if isinstance(self.prompt, str) else [part.text for part in self.prompt]
+        return Ask(texts, self.negative_prompt, self.guidance, self.strength if student.img2img else None)
 
 
 def normalised(parts: list[tuple[str, float]]) -> Prompt:
@@ -92,7 +82,7 @@ def normalised(parts: list[tuple[str, float]]) -> Prompt:
     return tuple((text, weight / total if total else 1 / len(parts)) for text, weight in parts)
 
 
-def _said(error: ValidationError) -> str:
+def _complaint(error: ValidationError) -> str:
     first = error.errors(include_url=False)[0]
     place = ".".join(str(part) for part in first["loc"] if part not in (_STRING, _BLEND))[:_LONGEST_NAME]
     if first["type"] == "extra_forbidden":
@@ -110,28 +100,9 @@ def merge(current: Params, changes: dict[str, Any], max_prompt: int, student: St
     try:
         merged = Params.model_validate({**current.model_dump(), **changes})
     except ValidationError as error:
-        raise WireError("bad_params", _said(error)) from error
-    if merged.characters() > max_prompt:
-        raise WireError("bad_params", f"prompt: {merged.characters()} characters; the most taken here is {max_prompt}")
-    if merged.negative_prompt and not student.negative_prompt:
-        raise WireError("bad_params", "negative_prompt: this student knows no negative prompts; leave it empty")
-    if (why := guidance_complaint(merged.guidance, student)) is not None:
-        raise WireError("bad_params", f"guidance: {why}")
-    if student.img2img:
-        try:
-            student.contract.repaint(merged.strength)
-        except UnsupportedStrength as error:
-            raise WireError("bad_params", f"strength: {error}") from error
+        raise WireError("bad_params", _complaint(error)) from error
+    try:
+        judge(merged.ask(student), student, max_prompt)
+    except Unfit as error:
+        raise WireError("bad_params", f"{error.param}: {error}") from error
     return merged
-
-
-def guidance_complaint(guidance: float | None, student: Student) -> str | None:
-    """Why this student cannot be told this guidance scale; None if it can."""
-    bounds = student.guidance
-    if guidance is None:
-        return None
-    if bounds is None:
-        return f"{student.name} has its guidance built in, and is told none; leave it out"
-    if not bounds.least <= guidance <= bounds.most:
-        return f"{student.name} takes {bounds.least:g} to {bounds.most:g}, not {guidance:g}"
-    return None

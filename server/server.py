@@ -18,6 +18,7 @@ from .sessions import Sessions
 from .settings import Settings, SettingsError
 from .shared import Shared
 from .status import State, Status
+from .stills import Stills
 from .tracing import NO_TRACER, Tracer
 from .types import Job, Result
 from .worker import MakeEngine, Worker
@@ -38,6 +39,7 @@ class Server:
     tracer: Tracer
     pool: ThreadPoolExecutor
     sessions: Sessions
+    stills: Stills
     started: float
 
     def served(self, name: str | None) -> Served | None:
@@ -94,9 +96,10 @@ def build_server(
     sessions = Sessions(settings.max_sessions, settings.resume_seconds, metrics, energy.ledger)
     metrics.sessions.set_function(lambda: len(sessions))
     metrics.sessions_limit.set(settings.max_sessions)
+    stills = Stills(settings, metrics)
     served = {front.student.name: front for front, _ in pairs}
     workers = [worker for _, worker in pairs]
-    return Server(settings, served, workers, metrics, energy, shared.tracer, pool, sessions, time.time())
+    return Server(settings, served, workers, metrics, energy, shared.tracer, pool, sessions, stills, time.time())
 
 
 def _at_work(

@@ -92,6 +92,9 @@ class Settings(BaseSettings):
     )
     max_connections_per_address: int = Field(256, ge=1, description="connections of one address, proxies aside")
     max_waiting: int = Field(64, ge=1, description="stills waiting at once; the next request is refused")
+    max_waiting_per_owner: int | None = Field(
+        None, ge=1, description="stills of one key, or of one address without keys; none: three quarters of max_waiting"
+    )
     stills_share: float = Field(0.2, gt=0, lt=1, description="share of rows that stills have while live frames wait, too")
     max_message: int = Field(4 << 20, ge=1024, description="bytes of the largest message or request taken")
     max_pixels: int = Field(16_000_000, ge=65536, description="pixels of the largest image decoded")
@@ -220,6 +223,10 @@ class Settings(BaseSettings):
         if self.fp8 and (self.engine, kind) != ("torch", "cuda"):
             raise ValueError("--fp8 is for --engine torch with --device cuda")
         return self
+
+    def waiting_per_owner(self) -> int:
+        """Stills that one owner may have waiting."""
+        return min(self.max_waiting, self.max_waiting_per_owner or self.max_waiting - self.max_waiting // 4)
 
     def sessions_per_owner(self) -> int:
         """Live sessions that one owner may have."""

@@ -39,7 +39,8 @@ async def test_sessions_full(start: Any, encoded: Any) -> None:
 
 async def test_stills_full(start: Any, encoded: Any) -> None:
     """One still too many is a 429 with Retry-After, before any work; those admitted are painted, and live users go on."""
-    server = start("--engine", "fake", "--max-waiting", "4", "--fake-tick", "0.2", "--batch-sizes", "1")
+    room = ("--max-waiting", "4", "--max-waiting-per-owner", "4")
+    server = start("--engine", "fake", *room, "--fake-tick", "0.2", "--batch-sizes", "1")
     async with server.http() as http:
         waiting = asyncio.ensure_future(http.post(PATH, json={"prompt": "x", "n": 4}))
         await server.metric_becomes(4, "allaprima_jobs_in_flight")
@@ -55,7 +56,8 @@ async def test_stills_full(start: Any, encoded: Any) -> None:
         assert len((await waiting).json()["data"]) == 4
         assert server.metric("allaprima_stills") == 0
         assert (await http.post(PATH, json={"prompt": "x"})).status_code == 200
-        assert (await http.post(PATH, json={"prompt": "x", "n": 5})).status_code == 429
+        too_many = await http.post(PATH, json={"prompt": "x", "n": 5})
+        assert (too_many.status_code, too_many.json()["error"]["param"]) == (400, "n")
     server.stop()
 
 

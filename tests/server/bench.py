@@ -49,6 +49,23 @@ class GatedEngine(Gated):
         return super().tick(rows)
 
 
+class SteppedEngine(Gated):
+    """One whose ticks are let go one by one."""
+
+    def __init__(self, student: Student, batch_sizes: tuple[int, ...]) -> None:
+        super().__init__(student, batch_sizes)
+        self._turns = threading.Semaphore(0)
+
+    def tick(self, rows: Sequence[Row]) -> list[Painted]:
+        self.ticks.append(list(rows))
+        assert self._turns.acquire(timeout=PATIENCE)
+        return super().tick(rows)
+
+    def step(self) -> None:
+        """Let the tick that waits, or the next one, run."""
+        self._turns.release()
+
+
 class GatedDevice(Gated, FakeDevice):
     """The same with a device: the gate is where its ticks are waited for."""
 

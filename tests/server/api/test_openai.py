@@ -82,7 +82,7 @@ async def test_an_error_no_one_thought_of(server: Server, monkeypatch: pytest.Mo
     def broken(*_: Any) -> Any:
         raise ZeroDivisionError("secret")
 
-    monkeypatch.setattr("server.api.openai._jobs", broken)
+    monkeypatch.setattr(server.stills, "_jobs", broken)
     transport = httpx.ASGITransport(make_app(server), raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
         response = await client.post(PATH, json={"prompt": "x"}, headers={"X-Request-Id": "mine"})

@@ -1,0 +1,90 @@
+"""The one judge of what is asked: whatever the API, what a student cannot do is refused by the same rules and words."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
+
+from engines.student import Student, UnsupportedStrength
+
+
+def _sendable(text: str) -> str:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise ValueError("half a character: a surrogate without its other half") from None
+    return text
+
+
+Text = Annotated[str, AfterValidator(_sendable)]
+"""A text in whole characters. JSON can say half ones, which no tokenizer takes."""
+Seed = Annotated[int, Field(ge=0, le=2**32 - 1)]
+Strength = Annotated[float, Field(ge=0, le=1)]
+"""How much of an image is made anew: 0 leaves it, 1 sees nothing of it."""
+
+_SIZE = re.compile(r"(\d{1,5})x(\d{1,5})")
+
+
+class Unfit(ValueError):
+    """What is asked cannot be done. The text says why, for a person; `param` names what of it, as a field of `Ask` is named."""
+
+    def __init__(self, param: str, message: str, code: str = "unsupported") -> None:
+        super().__init__(message)
+        self.param, self.message, self.code = param, message, code
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """What somebody asks of a student. None is the student's own choice.
+
+    `prompt`: its texts, of a blend all. `strength` is asked of a picture that is repainted. `size` is as the client said it:
+    WIDTHxHEIGHT, or auto.
+    """
+
+    prompt: Sequence[str]
+    negative_prompt: str = ""
+    guidance: float | None = None
+    strength: float | None = None
+    size: str | None = None
+
+    def characters(self) -> int:
+        return sum(map(len, self.prompt)) + len(self.negative_prompt)
+
+
+def judge(ask: Ask, student: Student, max_prompt: int) -> None:
+    """Raises Unfit for the first thing that this student cannot do. `max_prompt`: characters of all texts together."""
+    if ask.characters() > max_prompt:
+        raise Unfit("prompt", f"{ask.characters()} characters; the most taken here is {max_prompt}", "prompt_too_long")
+    if ask.negative_prompt and not student.negative_prompt:
+        raise Unfit("negative_prompt", f"{student.name} knows no negative prompts; leave it empty")
+    if ask.size not in (None, "auto"):
+        _judge_size(ask.size or "", student)
+    if ask.guidance is not None:
+        _judge_guidance(ask.guidance, student)
+    if ask.strength is not None:
+        _judge_strength(ask.strength, student)
+
+
+def _judge_size(size: str, student: Student) -> None:
+    have = f"{student.width}x{student.height}"
+    if not _SIZE.fullmatch(size):
+        raise Unfit("size", f"WIDTHxHEIGHT or auto, not {size!r}", "invalid_value")
+    if size != have:
+        raise Unfit("size", f"{student.name} paints {have} only, not {size}; ask for {have} or auto", "invalid_size")
+
+
+def _judge_guidance(guidance: float, student: Student) -> None:
+    bounds = student.guidance
+    if bounds is None:
+        raise Unfit("guidance", f"{student.name} has its guidance built in, and is told none; leave it out")
+    if not bounds.least <= guidance <= bounds.most:
+        raise Unfit("guidance", f"{student.name} takes {bounds.least:g} to {bounds.most:g}, not {guidance:g}")
+
+
+def _judge_strength(strength: float, student: Student) -> None:
+    try:
+        student.contract.repaint(strength)
+    except UnsupportedStrength as error:
+        raise Unfit("strength", str(error), "unsupported_strength") from error

@@ -1,0 +1,159 @@
+"""Stills, whatever the API that asks for them: judged, admitted, painted, and withdrawn when who asked stops waiting."""
+
+import asyncio
+import math
+import secrets
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from .judge import Ask, judge
+from .metrics import Metrics
+from .queue import QueueFull
+from .served import Served
+from .session import next_job_id
+from .settings import Settings
+from .types import Job, Outcome, Prompt, Result
+
+_STARTING = 2.0
+"""Seconds after which to look again at a server that is not ready."""
+_LONGEST_WAIT = 60
+"""Seconds, at most, that somebody is told to wait: what is measured now says little of later."""
+
+
+class Refused(Exception):
+    """Stills that are not painted: a code for a program, a text for a person, what of the asking, and when to try again."""
+
+    def __init__(self, code: str, message: str, param: str | None = None, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.code, self.message, self.param = code, message, param
+        self.retry_after = None if retry_after is None else min(_LONGEST_WAIT, max(1, math.ceil(retry_after)))
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """So many stills of one prompt, with seeds that follow each other from `seed`; None is any. See `Job` for the others."""
+
+    api: str
+    owner: str
+    ask: Ask
+    prompt: Prompt
+    count: int = 1
+    seed: int | None = None
+    image: bytes | None = None
+    format: str = "png"
+    quality: int = 90
+    request: str = ""
+    trace: str = ""
+
+
+class Still(NamedTuple):
+    """One that was painted."""
+
+    seed: int
+    result: Result
+
+
+class Stills:
+    """The room that all stills of a server share: a bound for all, and one for each owner. Event loop only."""
+
+    def __init__(self, settings: Settings, metrics: Metrics) -> None:
+        self._settings = settings
+        self._taken: Counter[str] = Counter()
+        metrics.stills.set_function(lambda: self.taken)
+        metrics.stills_limit.set(settings.max_waiting)
+
+    @property
+    def taken(self) -> int:
+        """Stills that were admitted and have no answer yet."""
+        return self._taken.total()
+
+    async def paint(self, served: Served, asked: Asked) -> list[Still]:
+        """The stills, in order. Cancelled, it withdraws them. Raises Unfit, and Refused if one of them is not painted."""
+        judge(asked.ask, served.student, self._settings.max_prompt)
+        if (why := served.not_ready()) is not None:
+            raise Refused("not_ready", why, retry_after=_STARTING)
+        jobs = self._jobs(asked)
+        with self._room(served, asked):
+            results = await _all(jobs, served)
+        for result in results:
+            self._check(result, served)
+        return [Still(job.seed, result) for job, result in zip(jobs, results, strict=True)]
+
+    @contextmanager
+    def _room(self, served: Served, asked: Asked) -> Iterator[None]:
+        """Take room for what is asked, and give it back."""
+        try:
+            self._admit(served, asked)
+            self._taken[asked.owner] += asked.count
+            try:
+                yield
+            finally:
+                self._taken[asked.owner] -= asked.count
+                if not self._taken[asked.owner]:
+                    del self._taken[asked.owner]
+        except QueueFull as error:
+            served.metrics.outcome(Outcome.REFUSED)
+            raise Refused("server_busy", f"{error}; try again in a second", retry_after=1.0) from None
+
+    def _admit(self, served: Served, asked: Asked) -> None:
+        own_limit, limit = self._settings.waiting_per_owner(), self._settings.max_waiting
+        if asked.count > own_limit:
+            raise Refused("too_many", f"{asked.count} images at once; the most taken here is {own_limit}", "n")
+        mine = "of yours " if self._taken[asked.owner] + asked.count > own_limit else ""
+        over = max(self._taken[asked.owner] + asked.count - own_limit, self.taken + asked.count - limit)
+        if over > 0:
+            served.metrics.outcome(Outcome.REFUSED)
+            refused = Refused("server_busy", f"too many images {mine}are waiting", retry_after=self._seconds(over, served))
+            refused.message += f"; try again in {refused.retry_after} s"
+            raise refused
+
+    def _seconds(self, stills: int, served: Served) -> float:
+        """In how many seconds so many stills are painted, by the ticks that were measured and the share that stills have."""
+        rows = stills * served.student.longest_job
+        live = served.queue.in_flight() > self.taken
+        return rows * served.status().row_seconds / (self._settings.stills_share if live else 1.0)
+
+    def _jobs(self, asked: Asked) -> list[Job]:
+        """One job an image."""
+        now = time.monotonic()
+        seed = secrets.randbits(32) if asked.seed is None else asked.seed
+        return [
+            Job(
+                id=next_job_id(),
+                owner=asked.owner,
+                api=asked.api,
+                prompt=asked.prompt,
+                seed=(seed + index) % 2**32,
+                created=now,
+                deadline=now + self._settings.still_deadline,
+                image=asked.image,
+                strength=1.0 if asked.ask.strength is None else asked.ask.strength,
+                guidance=asked.ask.guidance,
+                format=asked.format,
+                quality=asked.quality,
+                request=asked.request,
+                trace=asked.trace,
+            )
+            for index in range(asked.count)
+        ]
+
+    def _check(self, result: Result, served: Served) -> None:
+        if result.outcome is Outcome.DROPPED_LATE:
+            why = f"not painted within {self._settings.still_deadline:g} s; the server is overloaded, try again later"
+            raise Refused("timeout", why, retry_after=self._seconds(self.taken, served))
+        if result.outcome is not Outcome.IMAGE:
+            raise Refused(result.code, result.message)
+
+
+async def _all(jobs: list[Job], served: Served) -> list[Result]:
+    """The results of all; if one cannot be queued the others are withdrawn."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(served.queue.submit(job)) for job in jobs]
+    except BaseExceptionGroup as failed:
+        raise failed.exceptions[0] from None
+    return [task.result() for task in tasks]

@@ -1,0 +1,94 @@
+"""The judge: what is asked of a student is refused by one rule, whatever the API."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from engines.student import Guidance, Student
+from server.judge import Ask, Unfit, judge
+from server.params import first_params, merge
+from wire import WireError
+
+MAX_PROMPT = 100
+
+
+@pytest.fixture
+def told(student: Student) -> Student:
+    """A student that is told a guidance scale between 1 and 4."""
+    return replace(student, guidance=Guidance(2.0, 1.0, 4.0))
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        Ask(["a boat"]),
+        Ask([""]),
+        Ask(["x" * MAX_PROMPT]),
+        Ask(["x" * 60, "y" * 40]),
+        Ask(["a boat"], strength=0.5, size="auto"),
+        Ask(["a boat"], size="256x256"),
+    ],
+    ids=str,
+)
+def test_fit(student: Student, ask: Ask) -> None:
+    """What a student can do is none of the judge's business."""
+    judge(ask, student, MAX_PROMPT)
+
+
+@pytest.mark.parametrize(
+    ("ask", "param", "code", "says"),
+    [
+        (Ask(["x" * 101]), "prompt", "prompt_too_long", "101 characters; the most taken here is 100"),
+        (Ask(["x" * 60, "y" * 41]), "prompt", "prompt_too_long", "101 characters"),
+        (Ask(["x" * 60], "y" * 41), "prompt", "prompt_too_long", "101 characters"),
+        (Ask(["x"], "ugly"), "negative_prompt", "unsupported", "knows no negative prompts"),
+        (Ask(["x"], guidance=2.0), "guidance", "unsupported", "is told none"),
+        (Ask(["x"], size="512x512"), "size", "invalid_size", "256x256 only"),
+        (Ask(["x"], size="big"), "size", "invalid_value", "WIDTHxHEIGHT or auto, not 'big'"),
+        (Ask(["x"], size=""), "size", "invalid_value", "WIDTHxHEIGHT"),
+        (Ask(["x"], size="256x256\n"), "size", "invalid_value", "WIDTHxHEIGHT"),
+        (Ask(["x"], strength=1.5), "strength", "unsupported_strength", "between 0 and 1"),
+    ],
+    ids=str,
+)
+def test_unfit(student: Student, ask: Ask, param: str, code: str, says: str) -> None:
+    """What it cannot do is named, with a code and what would be right."""
+    with pytest.raises(Unfit, match=says) as unfit:
+        judge(ask, student, MAX_PROMPT)
+    assert (unfit.value.param, unfit.value.code) == (param, code)
+
+
+@pytest.mark.parametrize("guidance", [0.9, 4.1, float("nan"), float("inf")])
+def test_guidance(told: Student, guidance: float) -> None:
+    """A scale within a student's bounds is taken, and none other."""
+    judge(Ask(["x"], guidance=1.0), told, MAX_PROMPT)
+    judge(Ask(["x"], guidance=4.0), told, MAX_PROMPT)
+    with pytest.raises(Unfit, match="takes 1 to 4, not"):
+        judge(Ask(["x"], guidance=guidance), told, MAX_PROMPT)
+
+
+def test_a_strength_it_was_not_trained_for(student: Student) -> None:
+    """A strength that the student was not trained for is refused."""
+    stills_only = replace(student, contract=replace(student.contract, strengths="none"))
+    with pytest.raises(Unfit, match="makes stills only"):
+        judge(Ask(["x"], strength=0.5), stills_only, MAX_PROMPT)
+
+
+@pytest.mark.parametrize(
+    ("changes", "ask"),
+    [
+        ({"prompt": "x" * 101}, Ask(["x" * 101], strength=0.5)),
+        ({"prompt": "x" * 60, "negative_prompt": "y" * 41}, Ask(["x" * 60], "y" * 41, strength=0.5)),
+        ({"negative_prompt": "ugly"}, Ask([""], "ugly", strength=0.5)),
+        ({"guidance": 3}, Ask([""], guidance=3.0, strength=0.5)),
+    ],
+    ids=str,
+)
+def test_live_and_rest_agree(student: Student, changes: dict[str, Any], ask: Ask) -> None:
+    """A live user is told the judge's own words."""
+    with pytest.raises(Unfit) as unfit:
+        judge(ask, student, MAX_PROMPT)
+    with pytest.raises(WireError) as refused:
+        merge(first_params(student), changes, MAX_PROMPT, student)
+    assert str(refused.value) == f"{unfit.value.param}: {unfit.value}"
