@@ -93,9 +93,7 @@ def build_server(
     pool = ThreadPoolExecutor(CODEC_THREADS, thread_name_prefix="codec")
     shared = Shared(pool, metrics, ledger=energy.ledger, tracer=build_tracer(settings))
     pairs = [_at_work(student, make_engine, settings, shared, on_failed) for student, make_engine in students]
-    sessions = Sessions(settings.max_sessions, settings.resume_seconds, metrics, energy.ledger)
-    metrics.sessions.set_function(lambda: len(sessions))
-    metrics.sessions_limit.set(settings.max_sessions)
+    sessions = Sessions(settings, metrics, energy.ledger)
     stills = Stills(settings, metrics)
     served = {front.student.name: front for front, _ in pairs}
     workers = [worker for _, worker in pairs]

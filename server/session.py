@@ -92,6 +92,8 @@ class Session:
     `token` is the client's, to come back with, and nobody else's; `name` is what logs, traces and books call the session.
     `owner` is whose it is; it may be another's after it came back, as when a telephone changes its network.
 
+    `given_up` is set when another connection comes for the session, and `left` when the one that is in it has left.
+
     `tally` counts what one connection brings, and `trace` is that connection's span: whoever connects sets them.
 
     `room` says whether there is room for a second job of an owner's session; the first is always taken. `patience` gives
@@ -118,6 +120,7 @@ class Session:
         self.rev = 0
         self.send: Callable[[Message], None] = lambda message: None
         self.tally = Tally()
+        self.given_up, self.left = asyncio.Event(), asyncio.Event()
         self.trace = ""
         self._queue, self._pool, self._metrics, self._room, self._clock = queue, pool, metrics, room, clock
         self._max_prompt, self._max_pixels, self._patience = max_prompt, max_pixels, patience

@@ -1,7 +1,9 @@
-"""All live sessions: admission, a place to wait for those whose connection dropped, and one line on each connection's end."""
+"""All live sessions: admission, coming back, a place to wait for those whose connection dropped, and one line on each end."""
 
+import asyncio
 import logging
 import time
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -9,6 +11,7 @@ from .energy import Ledger
 from .logs import fields
 from .metrics import Metrics
 from .session import Session
+from .settings import Settings
 from .tally import Tally
 from .types import Ending
 
@@ -16,6 +19,8 @@ log = logging.getLogger(__name__)
 
 PARKED_PER_LIVE = 4
 """Sessions that wait to be resumed, for each that may be live: a bound for clients that come and go in a loop."""
+_HANDING_OVER = 2.0
+"""Seconds for a connection to give its session up to another."""
 
 
 class Full(Exception):
@@ -23,32 +28,32 @@ class Full(Exception):
 
 
 class Sessions:
-    """At most `limit` sessions at once; a dropped one keeps its params for `resume_seconds`."""
+    """At most so many sessions at once, of all and of one owner; a dropped one keeps its params for `resume_seconds`."""
 
     def __init__(
-        self,
-        limit: int,
-        resume_seconds: float,
-        metrics: Metrics,
-        ledger: Ledger,
-        clock: Callable[[], float] = time.monotonic,
+        self, settings: Settings, metrics: Metrics, ledger: Ledger, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        self._limit, self._resume_seconds, self._clock = limit, resume_seconds, clock
+        self._limit, self._owner_limit = settings.max_sessions, settings.sessions_per_owner()
+        self._resume_seconds, self._clock = settings.resume_seconds, clock
         self._metrics, self._ledger = metrics, ledger
         self._live: dict[str, Session] = {}
         self._parked: dict[str, tuple[float, Session]] = {}
+        metrics.sessions.set_function(lambda: len(self))
+        metrics.sessions_limit.set(settings.max_sessions)
 
     def __len__(self) -> int:
         return len(self._live)
 
-    def enter(self, owner: str, resume: str | None, make: Callable[[], Session], student: str | None = None) -> Session:
+    async def enter(self, owner: str, resume: str | None, make: Callable[[], Session], student: str | None = None) -> Session:
         """The session to resume if it is still there, and of the student asked for if any; else a new one. Raises Full.
 
-        `resume` is a session's token; the session is from now on the owner's.
+        `resume` is a session's token. Whoever shows it has the session, if another connection is in it, too: that one may be a
+        dead one, as when a telephone changes its network. The session is from now on the owner's.
         """
         self._expire()
-        if len(self._live) >= self._limit:
-            raise Full(f"the server is full ({self._limit} live sessions); try again in 10 seconds")
+        if resume and self._resume_seconds:
+            await self._take_over(resume, student)
+        self._admit(owner)
         parked = self._parked.get(resume) if resume else None
         if parked and student in (None, parked[1].student.name):
             session = parked[1]
@@ -58,8 +63,28 @@ class Sessions:
         self._live[session.token] = session
         session.owner = owner
         session.tally = Tally(self._clock())
+        session.given_up.clear()
+        session.left.clear()
         self._ledger.enter(session.name)
         return session
+
+    def _admit(self, owner: str) -> None:
+        if len(self._live) >= self._limit:
+            raise Full(f"the server is full ({self._limit} live sessions); try again in 10 seconds")
+        if sum(session.owner == owner for session in self._live.values()) >= self._owner_limit:
+            raise Full(f"one user may have {self._owner_limit} live sessions, and you have; try again in 10 seconds")
+
+    async def _take_over(self, token: str, student: str | None) -> None:
+        """Have the connection that is in this session, if any, leave it."""
+        session = self._live.get(token)
+        if session is None or student not in (None, session.student.name):
+            return
+        session.given_up.set()
+        try:
+            async with asyncio.timeout(_HANDING_OVER):
+                await session.left.wait()
+        except TimeoutError:
+            log.warning("a connection did not give up its session", extra=fields(session=session.name))
 
     def leave(self, session: Session, how: Ending) -> dict[str, Any]:
         """The connection is gone; the session waits a while for another. What is logged of the connection."""
@@ -69,6 +94,7 @@ class Sessions:
         if self._resume_seconds:
             self._parked[session.token] = (now + self._resume_seconds, session)
         self._expire()
+        session.left.set()
         self._metrics.session_ended(how)
         said = {"session": session.name, "student": session.student.name, "reason": how.value, **session.tally.fields(now)}
         if (spent := self._ledger.leave(session.name)) is not None:
@@ -78,7 +104,9 @@ class Sessions:
 
     def _expire(self) -> None:
         now = self._clock()
-        for name in [name for name, (until, _) in self._parked.items() if until <= now]:
-            del self._parked[name]
+        for token in [token for token, (until, _) in self._parked.items() if until <= now]:
+            del self._parked[token]
         while len(self._parked) > PARKED_PER_LIVE * self._limit:
-            del self._parked[next(iter(self._parked))]
+            # who has most makes room: one who comes and goes in a loop pushes out nobody else's
+            [(most, _)] = Counter(session.owner for _, session in self._parked.values()).most_common(1)
+            del self._parked[next(token for token, (_, session) in self._parked.items() if session.owner == most)]

@@ -53,6 +53,7 @@ class Ending(StrEnum):
     PROTOCOL = "protocol"
     FLOOD = "flood"
     IDLE = "idle"
+    REPLACED = "replaced"
     SHUTDOWN = "shutdown"
     ERROR = "error"
 

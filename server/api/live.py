@@ -12,7 +12,6 @@ import wire
 
 from ..auth import complaint
 from ..refusals import turn_away
-from ..room import Room
 from ..served import Served
 from ..server import Server
 from ..session import Message, Session
@@ -142,6 +141,15 @@ async def _read(socket: WebSocket, session: Session, outbox: Outbox, patience: _
             session.frame(message["bytes"])
 
 
+class _Replaced(Exception):
+    """Another connection has come for the session."""
+
+
+async def _until_replaced(session: Session) -> None:
+    await session.given_up.wait()
+    raise _Replaced
+
+
 async def _watch(socket: WebSocket) -> None:
     """Notice that the connection is gone, also while nobody reads from it."""
     await until_lost(socket.scope)
@@ -225,11 +233,15 @@ async def _serve(socket: WebSocket, session: Session, server: Server) -> Ending:
     outbox.put(wire.encode_text(hello))
     try:
         patience = _Patience(server.settings.first_frame_seconds, server.settings.idle_seconds)
-        await _first_to_end(_read(socket, session, outbox, patience), session.paint(), outbox.run(), _watch(socket))
+        await _first_to_end(
+            _read(socket, session, outbox, patience), session.paint(), outbox.run(), _watch(socket), _until_replaced(session)
+        )
     except TimeoutError:
         log.info("a client was cut off: it did not read for %g s", server.settings.stall_seconds)
         await _close(socket, wire.CLOSE_POLICY, "answers were not read in time")
         return Ending.STALLED
+    except _Replaced:
+        return Ending.REPLACED
     except Idle as idle:
         await _close(socket, wire.CLOSE_IDLE, str(idle))
         return Ending.IDLE
@@ -237,7 +249,7 @@ async def _serve(socket: WebSocket, session: Session, server: Server) -> Ending:
         return _ENDINGS.get(gone.code, Ending.LEFT)
     except ConnectionError:
         return Ending.LOST
-    raise AssertionError("none of the four ends by itself")
+    raise AssertionError("none of the five ends by itself")
 
 
 async def _attend(socket: WebSocket, session: Session, server: Server) -> None:
@@ -257,11 +269,12 @@ async def _attend(socket: WebSocket, session: Session, server: Server) -> None:
             if (reason := _REFUSED.get(how)) is not None:
                 server.metrics.refused(reason)
             span.say(**server.sessions.leave(session, how))
+    if how is Ending.REPLACED:  # not before it has left: who came for the session waits for that
+        await _close(socket, wire.CLOSE_POLICY, "another connection has come back to this session")
 
 
 def routes(server: Server) -> APIRouter:
     router = APIRouter()
-    room = Room(server.settings.sessions_per_owner())
 
     @router.websocket("/v1/stream")
     async def stream(socket: WebSocket, student: str | None = None, resume: str | None = None) -> None:
@@ -273,13 +286,10 @@ def routes(server: Server) -> APIRouter:
         assert served is not None  # or there is an objection
         whose = owner(socket, server)
         try:
-            if room.is_full(whose) and len(server.sessions) < server.settings.max_sessions:
-                raise Full(f"one user may have {room.most} live sessions, and you have; try again in 10 seconds")
-            session = server.sessions.enter(whose, resume, lambda: served.make_session(whose), student)
+            session = await server.sessions.enter(whose, resume, lambda: served.make_session(whose), student)
         except Full as error:
             await _refuse(socket, server, Objection(Refusal.FULL, wire.CLOSE_FULL, str(error)))
             return
-        with room.hold(whose):
-            await _attend(socket, session, server)
+        await _attend(socket, session, server)
 
     return router

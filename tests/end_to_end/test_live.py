@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
+from websockets.exceptions import ConnectionClosed
 
 IMAGE, REPEAT, DROPPED = 1, 2, 3
 EVERY_FRAME: dict[str, Any] = {"similarity": None}
@@ -163,6 +164,22 @@ async def test_resume(server: Any, encoded: Any) -> None:
         assert user.ready["session"] == session
         assert (user.ready["params"]["prompt"], user.ready["params"]["seed"], user.ready["rev"]) == ("kept", 11, 1)
         assert (await user.paint(0, encoded())).image == first.image
+
+
+async def test_taken_over(server: Any, encoded: Any) -> None:
+    """Who shows a session's token has it, though the old connection still counts as live: that one is told so and closed."""
+    async with server.live() as old:
+        await old.params(prompt="kept", seed=11, format="png", **EVERY_FRAME)
+        first = await old.paint(1, encoded())
+        async with server.live(f"?resume={old.ready['session']}") as new:
+            assert (new.ready["session"], new.ready["name"]) == (old.ready["session"], old.ready["name"])
+            assert (new.ready["params"]["prompt"], new.ready["rev"]) == ("kept", 1)
+            with pytest.raises(ConnectionClosed) as closed:
+                await old.next()
+            assert closed.value.rcvd is not None
+            assert (closed.value.rcvd.code, "come back" in closed.value.rcvd.reason) == (1008, True)
+            assert (await new.paint(0, encoded())).image == first.image
+            assert old.ready["session"] not in server.said()
 
 
 @pytest.mark.parametrize("name", ["nobody", "", "%00", "x" * 5000, "../../etc/passwd"])

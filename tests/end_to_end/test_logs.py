@@ -122,3 +122,19 @@ async def test_going_away(start: Any) -> None:
         assert await asyncio.to_thread(server.stop) == 0
     assert {line["reason"] for line in _lines(server, "session ended")} == {"shutdown"}
     assert session in {line["session"] for line in _lines(server, "session ended")}
+
+
+async def test_no_secret_is_said(start: Any) -> None:
+    """Neither a session's token nor a key is in the log, by whichever way it is shown, at whatever level."""
+    server = start("--engine", "fake", "--log-level", "debug", "--api-keys", "right-key")
+    by_header = {"additional_headers": {"Authorization": "Bearer right-key"}}
+    async with server.live("?resume=made-up-token", **by_header) as user:
+        token = user.ready["session"]
+    async with server.live(f"?resume={token}", subprotocols=("allaprima.v1", "bearer.right-key")) as user:
+        assert user.ready["session"] == token
+    async with server.live(greeted=False, subprotocols=("allaprima.v1", "bearer.wrong-key")):
+        pass
+    await server.metric_becomes(0, "allaprima_sessions")
+    assert server.stop() == 0
+    for secret in (token, "made-up-token", "right-key", "wrong-key"):
+        assert secret not in server.said()

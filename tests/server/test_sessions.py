@@ -1,5 +1,6 @@
 """Sessions: how many, who may come back, for how long, and what is said of each connection."""
 
+import asyncio
 import logging
 from types import SimpleNamespace
 from typing import Any
@@ -10,6 +11,7 @@ from server.energy import Ledger
 from server.energy.meter import MeterName
 from server.metrics import Metrics
 from server.sessions import PARKED_PER_LIVE, Full, Sessions
+from server.settings import load_settings
 from server.tally import Tally
 from server.types import Ending, Outcome
 
@@ -22,6 +24,7 @@ class Someone:
         self.send: Any = print
         self.student = SimpleNamespace(name="embedded")
         self.tally = Tally()
+        self.given_up, self.left = asyncio.Event(), asyncio.Event()
 
 
 class Clock:
@@ -33,14 +36,16 @@ class Clock:
 
 
 class Door:
-    def __init__(self, limit: int = 2, resume_seconds: float = 30.0) -> None:
+    def __init__(self, limit: int = 2, resume_seconds: float = 30.0, own_limit: int | None = None) -> None:
         self.made = 0
         self.clock, self.metrics = Clock(), Metrics()
         self.ledger = Ledger(self.clock)
-        self.sessions = Sessions(limit, resume_seconds, self.metrics, self.ledger, self.clock)
+        own = limit if own_limit is None else own_limit
+        flags = {"max_sessions": str(limit), "max_sessions_per_owner": str(own), "resume_seconds": str(resume_seconds)}
+        self.sessions = Sessions(load_settings({"engine": "fake", **flags}), self.metrics, self.ledger, self.clock)
 
-    def enter(self, resume: str | None, student: str | None = None, owner: str = "me") -> Any:
-        return self.sessions.enter(owner, resume, self._make, student)
+    async def enter(self, resume: str | None, student: str | None = None, owner: str = "me") -> Any:
+        return await self.sessions.enter(owner, resume, self._make, student)
 
     def leave(self, session: Any, how: Ending = Ending.LEFT) -> dict[str, Any]:
         return self.sessions.leave(session, how)
@@ -53,10 +58,10 @@ class Door:
         return self.metrics.registry.get_sample_value("allaprima_sessions_ended_total", {"reason": how})
 
 
-def test_enter_and_leave() -> None:
+async def test_enter_and_leave() -> None:
     """Those who are there are counted, and so is who ended how."""
     door = Door()
-    one, two = door.enter(None), door.enter(None)
+    one, two = await door.enter(None), await door.enter(None)
     assert one is not two
     assert len(door.sessions) == 2
     door.leave(one, Ending.LOST)
@@ -64,108 +69,161 @@ def test_enter_and_leave() -> None:
     assert (door.ended(Ending.LOST), door.ended(Ending.LEFT)) == (1, 0)
 
 
-def test_full() -> None:
+async def test_full() -> None:
     """One too many is refused with when to try again, and a place is free once somebody leaves."""
     door = Door()
-    one, _ = door.enter(None), door.enter(None)
+    one, _ = await door.enter(None), await door.enter(None)
     with pytest.raises(Full, match=r"2 live sessions\); try again in 10 seconds"):
-        door.enter(None)
+        await door.enter(None)
     assert len(door.sessions) == 2
     door.leave(one)
-    door.enter(None)
+    await door.enter(None)
 
 
-def test_resume() -> None:
+async def test_resume() -> None:
     """A session that left is found again by its id, within its time."""
     door = Door()
-    one = door.enter(None)
+    one = await door.enter(None)
     door.leave(one)
     door.clock.now = 29.9
-    assert door.enter(one.token) is one
+    assert await door.enter(one.token) is one
     assert door.made == 1
 
 
-def test_resume_again() -> None:
+async def test_resume_again() -> None:
     """A session may drop and come back any number of times, each with the whole time."""
     door = Door()
-    one = door.enter(None)
+    one = await door.enter(None)
     for _ in range(3):
         door.leave(one)
         door.clock.now += 29
-        assert door.enter(one.token) is one
+        assert await door.enter(one.token) is one
 
 
-def test_too_late() -> None:
+async def test_too_late() -> None:
     """After its time a session is gone, and its id gives a new one."""
     door = Door()
-    one = door.enter(None)
+    one = await door.enter(None)
     door.leave(one)
     door.clock.now = 30.0
-    assert door.enter(one.token) is not one
+    assert await door.enter(one.token) is not one
 
 
-@pytest.mark.parametrize("resume", ["", "nobody", "token-1"])
-def test_no_such_session(resume: str) -> None:
-    """An id that nobody left, or of a session that is live, gives a new session."""
+@pytest.mark.parametrize("resume", ["", "nobody"])
+async def test_no_such_session(resume: str) -> None:
+    """A token that nobody has gives a new session."""
     door = Door()
-    live = door.enter(None)
-    assert door.enter(resume) is not live
+    live = await door.enter(None)
+    assert await door.enter(resume) is not live
     assert len(door.sessions) == 2
 
 
-def test_two_want_the_same() -> None:
-    """Of two who would resume a session one gets it and the other a new one."""
+async def _leaves_when_asked(door: Door, session: Any) -> None:
+    """What a connection does of whose session another one comes."""
+    await session.given_up.wait()
+    door.leave(session, Ending.REPLACED)
+
+
+async def test_taken_over() -> None:
+    """Who shows the token has the session, though another connection is in it: that one leaves, and no place is taken twice."""
+    door = Door(limit=1)
+    one = await door.enter(None, owner="at home")
+    for network in ("on the way", "at work"):
+        leaving = asyncio.ensure_future(_leaves_when_asked(door, one))
+        assert await asyncio.wait_for(door.enter(one.token, owner=network), 10) is one
+        await leaving
+        assert (one.owner, len(door.sessions)) == (network, 1)
+    assert door.ended(Ending.REPLACED) == 2
+
+
+async def test_one_that_does_not_give_it_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A connection that hangs keeps its session, and who comes for it has a new one, soon."""
+    monkeypatch.setattr("server.sessions._HANDING_OVER", 0.01)
     door = Door()
-    one = door.enter(None)
+    one = await door.enter(None)
+    assert await door.enter(one.token) is not one
+    assert len(door.sessions) == 2
+
+
+async def test_not_of_another_student() -> None:
+    """Who asks for another student with a token leaves the session alone, in use or not."""
+    door = Door(limit=3)
+    one = await door.enter(None)
+    assert await door.enter(one.token, "another") is not one
+    assert not one.given_up.is_set()
     door.leave(one)
-    assert door.enter(one.token) is one
-    assert door.enter(one.token) is not one
+    assert await door.enter(one.token, "another") is not one
 
 
-def test_full_keeps_the_parked() -> None:
+async def test_one_owner_has_a_bound() -> None:
+    """An owner has so many sessions and no more, also of those that come back; others find room."""
+    door = Door(limit=4, own_limit=2)
+    one, _ = await door.enter(None), await door.enter(None)
+    with pytest.raises(Full, match="one user may have 2 live sessions"):
+        await door.enter(None)
+    door.leave(one)
+    other = await door.enter(None, owner="other")
+    await door.enter(None)
+    with pytest.raises(Full, match="one user may have 2"):
+        await door.enter(one.token)
+    assert other.owner == "other"
+
+
+async def test_full_keeps_the_parked() -> None:
     """Who is refused because the server is full may try again with the same id."""
     door = Door(limit=1)
-    one = door.enter(None)
+    one = await door.enter(None)
     door.leave(one)
-    other = door.enter(None)
+    other = await door.enter(None)
     with pytest.raises(Full):
-        door.enter(one.token)
+        await door.enter(one.token)
     door.leave(other)
-    assert door.enter(one.token) is one
+    assert await door.enter(one.token) is one
 
 
-def test_nothing_is_sent_to_who_left() -> None:
+async def test_nothing_is_sent_to_who_left() -> None:
     """A session without a connection sends nowhere."""
     door = Door()
-    one = door.enter(None)
+    one = await door.enter(None)
     door.leave(one)
     assert one.send("anything") is None
     assert one.send is not print
 
 
-def test_resuming_switched_off() -> None:
+async def test_resuming_switched_off() -> None:
     """With no time to resume nothing is kept."""
     door = Door(resume_seconds=0)
-    one = door.enter(None)
+    one = await door.enter(None)
     door.leave(one)
-    assert door.enter(one.token) is not one
+    assert await door.enter(one.token) is not one
     assert not door.sessions._parked
 
 
-def test_comers_and_goers_are_forgotten() -> None:
+async def test_comers_and_goers_are_forgotten() -> None:
     """Clients that connect and leave in a loop take bounded memory; the latest to leave are kept."""
     door = Door(limit=2)
     for _ in range(1000):
-        last = door.enter(None)
+        last = await door.enter(None)
         door.leave(last)
     assert len(door.sessions._parked) <= PARKED_PER_LIVE * 2
-    assert door.enter(last.token) is last
+    assert await door.enter(last.token) is last
 
 
-def test_what_is_said_of_a_connection(caplog: pytest.LogCaptureFixture) -> None:
+async def test_they_push_out_nobody_else() -> None:
+    """However often one owner comes and goes, others find their sessions again."""
+    door = Door(limit=2, own_limit=1)
+    others = [await door.enter(None, owner=f"other {number}") for number in range(2)]
+    for other in others:
+        door.leave(other)
+    for _ in range(140):
+        door.leave(await door.enter(None, owner="in a loop"))
+    assert [await door.enter(other.token, owner=other.owner) for other in others] == others
+
+
+async def test_what_is_said_of_a_connection(caplog: pytest.LogCaptureFixture) -> None:
     """At its end one line tells who, how long, what became of its frames, and how it ended."""
     door = Door()
-    one = door.enter(None)
+    one = await door.enter(None)
     one.tally.frames, one.tally.errors = 6, 1
     one.tally.image(0.02)
     one.tally.image(0.04)
@@ -182,45 +240,45 @@ def test_what_is_said_of_a_connection(caplog: pytest.LogCaptureFixture) -> None:
     assert record.fields == said  # type: ignore[attr-defined]
 
 
-def test_each_connection_is_counted_apart() -> None:
+async def test_each_connection_is_counted_apart() -> None:
     """A session that comes back begins its count anew."""
     door = Door()
-    one = door.enter(None)
+    one = await door.enter(None)
     one.tally.frames = 5
     door.clock.now += 3
     door.leave(one)
     door.clock.now += 20
-    assert door.enter(one.token) is one
+    assert await door.enter(one.token) is one
     door.clock.now += 1
     said = door.leave(one)
     assert (said["frames"], said["seconds"], said["mean_ms"]) == (0, 1, None)
 
 
-def test_joules() -> None:
+async def test_joules() -> None:
     """What a session's images took is said at the end of each of its connections, of that connection only."""
     door = Door()
     meter = MeterName("gpu0", "nvml")
     door.ledger.enrol(meter)
-    one = door.enter(None)
+    one = await door.enter(None)
     for spent in (100, 40):
         with door.ledger.tick("embedded", [one.name, "somebody else"]):
             door.clock.now += 1
         door.ledger.close({meter: spent * 1_000_000})
         said = door.leave(one)
         assert (said["joules"], said["meter"]) == (spent / 2, "nvml")
-        assert door.enter(one.token) is one
+        assert await door.enter(one.token) is one
 
 
-def test_no_joules_without_a_meter() -> None:
+async def test_no_joules_without_a_meter() -> None:
     """Where no meter is, nothing is said of joules."""
     door = Door()
-    said = door.leave(door.enter(None))
+    said = door.leave(await door.enter(None))
     assert not {"joules", "meter"} & said.keys()
 
 
-def test_nothing_is_kept_of_who_left() -> None:
+async def test_nothing_is_kept_of_who_left() -> None:
     """The books of energy are closed with the connection."""
     door = Door(resume_seconds=0)
     for _ in range(100):
-        door.leave(door.enter(None))
+        door.leave(await door.enter(None))
     assert not door.ledger._books
