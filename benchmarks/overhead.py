@@ -94,7 +94,7 @@ def traces_on() -> float | None:
     except ImportError:
         return None
     tracer = OtelTracer(SpanProcessor())
-    job = Job(1, "me", "openai", (("", 1.0),), 0, time.time(), 0.0)
+    job = Job(1, "me", "openai", (("", 1.0),), 0, time.monotonic(), 0.0)
 
     def trace() -> None:
         with tracer.job(job, "embedded") as span:
