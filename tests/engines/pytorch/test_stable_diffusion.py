@@ -61,18 +61,27 @@ def prepared(kind: str, name: str, precision: str) -> fx.GraphModule:
 def run(graph: fx.GraphModule, given: dict[str, Tensor]) -> Tensor:
     with torch.no_grad():
         out: Tensor = graph(*(given[node.name] for node in graph.graph.find_nodes(op="placeholder")))[0]
-    return out.float()
+    return out
 
 
 def wanted(kind: str, name: str, given: dict[str, Tensor]) -> Tensor:
     with torch.no_grad():
         out = getattr(modules(kind), name)(*given.values())
     one: Tensor = out[0] if isinstance(out, tuple) else out
-    return one.float()
+    return one
 
 
 def off(got: Tensor, true: Tensor) -> float:
+    got, true = got.float(), true.float()
     return float((got - true).square().mean().sqrt() / true.square().mean().sqrt())
+
+
+def same(got: Tensor, true: Tensor) -> bool:
+    """Equal but for the order of sums, which is the processor's own: so many roundings of a float, a level of few pixels."""
+    if got.dtype == torch.uint8:
+        steps = (got.int() - true.int()).abs()
+        return int(steps.max()) <= 1 and float((steps > 0).float().mean()) < 0.01
+    return off(got, true) < 1000 * torch.finfo(torch.float32).eps
 
 
 @pytest.mark.parametrize("name", OUTPUTS)
@@ -82,7 +91,7 @@ def test_float32_is_the_reference(kind: str, name: str) -> None:
     graph = prepared(kind, name, "fp32")
     for n in (1, 3):
         given = inputs(kind, n)[name]
-        assert off(run(graph, given), wanted(kind, name, given)) < 1e-4
+        assert same(run(graph, given), wanted(kind, name, given))
 
 
 @pytest.mark.parametrize(("precision", "most"), [("fp16", 0.01), ("bf16", 0.08)])
