@@ -7,6 +7,7 @@ import time
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from .engine import Painted, Row
 from .errors import EngineError
@@ -34,8 +35,9 @@ class FakeDevice(FakeEngine):
         tick_seconds: float = 0.0,
         row_seconds: float = 0.0,
         host_seconds: float = 0.0,
+        gate: Path | None = None,
     ) -> None:
-        super().__init__(student, batch_sizes, tick_seconds, row_seconds)
+        super().__init__(student, batch_sizes, tick_seconds, row_seconds, gate)
         self._host_seconds = host_seconds
         self._free = 0.0  # when the device will have done everything it was given
         self._under_way: deque[FakeTicket] = deque()
@@ -57,6 +59,7 @@ class FakeDevice(FakeEngine):
         if not self._under_way or self._under_way[0] is not ticket:
             raise EngineError("ticks are finished once, in the order begun")
         _sleep(ticket.until - time.perf_counter())
+        self._pass_gate()
         self._under_way.popleft()
         if isinstance(ticket.result, EngineError):
             raise ticket.result

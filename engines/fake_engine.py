@@ -8,6 +8,7 @@ NaN, `fake:crash` fails every tick it is part of. (`fake:refuse` means something
 import hashlib
 import time
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,19 +23,32 @@ _FAULT = 0
 """Where in the conditioning a fault is written; the colours follow."""
 
 
+_GATE_SECONDS = 0.005
+"""Between two looks at a gate."""
+
+
 class FakeEngine:
-    """The engine protocol on numpy alone. `tick_seconds` is a tick's fixed cost, `row_seconds` each row's."""
+    """The engine protocol on numpy alone. `tick_seconds` is a tick's fixed cost, `row_seconds` each row's.
+
+    With a `gate` no tick ends before that file is there: a test then waits for what it wants to see, and not for so long. A
+    gate that never opens is an engine that hangs.
+    """
 
     backend = "fake"
     device = "none"
     precision = "float32"
 
     def __init__(
-        self, student: Student, batch_sizes: tuple[int, ...] = (1, 2, 4, 8), tick_seconds: float = 0.0, row_seconds: float = 0.0
+        self,
+        student: Student,
+        batch_sizes: tuple[int, ...] = (1, 2, 4, 8),
+        tick_seconds: float = 0.0,
+        row_seconds: float = 0.0,
+        gate: Path | None = None,
     ) -> None:
         self.student = student
         self.batch_sizes = tuple(sorted(batch_sizes))
-        self._tick_seconds, self._row_seconds = tick_seconds, row_seconds
+        self._tick_seconds, self._row_seconds, self._gate = tick_seconds, row_seconds, gate
         self._side = (student.height // 8, student.width // 8)
         self._slots = Slots((3, *self._side))
 
@@ -52,6 +66,7 @@ class FakeEngine:
         self._check(rows, "fake:crash")
         if pause := self._pause(rows):
             time.sleep(pause)
+        self._pass_gate()
         return [self._paint(row) for row in rows]
 
     def forget(self, job: int) -> None:
@@ -66,6 +81,10 @@ class FakeEngine:
             raise EngineError(f"{len(rows)} rows in a tick; this engine takes {self.batch_sizes[-1]}")
         if any(row.conditioning[0, _FAULT] == _FAULTS[fault] for row in rows):
             raise EngineError(f"the fake engine was asked to {fault.removeprefix('fake:')}")
+
+    def _pass_gate(self) -> None:
+        while self._gate is not None and not self._gate.exists():
+            time.sleep(_GATE_SECONDS)
 
     def _pause(self, rows: Sequence[Row]) -> float:
         """Seconds that a tick of these rows takes."""

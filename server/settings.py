@@ -127,6 +127,9 @@ class Settings(BaseSettings):
     fake_overlap: bool = Field(
         False, description="true: ticks of the fake engine overlap, as those of a GPU do", json_schema_extra=FOR_TESTS
     )
+    fake_gate: Path | None = Field(
+        None, description="no tick of the fake engine ends before this file is there", json_schema_extra=FOR_TESTS
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="debug, info, warning or error")
     log_format: Literal["text", "json"] = Field("text", description="text, or json: one object a line")
     traces: str | None = Field(None, description="OTLP endpoint (HTTP) that traces are sent to, http://HOST:4318; none: off")
@@ -271,7 +274,8 @@ class Settings(BaseSettings):
             precision = {"fp32": "f32"}.get(self.precision, self.precision)  # as OpenVINO calls it
             return {"cache": self.cache / "openvino", "precision": precision, "threads": self.threads}
         if self.engine == "fake":
-            return {"tick_seconds": self.fake_tick, "row_seconds": self.fake_row, "overlap": self.fake_overlap}
+            seconds = {"tick_seconds": self.fake_tick, "row_seconds": self.fake_row}
+            return {**seconds, "overlap": self.fake_overlap, "gate": self.fake_gate}
         on = {"device": self.gpu(), "cache": self.cache}
         if self.engine in TENSORRT:
             return {**on, "options": self.plan_options(), "prebuilt": self.prebuilt}

@@ -96,10 +96,10 @@ def a_port_in_use(slack: float) -> list[str]:
 @trial(3)
 def an_engine_that_hangs(slack: float) -> list[str]:
     """A tick that never ends: /readyz says so, who waits is answered, and the process ends by itself with status 1."""
-    with server("--resume-seconds", "1") as (process, port):
+    with server("--fake-gate", "/no/such/file", "--stuck-seconds", "1") as (process, port):
         with dial(port) as one:
             one.settimeout(60 * slack)
-            one.sendall(frames.still({"prompt": "fake:hang"}))
+            one.sendall(frames.still({"prompt": "x"}))
             answer = b""
             with contextlib.suppress(OSError):
                 answer = one.recv(4096)

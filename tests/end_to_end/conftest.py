@@ -134,6 +134,17 @@ class Server:
     def said(self) -> str:
         return self.log.read_text()
 
+    async def port_closed(self) -> None:
+        """Wait until it has heard that it is to stop: it takes nobody in any more."""
+        async with asyncio.timeout(PATIENCE):
+            while True:
+                try:
+                    _, writer = await asyncio.open_connection("127.0.0.1", self.port)
+                except ConnectionRefusedError:
+                    return
+                writer.transport.abort()
+                await asyncio.sleep(0.02)
+
     def stop(self, how: signal.Signals = signal.SIGTERM) -> int:
         self.process.send_signal(how)
         return self.process.wait(PATIENCE)

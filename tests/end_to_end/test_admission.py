@@ -1,6 +1,7 @@
 """Admission: who is refused, why, and when to try again."""
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
 import openai
@@ -37,10 +38,11 @@ async def test_sessions_full(start: Any, encoded: Any) -> None:
     server.stop()
 
 
-async def test_stills_full(start: Any, encoded: Any) -> None:
+async def test_stills_full(start: Any, encoded: Any, tmp_path: Path) -> None:
     """One still too many is a 429 with Retry-After, before any work; those admitted are painted, and live users go on."""
-    room = ("--max-waiting", "4", "--max-waiting-per-owner", "4")
-    server = start("--engine", "fake", *room, "--fake-tick", "0.2", "--batch-sizes", "1")
+    gate = tmp_path / "gate"
+    room = ("--max-waiting", "4", "--max-waiting-per-owner", "4", "--frame-deadline", "60")
+    server = start("--engine", "fake", *room, "--fake-gate", str(gate), "--batch-sizes", "1")
     async with server.http() as http:
         waiting = asyncio.ensure_future(http.post(PATH, json={"prompt": "x", "n": 4}))
         await server.metric_becomes(4, "allaprima_jobs_in_flight")
@@ -52,7 +54,9 @@ async def test_stills_full(start: Any, encoded: Any) -> None:
         assert "try again" in refused.json()["error"]["message"]
         assert server.outcome("refused") == 1
         async with server.live() as user:
-            assert (await user.paint(1, encoded())).kind == IMAGE
+            await user.frame(1, encoded())
+            gate.touch()
+            assert (await user.next()).kind == IMAGE
         assert len((await waiting).json()["data"]) == 4
         assert server.metric("allaprima_stills") == 0
         assert (await http.post(PATH, json={"prompt": "x"})).status_code == 200
@@ -61,11 +65,16 @@ async def test_stills_full(start: Any, encoded: Any) -> None:
     server.stop()
 
 
-async def test_stills_too_late(start: Any) -> None:
+async def test_stills_too_late(start: Any, tmp_path: Path) -> None:
     """A still that cannot be painted in time is a 503 that says so."""
-    server = start("--engine", "fake", "--fake-tick", "0.3", "--batch-sizes", "1", "--still-deadline", "0.4")
+    gate = tmp_path / "gate"
+    server = start("--engine", "fake", "--fake-gate", str(gate), "--batch-sizes", "1", "--still-deadline", "0.4")
     async with server.http() as http:
-        response = await http.post(PATH, json={"prompt": "x", "n": 4})
+        asking = asyncio.ensure_future(http.post(PATH, json={"prompt": "x", "n": 4}))
+        await server.metric_becomes(4, "allaprima_jobs_in_flight")
+        await asyncio.sleep(0.5)  # longer than they may wait, behind a tick that does not end
+        gate.touch()
+        response = await asking
     assert response.status_code == 503
     assert response.json()["error"]["code"] == "timeout"
     assert "0.4 s" in response.json()["error"]["message"]

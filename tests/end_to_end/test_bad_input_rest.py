@@ -4,6 +4,7 @@ import asyncio
 import base64
 import io
 import json
+from pathlib import Path
 from typing import Any
 
 import openai
@@ -184,15 +185,18 @@ async def test_an_engine_fault(server: Any, fault: str) -> None:
     assert (error["type"], error["code"]) == ("server_error", "engine_error")
 
 
-async def test_one_who_goes_away(start: Any) -> None:
+async def test_one_who_goes_away(start: Any, tmp_path: Path) -> None:
     """A client that leaves takes its jobs with it."""
-    server = start("--engine", "fake", "--fake-tick", "0.3", "--batch-sizes", "1")
+    gate = tmp_path / "gate"
+    server = start("--engine", "fake", "--fake-gate", str(gate), "--batch-sizes", "1")
     _, writer = await asyncio.open_connection("127.0.0.1", server.port)
     body = json.dumps({"prompt": "x", "n": 10}).encode()
     head = f"POST {PATH} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
     writer.write(head.encode() + body)
     await server.metric_becomes(10, "allaprima_jobs_in_flight")
     writer.transport.abort()
+    await server.metric_becomes(0, "allaprima_stills")
+    gate.touch()
     await server.metric_becomes(0, "allaprima_jobs_in_flight")
     assert server.outcome("image") < 4
     async with server.http() as http:

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -60,13 +61,17 @@ async def test_stills_beside_them(overlapping: Any, encoded: Any) -> None:
     assert [one["b64_json"] for one in beside.json()["data"]] == [one["b64_json"] for one in alone]
 
 
-async def test_stopping_with_two_under_way(start: Any) -> None:
+async def test_stopping_with_two_under_way(start: Any, tmp_path: Path) -> None:
     """Stills in two ticks at once are finished when the server is told to stop."""
-    server = start("--engine", "fake", "--fake-overlap", "true", "--fake-tick", "0.4", "--batch-sizes", "1")
+    gate = tmp_path / "gate"
+    flags = ("--fake-overlap", "true", "--fake-tick", "0.05", "--batch-sizes", "1", "--grace", "60")
+    server = start("--engine", "fake", "--fake-gate", str(gate), *flags)
     async with server.http() as http:
         asking = asyncio.ensure_future(http.post(PATH, json={"prompt": "x", "n": 2}))
         await server.metric_becomes(2, "allaprima_jobs_in_flight")
         stopping = asyncio.ensure_future(asyncio.to_thread(server.stop))
+        await server.port_closed()
+        gate.touch()
         response = await asking
         assert response.status_code == 200
         assert len(response.json()["data"]) == 2

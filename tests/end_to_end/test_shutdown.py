@@ -12,6 +12,8 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 
 PATH = "/v1/images/generations"
+BUSY = 15.0
+"""Seconds by which a busy machine may be late."""
 
 
 async def _closed(user: Any) -> int | None:
@@ -35,17 +37,20 @@ async def test_stop(start: Any, encoded: Any, how: signal.Signals) -> None:
         for user in (one, two):
             assert await _closed(user) == 1012
         assert await stopping == 0
-    assert time.perf_counter() - began < 5
+    assert time.perf_counter() - began < 5 + BUSY
     assert "Traceback" not in server.said()
 
 
-async def test_a_still_in_flight(start: Any) -> None:
+async def test_a_still_in_flight(start: Any, tmp_path: Path) -> None:
     """Stills in flight when the server is told to stop are finished."""
-    server = start("--engine", "fake", "--fake-tick", "0.4", "--batch-sizes", "1")
+    gate = tmp_path / "gate"
+    server = start("--engine", "fake", "--fake-gate", str(gate), "--batch-sizes", "1", "--grace", "60")
     async with server.http() as http:
         asking = asyncio.ensure_future(http.post(PATH, json={"prompt": "x", "n": 2}))
         await server.metric_becomes(2, "allaprima_jobs_in_flight")
         stopping = asyncio.ensure_future(asyncio.to_thread(server.stop))
+        await server.port_closed()
+        gate.touch()
         response = await asking
         assert response.status_code == 200
         assert len(response.json()["data"]) == 2
@@ -60,15 +65,11 @@ async def test_a_still_beyond_the_grace(start: Any) -> None:
         await server.metric_becomes(10, "allaprima_jobs_in_flight")
         began = time.perf_counter()
         assert await asyncio.to_thread(server.stop) == 0
-        assert time.perf_counter() - began < 4
+        assert time.perf_counter() - began < 4 + BUSY
         response = await asking
     assert response.status_code == 503
     assert response.json()["error"]["code"] == "shutting_down"
     assert "Traceback" not in server.said()
-
-
-BUSY = 5.0
-"""Seconds by which a busy machine may be late."""
 
 
 async def test_whoever_holds_on(start: Any) -> None:

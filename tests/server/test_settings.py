@@ -147,7 +147,7 @@ def test_frozen() -> None:
 def test_engine_options(tmp_path: Path) -> None:
     """Each engine is given what is its own."""
     fake = load_settings({"engine": "fake", "fake_tick": "0.5"})
-    assert fake.engine_options() == {"tick_seconds": 0.5, "row_seconds": 0.0, "overlap": False}
+    assert fake.engine_options() == {"tick_seconds": 0.5, "row_seconds": 0.0, "overlap": False, "gate": None}
     real = load_settings({"engine": "openvino", "cache": str(tmp_path), "precision": "f32", "threads": "2"})
     assert real.engine_options() == {"cache": tmp_path / "openvino", "precision": "f32", "threads": 2}
     assert load_settings({"engine": "torch"}).engine_options() == {}
