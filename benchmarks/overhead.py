@@ -131,7 +131,7 @@ def measure(image_seconds: float, rows: int) -> dict[str, Any]:
     }
 
 
-def _said(result: dict[str, Any]) -> str:
+def _table(result: dict[str, Any]) -> str:
     image_ns = result["image_ms"] * 1e6
     rows = result["per_image_ns"]
     lines = [f"An image takes {result['image_ms']:.2f} ms, {result['rows']} to a tick.", ""]
@@ -172,7 +172,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 1
     with ThreadPoolExecutor(1) as elsewhere:  # where the instruments are used: not on the main thread
         result = elsewhere.submit(measure, seconds, rows).result()
-    print(json.dumps(result) if options.json else _said(result))
+    print(json.dumps(result) if options.json else _table(result))
     return 0
 
 

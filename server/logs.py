@@ -55,10 +55,10 @@ class TextFormatter(logging.Formatter):
     def formatMessage(self, record: logging.LogRecord) -> str:
         # a client's words may be among it, which must not look like a line of ours
         line = super().formatMessage(record).rstrip().replace("\r", "\\r").replace("\n", "\\n")
-        return " ".join([line, *(f"{name}={_said(value)}" for name, value in getattr(record, _FIELDS, {}).items())])
+        return " ".join([line, *(f"{name}={_value(value)}" for name, value in getattr(record, _FIELDS, {}).items())])
 
 
-def _said(value: Any) -> str:
+def _value(value: Any) -> str:
     if isinstance(value, str) and _PLAIN.fullmatch(value):
         return str(value)
     return json.dumps(value, default=str, separators=(",", ":"))

@@ -40,7 +40,7 @@ class Done:
 
 
 @dataclass(slots=True, eq=False)
-class _Flight:
+class _Begun:
     """A tick that was begun. It has a ticket, or what it gave, or why it failed; or none, if it is done when finished."""
 
     rows: Sequence[Row]
@@ -67,7 +67,7 @@ class Ticking:
         self._pipeline = engine if isinstance(engine, Pipelined) else None
         self._expected = dict(costs)
         self._bringing = 0.0  # seconds that `begin` takes
-        self._flights: deque[_Flight] = deque()
+        self._ticks: deque[_Begun] = deque()
         self._holding = False
         self._started, self._began = 0.0, 0.0  # when the device came to the tick that runs, by either clock
 
@@ -81,22 +81,22 @@ class Ticking:
 
     @property
     def under_way(self) -> int:
-        return len(self._flights)
+        return len(self._ticks)
 
     @property
     def room(self) -> bool:
         """Whether a tick may be begun. Not a second one while somebody else waits for the device."""
-        if not self._flights:
+        if not self._ticks:
             return True
-        first = self._flights[0]
-        return self._pipeline is not None and len(self._flights) == 1 and first.error is None and not self._turns.contended
+        first = self._ticks[0]
+        return self._pipeline is not None and len(self._ticks) == 1 and first.error is None and not self._turns.contended
 
     def due(self) -> float:
         """When to begin the next tick, by time.perf_counter: as late as keeps the device at work. A tick must be under way.
 
         What is begun later has more rows to choose from, and newer frames.
         """
-        rows = len(self._flights[0].rows)
+        rows = len(self._ticks[0].rows)
         return self._began + self._expected[self._size(rows)] - self._bringing - _WAKING
 
     def take_turn(self) -> None:
@@ -107,7 +107,7 @@ class Ticking:
 
     def pass_on(self) -> None:
         """Let others have the device, if nothing is under way."""
-        if self._holding and not self._flights:
+        if self._holding and not self._ticks:
             self._holding = False
             self._turns.leave()
 
@@ -115,18 +115,18 @@ class Ticking:
         """Begin a tick, for which there must be `room`. What fails is told by `finish`."""
         assert self.room
         self.take_turn()
-        flight = _Flight(rows, watch)
-        first = not self._flights
-        self._flights.append(flight)
+        tick = _Begun(rows, watch)
+        first = not self._ticks
+        self._ticks.append(tick)
         if first:
-            self._arrive(flight)
+            self._arrive(tick)
         if self._pipeline is None:
             return
         began = time.perf_counter()
         try:
-            flight.ticket = self._pipeline.begin(rows)
+            tick.ticket = self._pipeline.begin(rows)
         except Exception as error:
-            flight.error = error
+            tick.error = error
         took = time.perf_counter() - began
         self._bringing = max(took, self._bringing + _FADING * (took - self._bringing))
 
@@ -135,56 +135,56 @@ class Ticking:
 
         Raises EngineLost if there is no use in that, and RuntimeError if the engine breaks its protocol.
         """
-        flight = self._flights[0]
+        tick = self._ticks[0]
         try:
-            self._settle(flight)
-            if isinstance(flight.error, EngineLost):
-                self._failed(flight.error, flight.rows)
-                raise flight.error
-            if flight.error is not None:
-                flight.painted = self._again(flight, flight.error)
-            if flight.painted is None or len(flight.painted) != len(flight.rows):
-                raise RuntimeError(f"the engine did not answer {len(flight.rows)} rows with as many results")
+            self._settle(tick)
+            if isinstance(tick.error, EngineLost):
+                self._failed(tick.error, tick.rows)
+                raise tick.error
+            if tick.error is not None:
+                tick.painted = self._again(tick, tick.error)
+            if tick.painted is None or len(tick.painted) != len(tick.rows):
+                raise RuntimeError(f"the engine did not answer {len(tick.rows)} rows with as many results")
             seconds = time.perf_counter() - self._began
-            done = Done(flight.painted, self._started, seconds)
-            if flight.error is None:
-                self._expect(self._size(len(flight.rows)), seconds)
+            done = Done(tick.painted, self._started, seconds)
+            if tick.error is None:
+                self._expect(self._size(len(tick.rows)), seconds)
         finally:
-            self._flights.popleft()
-            flight.watch.left(sum(result.image is not None for result in flight.painted or ()))
-            if self._flights:
-                self._arrive(self._flights[0])
+            self._ticks.popleft()
+            tick.watch.left(sum(result.image is not None for result in tick.painted or ()))
+            if self._ticks:
+                self._arrive(self._ticks[0])
         return done
 
     # parts ---------------------------------------------------------------------------------------------------------
 
-    def _arrive(self, flight: _Flight) -> None:
+    def _arrive(self, tick: _Begun) -> None:
         """The device comes to this tick."""
         self._started, self._began = time.monotonic(), time.perf_counter()
-        flight.watch.arrived()
+        tick.watch.arrived()
 
-    def _settle(self, flight: _Flight) -> None:
+    def _settle(self, tick: _Begun) -> None:
         """Wait for what a tick gave, or why it failed."""
-        if flight.painted is not None or flight.error is not None:
+        if tick.painted is not None or tick.error is not None:
             return
         try:
             if self._pipeline is None:
-                flight.painted = self._engine.tick(flight.rows)
+                tick.painted = self._engine.tick(tick.rows)
             else:
-                flight.painted = self._pipeline.finish(flight.ticket)
+                tick.painted = self._pipeline.finish(tick.ticket)
         except Exception as error:
-            flight.error = error
+            tick.error = error
 
-    def _again(self, flight: _Flight, error: Exception) -> list[Painted]:
+    def _again(self, tick: _Begun, error: Exception) -> list[Painted]:
         """Each row of a tick that failed, alone, so that one job's fault is its own."""
-        self._failed(error, flight.rows)
-        if len(flight.rows) == 1:
+        self._failed(error, tick.rows)
+        if len(tick.rows) == 1:
             return [_failure(error)]
-        later = [other for other in self._flights if other is not flight]
+        later = [other for other in self._ticks if other is not tick]
         for other in later:  # ticks are finished in the order begun, and these were begun before what comes now
             self._settle(other)
         gone_on = {row.job for other in later for row in other.rows}
-        return [_failure(error) if row.job in gone_on else self._alone(row) for row in flight.rows]
+        return [_failure(error) if row.job in gone_on else self._alone(row) for row in tick.rows]
 
     def _alone(self, row: Row) -> Painted:
         try:

@@ -29,7 +29,7 @@ class Watchdog:
         self._hung, self._back, self._lost, self._clock = hung, back, lost, clock
         self._lock = threading.Lock()
         self._act: _Act | None = None
-        self._told = False
+        self._reported = False
         self._stopping = threading.Event()
         self._pause = _SELDOM
         self._thread = threading.Thread(target=self._look_on, name="watchdog", daemon=True)
@@ -54,8 +54,8 @@ class Watchdog:
 
     def _leave(self) -> None:
         with self._lock:
-            self._act, was_told, self._told = None, self._told, False
-            if was_told:
+            self._act, had_reported, self._reported = None, self._reported, False
+            if had_reported:
                 self._back()
 
     def again(self) -> None:
@@ -70,8 +70,8 @@ class Watchdog:
                 return True
             taken = self._clock() - act.began
             said = f"{act.what} has not come to its end in {taken:.1f} s"
-            if taken > act.limit and not self._told:
-                self._told = True
+            if taken > act.limit and not self._reported:
+                self._reported = True
                 self._hung(said)
             if taken > act.limit + act.more:
                 self._lost(said)

@@ -28,11 +28,11 @@ WALL_CLOCKS = {
 def _readings(path: Path) -> Iterator[int]:
     """Lines that read the time of day, or take the function that does by its name."""
     for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
-            if (node.value.id, node.attr) in WALL_CLOCKS:
+        match node:
+            case ast.Attribute(value=ast.Name(id=module)) if (module, node.attr) in WALL_CLOCKS:
                 yield node.lineno
-        if isinstance(node, ast.ImportFrom) and {(node.module, name.name) for name in node.names} & WALL_CLOCKS:
-            yield node.lineno
+            case ast.ImportFrom() if {(node.module, name.name) for name in node.names} & WALL_CLOCKS:
+                yield node.lineno
 
 
 @pytest.mark.parametrize("package", PACKAGES)

@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from itertools import accumulate, pairwise
 
-from .meter import Kind
+from .meter import MeterKind
 
 _FADE = 0.75
 """How much of what is remembered of past windows the next one leaves: half is forgotten in some three seconds."""
@@ -18,8 +18,8 @@ class Account:
     whether it is alone in its window or one of many. Until an idle window was seen, both kinds of second cost the same.
     """
 
-    def __init__(self, kind: Kind) -> None:
-        self.kind: Kind = kind
+    def __init__(self, kind: MeterKind) -> None:
+        self.kind: MeterKind = kind
         self.metered = 0
         self.idle = 0
         self.watts: float | None = None

@@ -17,7 +17,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from .account import Account, shares
-from .meter import Kind, MeterName
+from .meter import MeterKind, MeterName
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class _Book:
     """One owner's seconds of the window that runs, and microjoules of those that have closed."""
 
     seconds: float = 0.0
-    settled: dict[Kind, int] = field(default_factory=dict)
+    settled: dict[MeterKind, int] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -57,8 +57,8 @@ class _Student:
 
     seconds: float = 0.0
     images: int = 0
-    pending: dict[Kind, float] = field(default_factory=dict)
-    per_image: dict[Kind, float] = field(default_factory=dict)
+    pending: dict[MeterKind, float] = field(default_factory=dict)
+    per_image: dict[MeterKind, float] = field(default_factory=dict)
 
 
 class Tick:
@@ -97,7 +97,7 @@ class Ledger:
         self._others = _Book()
         self._accounts: dict[MeterName, Account] = {}
         self._price: tuple[float, str] | None = None  # watts of painting, and which kinds of meter say so
-        self._answering: tuple[Kind, ...] = ()
+        self._answering: tuple[MeterKind, ...] = ()
 
     def enrol(self, name: MeterName) -> None:
         """A meter whose readings `close` will be given. Call before the first window closes."""
@@ -197,7 +197,7 @@ class Ledger:
             seconds, self._since = now - self._since, now
             busy = sum(student.seconds for student in self._students.values())
             books = [book for book in (self._others, *self._books.values()) if book.seconds]
-            by_kind: dict[Kind, int] = {}
+            by_kind: dict[MeterKind, int] = {}
             for name, account in self._accounts.items():
                 if name not in spent:
                     account.lose()
@@ -212,11 +212,11 @@ class Ledger:
                 book.seconds = 0.0
             self._price = self._priced()
 
-    def _share_out(self, kind: Kind, painted: int, books: list[_Book]) -> None:
+    def _share_out(self, kind: MeterKind, painted: int, books: list[_Book]) -> None:
         for book, part in zip(books, shares(painted, [book.seconds for book in books]), strict=True):
             book.settled[kind] = book.settled.get(kind, 0) + part
 
-    def _per_image(self, by_kind: dict[Kind, int], busy: float) -> None:
+    def _per_image(self, by_kind: dict[MeterKind, int], busy: float) -> None:
         """Each student's joules per image, idle ones included; a window without an image waits for the next that has one."""
         for student in self._students.values():
             pending = student.pending if student.seconds or student.images else {}
@@ -244,7 +244,7 @@ class Ledger:
                 if not account.lost
             ]
 
-    def joules_per_image(self) -> dict[tuple[str, Kind], float]:
+    def joules_per_image(self) -> dict[tuple[str, MeterKind], float]:
         """By student and meter: all that the last window's meters counted, over its images.
 
         Idle joules are in it, unlike in what `Spent` tells: it is what an image cost whoever pays for the machine. A student

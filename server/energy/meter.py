@@ -2,7 +2,7 @@
 
 from typing import Literal, NamedTuple, Protocol, TypeAlias
 
-Kind: TypeAlias = Literal["nvml", "rapl", "model"]
+MeterKind: TypeAlias = Literal["nvml", "rapl", "model"]
 """What counts: the NVIDIA driver, the processor, or nobody: the operator's wattage times the seconds spent painting."""
 
 
@@ -10,7 +10,7 @@ class MeterName(NamedTuple):
     """Which meter: the labels `device` and `meter` of its series."""
 
     device: str
-    kind: Kind
+    kind: MeterKind
 
 
 class MeterLost(Exception):
