@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from server.energy.meter import Kind, MeterLost, MeterName
+from server.energy.meter import MeterKind, MeterLost, MeterName
 
 RANGE = 262_143_328_850
 """Microjoules at which a real server's counter wraps around."""
@@ -89,7 +89,7 @@ class FakeNvml:
 class FakeMeter:
     """Shows the microjoules it was told to, until it is told to fail."""
 
-    def __init__(self, device: str = "gpu0", kind: Kind = "nvml") -> None:
+    def __init__(self, device: str = "gpu0", kind: MeterKind = "nvml") -> None:
         self.name = MeterName(device, kind)
         self.microjoules = 0
         self.failure: Exception | None = None
