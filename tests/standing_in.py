@@ -95,6 +95,12 @@ class StandIn:
         except ConnectionClosed:
             self.under_way = 0
 
+    async def until(self, true: Callable[[], bool]) -> None:
+        """Wait until it is so. Raises TimeoutError after half a minute."""
+        async with asyncio.timeout(30):
+            while not true():  # noqa: ASYNC110 - it may be anything, and nobody tells
+                await asyncio.sleep(0.005)
+
     async def drop_everyone(self) -> None:
         """Break the connections as a network does: without a closing message."""
         for connection in self.connections:

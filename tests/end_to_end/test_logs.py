@@ -50,7 +50,7 @@ async def test_a_session(telling: Any, encoded: Any) -> None:
     assert (line["level"], line["student"], line["reason"], line["frames"]) == ("info", "embedded", "left", 21)
     assert line["outcomes"] == {"image": kinds.count(1), "repeat": kinds.count(2), "failed": 1}
     assert (line["images"], line["unanswered"], line["errors"]) == (kinds.count(1), 0, 1)
-    assert 0 < line["mean_ms"] < 1000
+    assert 0 < line["mean_ms"] < 1e3 * line["seconds"]
     assert line["seconds"] > 0
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", line["time"])
 

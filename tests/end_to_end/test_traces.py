@@ -89,7 +89,7 @@ async def test_without_a_collector(start: Any) -> None:
             assert (await http.post(PATH, json={"prompt": "x"})).status_code == 200
     began = time.perf_counter()
     assert await asyncio.to_thread(server.stop) == 0
-    assert time.perf_counter() - began < 10
+    assert time.perf_counter() - began < 25
     assert "opentelemetry" in server.said()
     assert "Traceback" not in server.said()
 

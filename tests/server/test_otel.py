@@ -185,7 +185,7 @@ def test_a_collector_that_is_not_there(caplog: pytest.LogCaptureFixture) -> None
     began = time.perf_counter()
     tracer.shut()
     tracer.shut()
-    assert time.perf_counter() - began < 10
+    assert time.perf_counter() - began < 25
 
 
 def test_the_address(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -27,7 +27,7 @@ def test_one_at_a_time() -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(10)
+        thread.join(30)
     assert most == 1
 
 
@@ -46,7 +46,7 @@ def test_two_who_always_want_it_alternate() -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(10)
+        thread.join(30)
     middle = order[5:50]
     assert all(one != following for one, following in itertools.pairwise(middle))
 
@@ -61,4 +61,4 @@ def test_an_error_passes_the_turn_on() -> None:
         pass
     done = threading.Event()
     threading.Thread(target=lambda: (turns.__enter__(), done.set())).start()
-    assert done.wait(5)
+    assert done.wait(30)

@@ -18,7 +18,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     """A run's folder and what it printed."""
     out = tmp_path_factory.mktemp("results")
     command = [sys.executable, "-m", "benchmarks.gpu", "--tiny", "--device", "cpu", "--seconds", "0.05", "--batches", "1,8"]
-    command += ["--out", str(out), "--folder", str(out / "engines"), "--deadline", "300"]
+    command += ["--out", str(out), "--folder", str(out / "engines"), "--deadline", "3000"]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
@@ -42,7 +42,8 @@ def test_what_it_leaves(results: tuple[Path, str]) -> None:
     out, said = results
     table = (out / "table.txt").read_text()
     assert said.endswith("".join(f"{out / name}\n" for name in ("sd15-64.png", "sdxl-64.png", "sdxl-128.png")))
-    assert table.splitlines()[-4].startswith("one stream at least 3 times StreamDiffusion: not measured (of small networks")
+    verdict = "one stream at least 3 times StreamDiffusion: not measured (of small networks"
+    assert any(line.startswith(verdict) for line in table.splitlines())
     files = sorted(path.name for path in out.iterdir() if path.is_file())
     assert files == ["results.jsonl", "sd15-64.png", "sdxl-128.png", "sdxl-64.png", "table.txt"]
 

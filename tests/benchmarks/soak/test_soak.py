@@ -33,12 +33,12 @@ def test_a_server_of_its_own(capsys: pytest.CaptureFixture[str], monkeypatch: py
     result = json.loads(last)
     assert (status, result["misses"]) == (0, []), table
     assert "all held" in table
-    assert result["answers"]["image"] > 20
-    assert result["visits"]["visits"] > 8
+    assert result["answers"]["image"] > 3
+    assert result["visits"]["visits"] > 3
     assert min(result["visits"]["vanished"], result["visits"]["resumed"], result["stills"]["asked"]) >= 1
     assert result["frames"]["sent"] == result["frames"]["answered"] + result["frames"]["abandoned"]
     assert {"bad_frame", "bad_id", "bad_image", "bad_params"} & result["complaints"].keys()
-    assert result["left_over"]["sessions"]["most"] >= 3
+    assert result["left_over"]["sessions"]["most"] >= 1
     assert result["left_over"]["threads"]["before"] > 3
     assert result["latency_ms"]["first"]["p99"] > 0
 
@@ -52,7 +52,7 @@ def test_a_server_that_runs(capsys: pytest.CaptureFixture[str]) -> None:
     result = json.loads(capsys.readouterr().out.strip().splitlines()[-1])
     assert result["left_over"]["threads"] == {"before": None, "most": None, "after": None}
     assert result["tracebacks"] is None
-    assert result["frames"]["answered"] > 20
+    assert result["frames"]["answered"] > 3
     assert not [miss for miss in result["misses"] if not miss.startswith(("resident", "the p99"))]
 
 

@@ -109,10 +109,10 @@ def test_damaged_anywhere(image_format: str, encoded: Any) -> None:
 def test_bombs(bomb: bytes, read: Any) -> None:
     """A picture that promises too many pixels costs no memory and no time."""
     tracemalloc.start()
-    began = time.perf_counter()
+    began = time.thread_time()  # of this thread's own work, however busy the machine is
     with pytest.raises(BadImage):
         read(bomb, 256, 256)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert time.perf_counter() - began < 1.0
+    assert time.thread_time() - began < 1.0
     assert peak < 4 << 20

@@ -82,12 +82,12 @@ async def test_each_answer_to_its_own_job(make_queue: MakeQueue) -> None:
 async def test_take_waits_for_a_job(make_queue: MakeQueue) -> None:
     """A take that blocks is woken by a job."""
     queue = make_queue()
-    taking = asyncio.ensure_future(asyncio.to_thread(_take, queue, 1, 10.0))
+    taking = asyncio.ensure_future(asyncio.to_thread(_take, queue, 1, 60.0))
     await asyncio.sleep(0.02)
     began = time.perf_counter()
     (answer,) = await _submitted(queue, 1)
     assert [job.id for job in await taking] == [1]
-    assert time.perf_counter() - began < 2
+    assert time.perf_counter() - began < 20
     answer.cancel()
 
 
@@ -234,7 +234,7 @@ async def test_counts(make_queue: MakeQueue) -> None:
 async def test_closed(make_queue: MakeQueue) -> None:
     """Closing lets go who takes, and refuses what comes."""
     queue = make_queue()
-    blocked = asyncio.ensure_future(asyncio.to_thread(_take, queue, 1, 10.0))
+    blocked = asyncio.ensure_future(asyncio.to_thread(_take, queue, 1, 60.0))
     await asyncio.sleep(0.02)
     began = time.perf_counter()
     queue.close()
