@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from engines.choices import Choices
+from engines.families.stable_diffusion.weights import Weights
 from engines.prepare import prepare
 from engines.student import Student
 from engines.students import load_student
@@ -91,7 +92,7 @@ def write_pipeline(folder: Path, model: str) -> None:
     torch.manual_seed(0)
     torch.set_default_dtype(torch.float16)  # or SDXL would not be made in less than 11 GB
     student = _student(model)
-    assert student.weights is not None
+    assert isinstance(student.weights, Weights)
     assert student.weights.tiny is not None
     base = folder / student.weights.base.repo
     tiny: Any = AutoencoderTiny()
@@ -125,7 +126,7 @@ def _student(model: str) -> Student:
         return load_student("sdxl-turbo")
     # SD-Turbo's contract on SD 1.5's shapes: one step, any strength
     turbo, lcm = load_student("sd-turbo"), load_student("lcm-lora-sd15")
-    assert lcm.weights is not None
+    assert isinstance(lcm.weights, Weights)
     weights = replace(lcm.weights, unet=None, loras=())
     return replace(lcm, name="full-size", contract=turbo.contract, weights=weights)
 

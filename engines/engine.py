@@ -4,8 +4,8 @@ An engine belongs to one thread; nothing here is called concurrently. Steps of o
 in order; between them the job's latents stay in the engine, in a slot that `tick` opens and closes.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
@@ -25,7 +25,8 @@ class Row:
     """One step of one job.
 
     `job` names the slot; `index` counts the job's steps from 0; `image` is given at index 0 of img2img and only there.
-    `w` is the guidance scale less one, for students that are told it; others ignore it.
+    `w` is the guidance scale less one, for students that are told it; others ignore it. `inputs` are what further inputs
+    of the student's denoiser are told, by the names of its ports.
     """
 
     job: int
@@ -36,6 +37,18 @@ class Row:
     seed: int
     image: Pixels | None = None
     w: float = 0.0
+    inputs: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+
+    def told(self, port: str) -> Any:
+        """What an input of the denoiser is told; None if nothing."""
+        if port == "conditioning":
+            return self.conditioning
+        if port == "w":
+            return self.w
+        return getattr(self.step, port) if port in _NUMBERS else self.inputs.get(port)
+
+
+_NUMBERS = frozenset({"t", "A", "B", "alpha_next", "sigma_next"})
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from .engine import Conditioning, Painted, Row
 from .errors import EngineError
+from .rows import LATENTS_GONE, NOT_A_NUMBER
 from .slots import Slots
 from .student import Student
 
@@ -97,7 +98,7 @@ class FakeEngine:
         try:
             x = self._slots.open(row, encoded)
         except KeyError:
-            return Painted(error="the latents of this job are gone")
+            return Painted(error=LATENTS_GONE)
         # out inverts the affine map around the wanted picture, so that x0 is that picture for any contract
         step, wanted = row.step, self._wanted(row, encoded)
         out = (wanted - step.A * x) / step.B if step.B else wanted
@@ -105,7 +106,7 @@ class FakeEngine:
         if row.conditioning[0, _FAULT] == _FAULTS["fake:nan"]:
             x0[0, 0, 0] = np.nan
         if not np.isfinite(x0).all():
-            return Painted(error="the network gave a value that is not a number")
+            return Painted(error=NOT_A_NUMBER)
         if not row.last:
             self._slots.keep(row, x0.astype(np.float32))
             return Painted()

@@ -1,15 +1,19 @@
-"""A student's four graphs: their names, their files, and what a GPU computes each of them in."""
+"""A student's four graphs: their files, their ports, and what a GPU computes each of them in."""
 
-import json
 from collections.abc import Iterable
 from pathlib import Path
 
 from .errors import EngineError
+from .families import family_of
+from .ports import GRAPHS, Ports
 from .student import Student
 
-GRAPHS = ("text", "encode", "denoise", "decode")
-
 PRECISIONS = ("fp16", "bf16", "fp32")
+
+
+def ports(student: Student) -> Ports:
+    """Inputs and outputs of the student's graphs, by graph and name."""
+    return family_of(student).ports(student)
 
 
 def graph_files(student: Student) -> dict[str, Path]:
@@ -34,17 +38,7 @@ def with_weights(files: Iterable[Path]) -> list[Path]:
 def precisions(student: Student, asked: str) -> dict[str, str]:
     """Graph to the precision that it is computed in, for one that was asked for."""
     chosen = dict.fromkeys(GRAPHS, "fp16" if asked == "auto" else asked)
-    if asked == "auto" and _overflows(student):
-        chosen |= {"encode": "bf16", "decode": "bf16"}
+    if asked == "auto" and student.graphs is not None:
+        # bf16 is right for every network
+        chosen |= dict.fromkeys(family_of(student).overflowing(student.graphs), "bf16")
     return chosen
-
-
-def _overflows(student: Student) -> bool:
-    """Whether the autoencoder is SDXL's own, whose activations leave the range of fp16 (diffusers' `force_upcast`)."""
-    if student.graphs is None or student.architecture != "sdxl":
-        return False
-    try:
-        vae = json.loads((student.graphs / "networks.json").read_text())["vae"]
-        return bool(vae["class"] == "AutoencoderKL" and vae["config"].get("force_upcast", True))
-    except (OSError, ValueError, KeyError, TypeError):
-        return True  # bf16 is right for every autoencoder

@@ -20,16 +20,17 @@ from .build_cache import BuildCache
 from .digests import Digests
 from .engine import Conditioning, Painted, Row
 from .errors import EngineError
-from .graphs import graph_files, with_weights
+from .graphs import graph_files, ports, with_weights
+from .ports import AROUND_TICKS, RENOISING
+from .rows import LATENTS_GONE, NOT_A_NUMBER, time_ticks, wrong_with
 from .slots import Latents, Slots
 from .student import Student
 from .tokens import Tokens
 
 log = logging.getLogger(__name__)
 
-_WARM_UP_TICKS = 5
-_WARM_UP_SECONDS = 2.0
-"""A size whose ticks have taken as long is timed well enough, from its second tick on."""
+_NOT_TOLD = RENOISING | {"x"}
+"""Inputs of the denoiser that no row tells."""
 
 
 @dataclass(slots=True, eq=False)
@@ -62,8 +63,7 @@ class OpenVinoEngine:
         self._core = ov.Core()
         self.precision = self._choose_precision(precision)
         self._files = graph_files(student)
-        assert student.graphs is not None  # or there would be no files
-        self._tokens = Tokens(student.graphs)
+        self._tokens, self._ports = Tokens(student), ports(student)
         self._slots = Slots(student.latent_shape)
         config = {
             "PERFORMANCE_HINT": "LATENCY",
@@ -75,21 +75,7 @@ class OpenVinoEngine:
         self._build(cache, config)
 
     def warm_up(self) -> dict[int, float]:
-        costs = {}
-        rng = np.random.default_rng(0)
-        contract = self.student.contract
-        step = (contract.repaint(self.student.strength) if self.student.img2img else contract.still())[0]
-        shape = (self.student.height, self.student.width, 3)
-        for size in self.batch_sizes:
-            image = rng.integers(0, 256, shape, dtype=np.uint8) if self.student.img2img else None
-            rows = [Row(-1, 0, step, True, self.condition(""), 0, image)] * size
-            seconds: list[float] = []
-            while len(seconds) < 2 or (len(seconds) < _WARM_UP_TICKS and sum(seconds) < _WARM_UP_SECONDS):
-                began = time.perf_counter()
-                self.tick(rows)
-                seconds.append(time.perf_counter() - began)
-            costs[size] = min(seconds)  # what it takes when nothing else disturbs
-        return costs
+        return time_ticks(self.student, self.batch_sizes, self.tick, self.condition(""))
 
     def condition(self, prompt: str) -> Conditioning:
         for name, ids in self._tokens.encode(prompt).items():
@@ -102,22 +88,17 @@ class OpenVinoEngine:
         if size is None:
             raise EngineError(f"{len(rows)} rows in a tick; this engine was built for at most {self.batch_sizes[-1]}")
         denoise = self._denoise[size]
-        opened = self._open(rows, size)
-        for place, row in enumerate(rows):
-            denoise.inputs["t"][place] = row.step.t
-            denoise.inputs["A"][place] = row.step.A
-            denoise.inputs["B"][place] = row.step.B
-            denoise.inputs["conditioning"][place] = row.conditioning
-            if "w" in denoise.inputs:
-                denoise.inputs["w"][place] = row.w
+        wrong = self._open(rows, size)
+        for name in denoise.inputs.keys() - _NOT_TOLD:
+            for place, row in enumerate(rows):
+                value = row.told(name)
+                # what a row does not tell is zero
+                denoise.inputs[name][place] = 0 if value is None or wrong[place] else value
         denoise.run()
         x0 = denoise.outputs["x0"][: len(rows)]
         sound = np.isfinite(x0.reshape(len(rows), -1).sum(1))
         painted = [
-            Painted(error="the latents of this job are gone") if not here
-            else Painted() if fine
-            else Painted(error="the network gave a value that is not a number")
-            for here, fine in zip(opened, sound, strict=True)
+            Painted(error=why or (None if fine else NOT_A_NUMBER)) for why, fine in zip(wrong, sound, strict=True)
         ]  # fmt: skip
         return self._close(rows, size, x0, painted)
 
@@ -129,24 +110,24 @@ class OpenVinoEngine:
 
     # the parts of a tick -----------------------------------------------------------------------------------------
 
-    def _open(self, rows: Sequence[Row], size: int) -> list[bool]:
-        """Write each row's network input; False where a later step's latents are missing."""
+    def _open(self, rows: Sequence[Row], size: int) -> list[str | None]:
+        """Write each row's network input; what is wrong with it, if anything is."""
         encode, x = self._encode[size], self._denoise[size].inputs["x"]
-        images = [place for place, row in enumerate(rows) if row.image is not None]
+        wrong = [wrong_with(row, self._ports) for row in rows]
+        images = [place for place, row in enumerate(rows) if row.image is not None and not wrong[place]]
         for place in images:
             encode.inputs["pixels"][place] = rows[place].image
         if images:
             encode.run()
-        here = []
         for place, row in enumerate(rows):
-            encoded = encode.outputs["latents"][place] if row.image is not None else None
+            x[place] = 0
+            if wrong[place]:
+                continue
             try:
-                x[place] = self._slots.open(row, encoded)
-                here.append(True)
+                x[place] = self._slots.open(row, encode.outputs["latents"][place] if row.image is not None else None)
             except KeyError:
-                x[place] = 0
-                here.append(False)
-        return here
+                wrong[place] = LATENTS_GONE
+        return wrong
 
     def _close(self, rows: Sequence[Row], size: int, x0: Latents, painted: list[Painted]) -> list[Painted]:
         """Decode the rows that are done and keep the latents of the others."""
@@ -193,8 +174,7 @@ class OpenVinoEngine:
         models = {name: self._core.read_model(path) for name, path in self._files.items()}
         self._text = self._compile(models["text"], 1, config)
         self._encode, self._denoise, self._decode = (
-            {size: self._compile(models[name], size, config) for size in self.batch_sizes}
-            for name in ("encode", "denoise", "decode")
+            {size: self._compile(models[name], size, config) for size in self.batch_sizes} for name in AROUND_TICKS
         )
         cache.seal(facts)
         log.info("%s built for ticks of %s in %.1f s", self.student.name, facts["batch_sizes"], time.perf_counter() - began)

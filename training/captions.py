@@ -5,12 +5,9 @@ from dataclasses import dataclass
 
 from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, processors
 
-from engines.architectures import ARCHITECTURES
+from engines.families.embedded.shapes import TOKENS
 
 from .words import COLOURS, SHAPES, STYLE_WORDS, STYLES
-
-TOKENS, _ = ARCHITECTURES["embedded"].text_shape
-"""Length of every token sequence: shorter prompts are padded, longer ones cut."""
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,8 @@ import torch.nn.functional as F
 from tokenizers import Tokenizer
 from torch import Tensor, nn
 
-from engines.families.embedded.network import POOLS, TEXT_WIDTH
+from engines.families.embedded.network import POOLS
+from engines.families.embedded.shapes import TEXT_WIDTH
 
 from .captions import Wish, random_wish, repaint_caption, scene_caption
 from .words import COLOURS, SHAPES, STYLES

@@ -6,6 +6,7 @@ the files. What was written is run by OpenVINO and compared with torch before an
 """
 
 import argparse
+import logging
 import shutil
 import tempfile
 from itertools import product
@@ -13,21 +14,30 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from engines.families.embedded.codec import CHANNELS, Codec
-from engines.families.embedded.modules import Modules, read_modules
-from engines.families.embedded.network import TEXT_WIDTH, Denoiser, TextEncoder
-from engines.graphs import GRAPHS
-from engines.onnx_files import Array, compile_graph, write_graph
+from engines import examples
+from engines.examples import Array
+from engines.families.embedded.codec import Codec
+from engines.families.embedded.modules import modules_around, read_modules
+from engines.families.embedded.network import Denoiser, TextEncoder
+from engines.families.embedded.shapes import TOKENS
+from engines.families.export import write_graphs as export_graphs
+from engines.families.modules import GraphModules
+from engines.graphs import ports
+from engines.onnx_files import compile_graph
+from engines.ports import GRAPHS, outputs
+from engines.students import load_student
 
-from .captions import TOKENS, build_tokenizer
+from .captions import build_tokenizer
 
-PIXELS = 256
-SIDE = PIXELS // 8
+log = logging.getLogger(__name__)
+
+STUDENT = load_student("embedded")
+PORTS = ports(STUDENT)
 
 
-def modules_from_training(folder: Path, stage: str | None = None) -> Modules:
+def modules_from_training(folder: Path, stage: str | None = None) -> GraphModules:
     """The averaged student of a training folder; without a stage the student if there is one, else the teacher."""
     stage = stage or ("student" if (folder / "student.pt").exists() else "teacher")
     saved = torch.load(folder / f"{stage}.pt", map_location="cpu", weights_only=True)["average"]
@@ -35,7 +45,7 @@ def modules_from_training(folder: Path, stage: str | None = None) -> Modules:
     text.load_state_dict(_under("text.", saved))
     denoiser.load_state_dict(_under("denoiser.", saved))
     codec.load_state_dict(torch.load(folder / "codec.pt", map_location="cpu", weights_only=True))
-    return Modules.around(text, denoiser, codec)
+    return modules_around(text, denoiser, codec)
 
 
 def _under(prefix: str, state: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -44,50 +54,21 @@ def _under(prefix: str, state: dict[str, Tensor]) -> dict[str, Tensor]:
 
 def example_inputs(n: int, vocabulary: int, seed: int = 0) -> dict[str, dict[str, Array]]:
     """Inputs of each graph by name, for a batch of n: plausible sentences, pixels, noise and steps."""
+    made = examples.example_inputs(PORTS, n, seed)
     rng = np.random.default_rng(seed)
-    ids = rng.integers(1, vocabulary, (n, TOKENS))
+    ids = made["text"]["ids"]
+    ids[:] = rng.integers(1, vocabulary, ids.shape)
     ids[np.arange(TOKENS)[None, :] >= rng.integers(3, TOKENS, n)[:, None]] = 0
-    coarse = rng.integers(0, 256, (n, 16, 16, 3), dtype=np.uint8)
-
-    def normal(*shape: int) -> Array:
-        return rng.standard_normal(shape, dtype=np.float32)
-
-    def uniform() -> Array:
-        return rng.random(n, dtype=np.float32)
-
-    latents = (n, CHANNELS, SIDE, SIDE)
-    return {
-        "text": {"ids": ids},
-        "encode": {"pixels": coarse.repeat(PIXELS // 16, 1).repeat(PIXELS // 16, 2)},
-        "denoise": {
-            "x": normal(*latents),
-            "t": uniform(),
-            "conditioning": normal(n, TOKENS, TEXT_WIDTH),
-            "A": uniform(),
-            "B": uniform(),
-            "alpha_next": uniform(),
-            "sigma_next": uniform(),
-            "noise_next": normal(*latents),
-        },
-        "decode": {"latents": normal(*latents)},
-    }
+    return made
 
 
-_OUTPUTS = {"text": ["conditioning"], "encode": ["latents"], "denoise": ["x0", "x_next"], "decode": ["pixels"]}
-
-
-def write_graphs(modules: Modules, folder: Path) -> None:
+def write_graphs(modules: GraphModules, folder: Path) -> None:
     """The four graphs and the tokenizer, into a folder that exists. Unverified: see `verify`."""
-    vocabulary = modules.text.text.tokens.num_embeddings
-    for name, inputs in example_inputs(2, vocabulary).items():
-        graph: nn.Module = getattr(modules, name)
-        write_graph(
-            graph, {key: torch.from_numpy(value) for key, value in inputs.items()}, _OUTPUTS[name], folder / f"{name}.onnx"
-        )
+    export_graphs(PORTS, modules, folder, log.debug, STUDENT.name)
     build_tokenizer().save(str(folder / "tokenizer.json"))
 
 
-def verify(modules: Modules, folder: Path, precision: str = "f32") -> dict[str, float]:
+def verify(modules: GraphModules, folder: Path, precision: str = "f32") -> dict[str, float]:
     """The largest difference of each output between torch and OpenVINO on the files, over batches of 1 and 3."""
     off: dict[str, float] = {}
     vocabulary = modules.text.text.tokens.num_embeddings
@@ -97,14 +78,14 @@ def verify(modules: Modules, folder: Path, precision: str = "f32") -> dict[str, 
             wanted = getattr(modules, name)(*(torch.from_numpy(value) for value in inputs.values()))
         wanted = wanted if isinstance(wanted, tuple) else (wanted,)
         got = compile_graph(folder / f"{name}.onnx", n, precision)(inputs)
-        for output, a, b in zip(_OUTPUTS[name], got, wanted, strict=True):
+        for output, a, b in zip(outputs(PORTS[name]), got, wanted, strict=True):
             if a.shape != tuple(b.shape):
                 raise ValueError(f"{name}: {output} has shape {a.shape}, not {tuple(b.shape)}")
             off[output] = max(off.get(output, 0.0), float(np.abs(a.astype(np.float32) - b.float().numpy()).max()))
     return off
 
 
-def export(modules: Modules, to: Path) -> dict[str, float]:
+def export(modules: GraphModules, to: Path) -> dict[str, float]:
     """Write, verify in float32, and only then replace what lies in `to`. Raises ValueError if a graph is off."""
     to.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=to) as name:

@@ -7,6 +7,7 @@ values is power, and with it the clock of a GPU at its limit; random weights and
 import copy
 import importlib
 import json
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,11 +18,15 @@ import torch
 from tokenizers import Tokenizer, models, pre_tokenizers
 from torch import nn
 
-from engines.families.stable_diffusion.build import NETWORKS, OUTPUTS, example_inputs
-from engines.families.stable_diffusion.graphs import Modules, modules_around
-from engines.onnx_files import write_graph
+from engines.families import export
+from engines.families.modules import GraphModules
+from engines.families.stable_diffusion.graphs import modules_around
+from engines.families.stable_diffusion.variants import NETWORKS
+from engines.graphs import ports
 
 from .shapes import TOKENS, WORDS, Shape
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -31,7 +36,7 @@ class Parts:
     unet: nn.Module
     vae: nn.Module
     encoders: list[nn.Module]
-    modules: Modules
+    modules: GraphModules
 
 
 def make_parts(shape: Shape, device: str, seed: int = 0) -> Parts:
@@ -84,13 +89,11 @@ def write_graphs(parts: Parts, shape: Shape, folder: Path) -> None:
     meanwhile, since there they are traced in float32. Minutes for networks of full size."""
     write_surroundings(shape, folder)
     with _on_processor(parts.modules):
-        inputs = example_inputs(parts.modules, shape.student, TOKENS)
-        for name, outputs in OUTPUTS.items():
-            write_graph(getattr(parts.modules, name), inputs[name], outputs, folder / f"{name}.onnx")
+        export.write_graphs(ports(shape.student), parts.modules, folder, log.info, shape.name)
 
 
 @contextmanager
-def _on_processor(modules: Modules) -> Iterator[None]:
+def _on_processor(modules: GraphModules) -> Iterator[None]:
     device: Any = next(modules.denoise.parameters()).device
     modules.to("cpu")
     try:

@@ -111,7 +111,7 @@ def open_torch(
     try:
         check_able(cuda, options, {graph.precision for graph in graphs.values()})
         networks = TorchNetworks(graphs, CudaPlace(cuda, 0), options, say)
-        return GpuEngine(student, sizes, networks, cuda, Tokens(student.graphs))
+        return GpuEngine(student, sizes, networks, cuda, Tokens(student))
     except BaseException:
         cuda.close()
         raise
@@ -135,11 +135,12 @@ def open_stand_in(shape: Shape, sizes: tuple[int, ...], folder: Path) -> Engine:
     from engines.tokens import Tokens
     from tests.gpu.standin import StandIns
 
-    # its text network has one input, with a token for each row of the conditioning
-    write_surroundings(shape, folder, encoders=1, tokens=shape.student.text_shape[0])
+    # its text network is of a family that has one encoder, and so a token for each row of the conditioning
+    student = replace(shape.student, architecture="sd15", graphs=folder)
+    write_surroundings(shape, folder, encoders=1, tokens=student.text_shape[0])
     cuda = Driver()
     try:
-        return GpuEngine(shape.student, sizes, StandIns(cuda, shape.student), cuda, Tokens(folder))
+        return GpuEngine(student, sizes, StandIns(cuda, student), cuda, Tokens(student))
     except BaseException:
         cuda.close()
         raise

@@ -7,6 +7,7 @@ numbers and pictures arrive in the other lane and the last one's images leave fr
 
 from dataclasses import dataclass
 
+from ..ports import RENOISING
 from .cuda import Address, Bytes, Cuda, Event
 from .layout import LANES, Block, Layout, Views
 
@@ -52,8 +53,8 @@ class Buffers:
         Re-noising is done outside the network, where the noise is looked up, so the network's own is given zeros.
         """
         numbers, results = self.layout.numbers.offset, self.layout.results.offset
-        told = {name: self.at["numbers"] + numbers[name] for name in ("t", "A", "B", "w", "conditioning")}
-        idle = dict.fromkeys(("alpha_next", "sigma_next", "noise_next"), self.at["idle"])
+        told = {name: self.at["numbers"] + numbers[name] for name in self.layout.told}
+        idle = dict.fromkeys(RENOISING, self.at["idle"])
         return {
             "encode": {"pixels": self.at["pictures"], "latents": self.at["encoded"]},
             "denoise": {**told, **idle, "x": self.at["x"], "x0": self.at["x0"], "x_next": self.at["spare"]},

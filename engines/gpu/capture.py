@@ -15,7 +15,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class TickSizes:
     """Compiled sizes at which a tick runs its denoiser, its encoder and its decoder; 0 is not at all.
 
     Stills need no encoder and rows that go on no decoder, and of a tick of several steps only some rows need either.
@@ -26,7 +26,7 @@ class Kind:
     decode: int
 
 
-class Graphs:
+class CapturedTicks:
     """The graphs of an engine's ticks, by kind: there are few, and each is captured when it is first needed.
 
     A network's first run is never captured, since its library gets ready in it. `captures` are the ways to do it, the best
@@ -43,7 +43,7 @@ class Graphs:
     ) -> None:
         self._cuda, self._networks, self._kernels, self._captures = cuda, networks, kernels, list(captures)
         self._capturing = cuda.stream()  # its own, so that a capture that fails harms no other
-        self._graphs: dict[Kind, Graph | None] = {}
+        self._graphs: dict[TickSizes, Graph | None] = {}
         self._run: set[tuple[str, int]] = set()
 
     def __len__(self) -> int:
@@ -55,7 +55,7 @@ class Graphs:
         """How many kinds have been tried."""
         return len(self._graphs)
 
-    def launch(self, kind: Kind, stream: Stream) -> None:
+    def launch(self, kind: TickSizes, stream: Stream) -> None:
         """Give a tick of this kind to the stream. Raises EngineError."""
         graph = self.prepare(kind)
         if graph is None:
@@ -64,7 +64,7 @@ class Graphs:
         else:
             self._cuda.launch_graph(graph, stream)
 
-    def prepare(self, kind: Kind) -> Graph | None:
+    def prepare(self, kind: TickSizes) -> Graph | None:
         """The graph of a kind; None if it cannot be captured, or not yet."""
         if kind in self._graphs:
             return self._graphs[kind]
@@ -74,7 +74,7 @@ class Graphs:
             self._graphs[kind] = self._capture(kind)
         return self._graphs[kind]
 
-    def _capture(self, kind: Kind) -> Graph | None:
+    def _capture(self, kind: TickSizes) -> Graph | None:
         stream, reasons = self._capturing, list[str]()
         refusing = [f"{graph} of {size}" for graph, size in sorted(_parts(kind))
                     if not self._networks[graph][size].may_be_captured(stream)]  # fmt: skip
@@ -93,7 +93,7 @@ class Graphs:
         log.warning("ticks of %d rows run without a CUDA graph, and so more slowly: %s", kind.size, said)
         return None
 
-    def _enqueue(self, kind: Kind, stream: Stream) -> None:
+    def _enqueue(self, kind: TickSizes, stream: Stream) -> None:
         if kind.encode:
             self._networks["encode"][kind.encode].enqueue(stream)
         self._kernels.open_rows(kind.size, stream)
@@ -115,6 +115,6 @@ def _nothing_collected() -> Iterator[None]:
             gc.enable()
 
 
-def _parts(kind: Kind) -> set[tuple[str, int]]:
+def _parts(kind: TickSizes) -> set[tuple[str, int]]:
     parts = {("encode", kind.encode), ("denoise", kind.size), ("decode", kind.decode)}
     return {(graph, size) for graph, size in parts if size}

@@ -6,18 +6,17 @@ the copies of neighbouring ticks lie beside the graph. `begin` and `finish` let 
 """
 
 import logging
-import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-
-import numpy as np
+from dataclasses import dataclass
 
 from ..engine import Conditioning, Painted, Row
 from ..errors import EngineError
+from ..ports import AROUND_TICKS
+from ..rows import NOT_A_NUMBER, time_ticks
 from ..student import Student
 from ..tokens import Tokens
 from .buffers import Buffers, Lane
-from .capture import Graphs, Kind
+from .capture import CapturedTicks, TickSizes
 from .cuda import Cuda, DeviceLost, OutOfDeviceMemory
 from .fitting import check_network
 from .kernels import Kernels
@@ -29,10 +28,6 @@ from .text import Prompter
 
 log = logging.getLogger(__name__)
 
-GRAPHS = ("encode", "denoise", "decode")
-_WARM_UP_TICKS = 5
-_WARM_UP_SECONDS = 2.0
-"""A size whose ticks have taken as long is timed well enough, from its third tick on."""
 _SETTLING = 2
 """Ticks of a size before it is timed: in the first the networks get ready, in the second the graph is captured."""
 
@@ -57,16 +52,17 @@ class GpuEngine:
         self.student, self.batch_sizes = student, tuple(sorted(set(batch_sizes)))
         self._networks, self._cuda = networks, cuda
         layout = Layout.of(student, self.batch_sizes[-1])
-        loaded = {graph: {size: networks.load(graph, size) for size in self.batch_sizes} for graph in GRAPHS}
+        loaded = {graph: {size: networks.load(graph, size) for size in self.batch_sizes} for graph in AROUND_TICKS}
         text = networks.load("text", 1)
         scratch = max(network.scratch for sizes in loaded.values() for network in sizes.values())
         needs = {"scratch": scratch + text.scratch, "latents and pictures": sum(layout.device_memory().values())}
         check_fits(cuda, needs, self.batch_sizes)
-        self._prompter = Prompter(cuda, text, tokens, student.text_shape)
+        check_network("text", 1, text, layout.ports["text"])
+        self._prompter = Prompter(cuda, text, tokens)
         self._buffers = Buffers(cuda, layout)
         self._bind(loaded, scratch)
         self._staging = Staging(layout, self.batch_sizes)
-        self._graphs = Graphs(cuda, loaded, Kernels(cuda, self._buffers), networks.captures(cuda))
+        self._graphs = CapturedTicks(cuda, loaded, Kernels(cuda, self._buffers), networks.captures(cuda))
         self._free = list(self._buffers.lanes)
         self._closed = False
 
@@ -93,22 +89,7 @@ class GpuEngine:
         return len(self._graphs), self._graphs.kinds
 
     def warm_up(self) -> dict[int, float]:
-        conditioning = self.condition("")
-        contract, shape = self.student.contract, (self.student.height, self.student.width, 3)
-        rng, costs = np.random.default_rng(0), {}
-        step = (contract.repaint(self.student.strength) if self.student.img2img else contract.still())[0]
-        step = replace(step, alpha_next=0.0, sigma_next=0.0)
-        for size in self.batch_sizes:
-            image = rng.integers(0, 256, shape, dtype=np.uint8) if self.student.img2img else None
-            rows = [Row(-1 - at, 0, step, True, conditioning, at, image) for at in range(size)]
-            for _ in range(_SETTLING):
-                self.tick(rows)
-            seconds: list[float] = []
-            while not seconds or (len(seconds) < _WARM_UP_TICKS and sum(seconds) < _WARM_UP_SECONDS):
-                began = time.perf_counter()
-                self.tick(rows)
-                seconds.append(time.perf_counter() - began)
-            costs[size] = min(seconds)  # what it takes when nothing else disturbs
+        costs = time_ticks(self.student, self.batch_sizes, self.tick, self.condition(""), _SETTLING)
         self._capture_all()
         self._networks.settled()
         return costs
@@ -177,7 +158,7 @@ class GpuEngine:
     def _send(self, lane: Lane, staged: Staged, rows: int) -> None:
         self._buffers.bring(lane, rows, staged.pictures, staged.noises)
         staged.launched = True
-        self._graphs.launch(staged.kind, self._buffers.compute)
+        self._graphs.launch(staged.sizes, self._buffers.compute)
         self._buffers.take_away(lane, staged.decoded)
 
     def _painted(self, at: int, row: Row, staged: Staged, lane: Lane) -> Painted:
@@ -186,7 +167,7 @@ class GpuEngine:
             return Painted(error=image)
         if lane.results.views["unsound"][at]:
             self.forget(row.job)
-            return Painted(error="the network gave a value that is not a number")
+            return Painted(error=NOT_A_NUMBER)
         return Painted() if image is None else Painted(image=lane.results.views["pixels"][image].copy())
 
     def _failed(self, rows: Sequence[Row], staged: Staged, lane: Lane, error: BaseException) -> BaseException:
@@ -216,7 +197,7 @@ class GpuEngine:
         shared = self._cuda.allocate(scratch) if scratch else 0
         for graph, addresses in self._buffers.addresses().items():
             for size, network in loaded[graph].items():
-                check_network(graph, size, network, self._buffers.layout)
+                check_network(graph, size, network, self._buffers.layout.ports[graph])
                 network.bind({name: addresses[name] for name in network.tensors}, shared)
 
     def _capture_all(self) -> None:
@@ -226,4 +207,4 @@ class GpuEngine:
             fewer = [0, *(other for other in self.batch_sizes if other <= size)]
             for encode in fewer if self.student.img2img else [0]:
                 for decode in fewer if several else [size]:
-                    self._graphs.prepare(Kind(size, encode, decode))
+                    self._graphs.prepare(TickSizes(size, encode, decode))

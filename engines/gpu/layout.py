@@ -4,6 +4,7 @@ A block holds several fields of so many rows each. All but the last field are sm
 large, and is sent as far as there are rows. So a block travels in one copy, of its front.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -11,13 +12,17 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from ..graphs import ports
+from ..ports import Port, Ports, told
 from ..student import Student
 from .cuda import Bytes, aligned
 
 Views: TypeAlias = dict[str, NDArray[Any]]
+Field: TypeAlias = tuple[DTypeLike, tuple[int, ...]]
+"""Type and shape of a row."""
 
-STEP = ("t", "A", "B", "w", "a_img", "a_z", "alpha_next", "sigma_next")
-"""Numbers of a row, float32: the contract's seven and the guidance."""
+OUTSIDE = ("a_img", "a_z", "alpha_next", "sigma_next")
+"""Numbers of a row, float32, of what is done around the network; those that it is told are its ports'."""
 PLACES = ("opened", "encoded", "noise", "decoded", "kept", "noise_next")
 """Where a row's data lie, int32, -1 for nowhere.
 
@@ -30,7 +35,7 @@ noise, noise_next  places of its noise and of its next step's
 class Block:
     """Fields by name, each [rows, *shape]; the order counts. `size` is its bytes, `offset` a field's in it."""
 
-    def __init__(self, rows: int, fields: Mapping[str, tuple[DTypeLike, tuple[int, ...]]]) -> None:
+    def __init__(self, rows: int, fields: Mapping[str, Field]) -> None:
         self.rows = rows
         self._fields = {name: (np.dtype(dtype), shape) for name, (dtype, shape) in fields.items()}
         self.offset: dict[str, int] = {}
@@ -64,9 +69,7 @@ class Layout:
     """
 
     rows: int
-    pixels: tuple[int, int, int]
-    latents: tuple[int, int, int]
-    text: tuple[int, int]
+    ports: Ports
     slots: int = 256
     noises: int = 128
 
@@ -78,9 +81,7 @@ class Layout:
     def of(student: Student, rows: int) -> "Layout":
         return Layout(
             rows,
-            (student.height, student.width, 3),
-            student.latent_shape,
-            student.text_shape,
+            ports(student),
             slots=max(256, 2 * rows),
             noises=max(128, 4 * rows),
         )
@@ -88,19 +89,35 @@ class Layout:
     @property
     def numbers(self) -> Block:
         """What a tick is told of its rows."""
-        numbers = dict.fromkeys(STEP, (np.float32, ()))
-        places = dict.fromkeys(PLACES, (np.int32, ()))
-        return Block(self.rows, {**numbers, **places, "conditioning": (np.float32, self.text)})
+        fields: dict[str, Field] = {name: (port.dtype, port.shape) for name, port in self.told.items()}
+        fields |= dict.fromkeys(OUTSIDE, (np.float32, ()))
+        fields |= dict.fromkeys(PLACES, (np.int32, ()))
+        # the largest last: of the others a tick sends all rows
+        return Block(self.rows, dict(sorted(fields.items(), key=lambda field: math.prod(field[1][1]))))
 
     @property
     def pictures(self) -> Block:
         """Its input images, without gaps."""
-        return Block(self.rows, {"pixels": (np.uint8, self.pixels)})
+        return Block(self.rows, {"pixels": self.pixels})
 
     @property
     def results(self) -> Block:
         """What a tick gives: which rows are unsound, and its images, without gaps."""
-        return Block(self.rows, {"unsound": (np.int32, ()), "pixels": (np.uint8, self.pixels)})
+        return Block(self.rows, {"unsound": (np.int32, ()), "pixels": self.pixels})
+
+    @property
+    def told(self) -> dict[str, Port]:
+        """Inputs of the denoiser that rows tell, by name."""
+        return told(self.ports["denoise"])
+
+    @property
+    def pixels(self) -> Field:
+        port = self.ports["encode"]["pixels"]
+        return port.dtype, port.shape
+
+    @property
+    def latents(self) -> tuple[int, ...]:
+        return self.ports["denoise"]["x"].shape
 
     @property
     def length(self) -> int:

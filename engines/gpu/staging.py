@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from ..engine import Row
+from ..rows import LATENTS_GONE, wrong_with
 from .buffers import Lane
-from .capture import Kind
+from .capture import TickSizes
 from .cuda import bytes_of
 from .layout import PLACES, Layout
 from .noises import NoiseTable
@@ -20,7 +21,7 @@ class Staged:
     of those that it brings.
     """
 
-    kind: Kind = field(default_factory=lambda: Kind(0, 0, 0))
+    sizes: TickSizes = field(default_factory=lambda: TickSizes(0, 0, 0))
     images: list[int | str | None] = field(default_factory=list)
     opened: list[int] = field(default_factory=list)
     closed: list[int] = field(default_factory=list)
@@ -35,7 +36,7 @@ class Staging:
     """Writes ticks. The sizes are those that were compiled, ascending."""
 
     def __init__(self, layout: Layout, sizes: tuple[int, ...]) -> None:
-        self._layout, self._sizes = layout, sizes
+        self._layout, self._sizes, self._told = layout, sizes, tuple(layout.told)
         self.slots = SlotTable(layout.slots)
         self.noises = NoiseTable(layout.noises, layout.latents)
 
@@ -47,7 +48,7 @@ class Staging:
             wrong = self._wrong(row)
             staged.images.append(wrong if wrong else self._write(at, row, lane, staged))
         self._write_noises(lane, staged)
-        staged.kind = Kind(*map(self.size_for, (len(rows), staged.pictures, staged.decoded)))
+        staged.sizes = TickSizes(*map(self.size_for, (len(rows), staged.pictures, staged.decoded)))
 
     def size_for(self, rows: int) -> int:
         """The smallest compiled size that holds so many rows; 0 for none."""
@@ -55,20 +56,18 @@ class Staging:
 
     def _wrong(self, row: Row) -> str | None:
         """What makes this row impossible, if anything does."""
-        layout = self._layout
-        if row.conditioning.shape != layout.text:
-            return f"the conditioning has shape {row.conditioning.shape}, not {layout.text}"
-        if row.image is not None and row.image.shape != layout.pixels:
-            return f"the image has shape {row.image.shape}, not {layout.pixels}"
+        if why := wrong_with(row, self._layout.ports):
+            return why
         if row.index > 0 and self.slots.find(row.job) is None:
-            return "the latents of this job are gone"
+            return LATENTS_GONE
         return None
 
     def _write(self, at: int, row: Row, lane: Lane, staged: Staged) -> int | None:
         """One row's numbers; its place among the images, if it will have one."""
         numbers, step = lane.numbers.views, row.step
-        numbers["t"][at], numbers["A"][at], numbers["B"][at], numbers["w"][at] = step.t, step.A, step.B, row.w
-        numbers["conditioning"][at] = row.conditioning
+        for name in self._told:
+            value = row.told(name)
+            numbers[name][at] = 0 if value is None else value
         if row.index > 0:
             numbers["opened"][at] = self.slots.find(row.job)
         else:

@@ -3,7 +3,6 @@
 import numpy as np
 
 from ..engine import Conditioning
-from ..errors import EngineError
 from ..tokens import Tokens
 from .cuda import Cuda, bytes_of
 from .network import Network
@@ -12,7 +11,7 @@ from .network import Network
 class Prompter:
     """Runs the text network for one prompt at a time. Raises EngineError; the ticks go on whatever happens here."""
 
-    def __init__(self, cuda: Cuda, network: Network, tokens: Tokens, shape: tuple[int, int]) -> None:
+    def __init__(self, cuda: Cuda, network: Network, tokens: Tokens) -> None:
         self._cuda, self._network, self._tokens = cuda, network, tokens
         self._stream, self._done = cuda.stream(), cuda.event()
         self._host = {}
@@ -21,10 +20,6 @@ class Prompter:
             memory = cuda.pinned(tensor.size)
             self._host[name] = memory.view(tensor.dtype).reshape(tensor.shape)
             self._device[name] = cuda.allocate(tensor.size)
-        outputs = {name: tensor for name, tensor in network.tensors.items() if tensor.output}
-        if list(outputs) != ["conditioning"] or outputs["conditioning"].shape != (1, *shape):
-            given = ", ".join(f"{name} {tensor.shape}" for name, tensor in outputs.items())
-            raise EngineError(f"the text network gives {given}, not conditioning (1, {shape[0]}, {shape[1]}): build it again")
         network.bind(self._device, cuda.allocate(network.scratch) if network.scratch else 0)
 
     def condition(self, prompt: str) -> Conditioning:

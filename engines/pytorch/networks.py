@@ -13,21 +13,22 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import torch
 from torch import fx
 
 from ..errors import EngineError
+from ..examples import example_inputs
+from ..families.modules import GraphModules
 from ..gpu.cuda import Address, Cuda, CudaError, Graph, OutOfDeviceMemory, Stream
 from ..gpu.network import Capture, Tensor
-from ..graphs import precisions
+from ..graphs import ports, precisions
+from ..ports import main_output
 from ..say import Say
 from ..student import Student
-from ..tokens import Tokens
 from .float8 import quantise_graph
 from .fusing import fuse
 from .graph_types import type_graph
-from .modules import Modules, read_modules
+from .modules import read_modules
 from .options import TorchOptions
 from .place import Place
 from .traced import trace
@@ -35,11 +36,8 @@ from .traced import trace
 log = logging.getLogger(__name__)
 
 
-OUTPUTS = {"text": "conditioning", "encode": "latents", "denoise": "x0", "decode": "pixels"}
-"""What is read of each graph. Re-noising is done outside, where the noise lies."""
 _RUN_AS_THEY_ARE = frozenset({"text"})
 """A prompt is encoded when it changes, beside the ticks: not worth a minute at each start."""
-_DTYPES = {one: np.dtype(str(one).removeprefix("torch.")) for one in (torch.float32, torch.uint8, torch.int64)}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -60,53 +58,27 @@ class TypedGraph:
         return sum(weight.nbytes for weight in self.weights)
 
 
-def typed_graphs(student: Student, options: TorchOptions, modules: Modules | None = None) -> dict[str, TypedGraph]:
+def typed_graphs(student: Student, options: TorchOptions, modules: GraphModules | None = None) -> dict[str, TypedGraph]:
     """The four graphs on the CPU, by name. Their weights are copies, typed.
 
-    `modules` are traced instead of those in the student's graphs; its tokenizer is read either way. Raises EngineError.
+    `modules` are traced instead of those in the student's graphs. Raises EngineError.
     """
     modules = read_modules(student) if modules is None else modules
-    computed = precisions(student, options.precision)
+    computed, declared = precisions(student, options.precision), ports(student)
     made = {}
-    for name, inputs in example_inputs(student).items():
-        traced = trace(getattr(modules, name), inputs, (OUTPUTS[name],))
-        taken = {node.name: inputs[node.name] for node in traced.graph.find_nodes(op="placeholder")}
-        (end,) = traced.graph.find_nodes(op="output")
-        given = end.args[0][0].meta["val"]
+    for name, given in example_inputs(declared).items():
+        # renoising is done outside, where the noise lies
+        output = main_output(declared[name])
+        traced = trace(getattr(modules, name), {one: torch.from_numpy(array) for one, array in given.items()}, (output,))
+        taken = [str(node.target) for node in traced.graph.find_nodes(op="placeholder")]
         graph = fuse(type_graph(traced, computed[name], f"the {name} network of {student.name}"))
         if name == "denoise" and options.fp8:
             log.info("%d products of %s are made in fp8", quantise_graph(graph), student.name)
-        tensors = {one: Tensor(_numpy_type(value), tuple(value.shape[1:])) for one, value in taken.items()}
-        shape = tuple(int(side) for side in given.shape[1:])
-        tensors[OUTPUTS[name]] = Tensor(_numpy_type(given), shape, output=True)
+        tensors = {
+            one: Tensor(port.dtype, port.shape, port.output) for one in (*taken, output) if (port := declared[name][one])
+        }
         made[name] = TypedGraph(graph, computed[name], tensors)
     return made
-
-
-def example_inputs(student: Student, rows: int = 2, seed: int = 0) -> dict[str, dict[str, torch.Tensor]]:
-    """Inputs of each graph by name, in the order of the modules' arguments: an empty prompt, noise, and a step's numbers."""
-    assert student.graphs is not None, "graphs or a tokenizer"
-    generator = torch.Generator().manual_seed(seed)
-    latents = (rows, *student.latent_shape)
-
-    def normal(*shape: int) -> torch.Tensor:
-        return torch.randn(*shape, generator=generator)
-
-    step = student.contract.still()[0]
-    numbers = {"A": step.A, "B": step.B, "alpha_next": step.alpha_next, "sigma_next": step.sigma_next}
-    denoise = {"x": normal(*latents), "t": torch.full((rows,), step.t), "conditioning": normal(rows, *student.text_shape)}
-    denoise |= {name: torch.full((rows,), float(value)) for name, value in numbers.items()}
-    denoise["noise_next"] = normal(*latents)
-    if student.guidance is not None:
-        denoise["w"] = torch.full((rows,), student.guidance.default - 1.0)
-    ids = Tokens(student.graphs).encode("").items()
-    pixels = torch.randint(0, 256, (rows, student.height, student.width, 3), generator=generator, dtype=torch.uint8)
-    return {
-        "text": {name: torch.from_numpy(one)[None].repeat(rows, 1) for name, one in ids},
-        "encode": {"pixels": pixels},
-        "denoise": denoise,
-        "decode": {"latents": normal(*latents)},
-    }
 
 
 class TorchNetworks:
@@ -249,10 +221,6 @@ def _move(graph: fx.GraphModule, device: torch.device) -> None:
         node.kwargs = fx.node.map_aggregate(node.kwargs, moved)
     graph.recompile()
     graph.to(device)
-
-
-def _numpy_type(value: torch.Tensor) -> np.dtype[Any]:
-    return _DTYPES[value.dtype]
 
 
 def _first(error: Exception) -> str:

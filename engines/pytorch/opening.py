@@ -66,7 +66,7 @@ def _open(
         check_able(cuda, options, {graph.precision for graph in graphs.values()})
         check_fits(cuda, {"weights": sum(graph.size for graph in graphs.values())}, sizes)
         assert student.graphs is not None  # or nothing would have been read
-        tokens = Tokens(student.graphs)
+        tokens = Tokens(student)
         networks = TorchNetworks(graphs, place, options, say)
         return GpuEngine(student, sizes, networks, cuda, tokens)
     except BaseException:

@@ -3,7 +3,6 @@
 Import it only where torch is installed (`factory` does, and says so where it is not).
 """
 
-import time
 from collections.abc import Sequence
 
 import numpy as np
@@ -12,10 +11,14 @@ from numpy.typing import NDArray
 
 from ..engine import Conditioning, Painted, Pixels, Row
 from ..errors import EngineError
+from ..families.modules import GraphModules
+from ..graphs import ports
+from ..ports import RENOISING, inputs
+from ..rows import LATENTS_GONE, NOT_A_NUMBER, time_ticks, wrong_with
 from ..slots import Slots
 from ..student import Student
 from ..tokens import Tokens
-from .modules import Modules, read_modules
+from .modules import read_modules
 
 Floats = NDArray[np.float32]
 
@@ -35,7 +38,7 @@ class TorchEngine:
         student: Student,
         batch_sizes: tuple[int, ...] = (1, 2, 4, 8),
         device: str = "cpu",
-        modules: Modules | None = None,
+        modules: GraphModules | None = None,
     ) -> None:
         if not batch_sizes or min(batch_sizes) < 1:
             raise EngineError(f"batch sizes must be positive, not {batch_sizes}")
@@ -43,24 +46,11 @@ class TorchEngine:
         self.batch_sizes = tuple(sorted(set(batch_sizes)))
         self.device = device
         self._modules = _load(student, device) if modules is None else modules
-        assert student.graphs is not None, "graphs or a tokenizer"
-        self._tokens = Tokens(student.graphs)
+        self._tokens, self._ports = Tokens(student), ports(student)
         self._slots = Slots(student.latent_shape)
 
     def warm_up(self) -> dict[int, float]:
-        conditioning = self.condition("")
-        step = self.student.contract.still()[0]
-        seconds = {}
-        for size in self.batch_sizes:
-            # jobs below zero: none of the server's
-            rows = [Row(-1 - i, 0, step, True, conditioning, i) for i in range(size)]
-            seconds[size] = min(self._timed(rows) for _ in range(3))
-        return seconds
-
-    def _timed(self, rows: Sequence[Row]) -> float:
-        began = time.perf_counter()
-        self.tick(rows)
-        return time.perf_counter() - began
+        return time_ticks(self.student, self.batch_sizes, self.tick, self.condition(""))
 
     def condition(self, prompt: str) -> Conditioning:
         ids = [torch.from_numpy(ids[None]).to(self.device) for ids in self._tokens.encode(prompt).values()]
@@ -95,7 +85,7 @@ class TorchEngine:
         last = []
         for place, i in enumerate(alive):
             if not np.isfinite(x0[place]).all():
-                painted[i] = Painted(error="the network gave a value that is not a number")
+                painted[i] = Painted(error=NOT_A_NUMBER)
             elif rows[i].last:
                 last.append((i, place))
             else:
@@ -108,15 +98,14 @@ class TorchEngine:
     def _open(self, rows: Sequence[Row]) -> list[Floats | str]:
         """Each row's input of the network, or what is wrong with the row."""
         opened: list[Floats | str] = []
-        shape = (self.student.height, self.student.width, 3)
         for row in rows:
-            if row.image is not None and row.image.shape != shape:
-                opened.append(f"the image has shape {row.image.shape}, not {shape}")
+            if why := wrong_with(row, self._ports):
+                opened.append(why)
                 continue
             try:
                 opened.append(self._slots.open(row, None if row.image is None else self._encode(row.image)))
             except KeyError:
-                opened.append("the latents of this job are gone")
+                opened.append(LATENTS_GONE)
         return opened
 
     def _encode(self, image: Pixels) -> Floats:
@@ -124,13 +113,15 @@ class TorchEngine:
         return latents
 
     def _denoise(self, rows: Sequence[Row], x: Floats) -> Floats:
-        steps = [row.step for row in rows]
-        numbers = np.array([[s.t, s.A, s.B, s.alpha_next, s.sigma_next] for s in steps], dtype=np.float32).T
-        conditioning = np.stack([row.conditioning for row in rows])
-        inputs = [x, numbers[0], conditioning, *numbers[1:], np.zeros_like(x)]
-        if self.student.guidance is not None:
-            inputs.append(np.array([row.w for row in rows], dtype=np.float32))
-        x0, _ = self._modules.denoise(*(torch.from_numpy(np.ascontiguousarray(v)).to(self.device) for v in inputs))
+        given = []
+        for name, port in inputs(self._ports["denoise"]).items():
+            array = np.zeros((len(rows), *port.shape), port.dtype)
+            for place, row in enumerate(rows):
+                value = x[place] if name == "x" else None if name in RENOISING else row.told(name)
+                if value is not None:
+                    array[place] = value
+            given.append(torch.from_numpy(array).to(self.device))
+        x0, _ = self._modules.denoise(*given)
         return _numpy(x0)
 
     def _decode(self, x0: Floats) -> NDArray[np.uint8]:
@@ -143,7 +134,7 @@ def _numpy(value: torch.Tensor) -> Floats:
     return array
 
 
-def _load(student: Student, device: str) -> Modules:
+def _load(student: Student, device: str) -> GraphModules:
     modules = read_modules(student)
     if device.startswith("cuda"):
         # convolutions round to 10 bits of mantissa by default there, which is no reference

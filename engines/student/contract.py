@@ -79,6 +79,8 @@ class Contract:
     eta: float = 0.0
     fade: float = 0.0
     options: Mapping[str, Any] = field(default_factory=dict)
+    _schedule: Schedule = field(init=False, repr=False, compare=False)
+    _known: tuple[float, ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         for what, value, known in (
@@ -110,7 +112,9 @@ class Contract:
     def _check_steps(self) -> None:
         if not 0.0 <= self.eta <= 1.0:
             raise ValueError(f"eta must be between 0 and 1, not {self.eta}")
-        schedule = self._schedule
+        schedule = SCHEDULES[self.schedule](**self.options)
+        object.__setattr__(self, "_schedule", schedule)  # once: each connection asks for the strengths
+        object.__setattr__(self, "_known", self._find_known())
         if not isinstance(schedule, VariancePreserving) and (self.sampler == "tcd" or self.boundary):
             raise ValueError(f"the sampler tcd and boundary count in whole times, which the schedule {self.schedule} has not")
         if self.fade and not (self.fade > 0 and schedule.level(self.fade) == CLEAN):
@@ -139,6 +143,9 @@ class Contract:
 
     def known_strengths(self) -> tuple[float, ...]:
         """The strengths of a student that knows some only, ascending; empty where any or none is known."""
+        return self._known
+
+    def _find_known(self) -> tuple[float, ...]:
         if self.strengths != "levels":
             return ()
         thousandths = (n / TRAIN_STEPS for n in range(TRAIN_STEPS + 1))
@@ -150,10 +157,6 @@ class Contract:
         # where stills start below the last level, a strong repainting has one step more
         above = self.strengths == "any" and self._schedule.time_of(1.0) > self.times[0]
         return len(self.times) + above
-
-    @property
-    def _schedule(self) -> Schedule:
-        return SCHEDULES[self.schedule](**self.options)
 
     def _chain(self, times: tuple[float, ...], a_img: float, a_z: float) -> tuple[Step, ...]:
         schedule, steps = self._schedule, []

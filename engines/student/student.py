@@ -45,6 +45,7 @@ class Student:
     styles: tuple[str, ...] = ()
     suggestions: tuple[str, ...] = ()
     negative_prompt: bool = False
+    """No file may say so, until an engine carries one."""
 
     @property
     def img2img(self) -> bool:

@@ -1,5 +1,5 @@
 """The students that come with us, and the reader of such files."""
 
-from .files import STUDENTS, BadStudent, UnknownStudent, check_size, load_student, parse_student, student_names
+from .files import STUDENTS, BadStudent, UnknownStudent, load_student, parse_student, student_names
 
-__all__ = ["STUDENTS", "BadStudent", "UnknownStudent", "check_size", "load_student", "parse_student", "student_names"]
+__all__ = ["STUDENTS", "BadStudent", "UnknownStudent", "load_student", "parse_student", "student_names"]

@@ -5,9 +5,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ..architectures import ARCHITECTURES, Architecture
+from ..families import find_family
 from ..student import Contract, Guidance, Student
-from ..student.weights import parse_weights
 
 STUDENTS = Path(__file__).parent
 
@@ -53,7 +52,6 @@ def _files(folders: Sequence[Path]) -> dict[str, Path]:
 _KEYS = {
     "": {"name", "title", "licence", "source", "architecture", "graphs", "image", "weights", "contract", "guidance", "prompt"},
     "image": {"width", "height"},
-    "weights": {"base", "tiny", "unet", "loras"},
     "contract": {
         "schedule", "prediction", "times", "sampler", "strengths", "start", "map_times", "network_times", "boundary", "eta",
         "fade", "default_strength", "options",
@@ -79,14 +77,16 @@ def _parse(data: Mapping[str, Any], folder: Path) -> Student:
         for key in data.get(table, {}) if table else data:
             if key not in known:
                 raise ValueError(f"unknown key {f'{table}.{key}' if table else key!r}; known: {', '.join(sorted(known))}")
-    architecture = _architecture(data["architecture"])
+    family = find_family(data["architecture"])
     image, prompt, contract = data["image"], data.get("prompt", {}), dict(data["contract"])
     width, height = image["width"], image["height"]
-    check_size(data["architecture"], width, height)
+    family.check_size(width, height)
     strength = float(contract.pop("default_strength", 0.5))
     for table_of_times in ("times", "map_times", "network_times"):
         if table_of_times in contract:
             contract[table_of_times] = tuple(float(t) for t in contract[table_of_times])
+    if prompt.get("negative"):
+        raise ValueError("prompt.negative: no engine gives a network a negative prompt yet: leave it out")
     if not ("weights" in data) ^ ("graphs" in data):
         raise ValueError("a student has either weights or ready graphs")
     student = Student(
@@ -97,32 +97,16 @@ def _parse(data: Mapping[str, Any], folder: Path) -> Student:
         architecture=data["architecture"],
         width=width,
         height=height,
-        latent_shape=architecture.latent_shape(width, height),
-        text_shape=architecture.text_shape,
+        latent_shape=family.latent_shape(width, height),
+        text_shape=family.text_shape,
         contract=Contract(**contract),
         graphs=folder / data["graphs"] if "graphs" in data else None,
-        weights=parse_weights(data["weights"], folder) if "weights" in data else None,
+        weights=family.parse_weights(data["weights"], folder) if "weights" in data else None,
         guidance=Guidance(**{key: float(value) for key, value in data["guidance"].items()}) if "guidance" in data else None,
         strength=strength,
         styles=tuple(prompt.get("styles", ())),
         suggestions=tuple(prompt.get("suggestions", ())),
-        negative_prompt=bool(prompt.get("negative", False)),
     )
     if student.img2img:
         student.contract.repaint(strength)  # a default that the student cannot do is a mistake in its file
     return student
-
-
-def _architecture(name: str) -> Architecture:
-    if name not in ARCHITECTURES:
-        raise ValueError(f"unknown architecture {name!r}; known: {', '.join(ARCHITECTURES)}")
-    return ARCHITECTURES[name]
-
-
-def check_size(architecture: str, width: int, height: int) -> None:
-    """Raises ValueError if images of this size cannot be painted."""
-    multiple = _architecture(architecture).multiple
-    for side in (width, height):
-        if side <= 0 or side % multiple:
-            near = max(multiple, round(side / multiple) * multiple)
-            raise ValueError(f"sides must be multiples of {multiple} pixels: {side} is not, {near} is near")

@@ -13,7 +13,8 @@ from pathlib import Path
 from ..build_cache import SIDECAR, Facts
 from ..digests import Digests
 from ..errors import EngineError
-from ..graphs import GRAPHS, PRECISIONS, graph_files, precisions, with_weights
+from ..graphs import PRECISIONS, graph_files, precisions, with_weights
+from ..ports import GRAPHS
 from ..student import Student
 from .flavour import Flavour
 from .gpus import covers

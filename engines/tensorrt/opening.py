@@ -62,8 +62,7 @@ def _open(
 ) -> GpuEngine:
     folder = _build(student, sizes, places, flavour, gpu_name(*cuda.capability), options, say)
     check_fits(cuda, {"weights": sum(plan.stat().st_size for plan in folder.glob("*.plan"))}, sizes)
-    assert student.graphs is not None  # or it would not have been built
-    tokens = Tokens(student.graphs)
+    tokens = Tokens(student)
     logger = make_logger(flavour)
     refit = partial(_refit, student, flavour, logger) if options.stripped else None
     compiled = places[0] / FOLDER / folder.name

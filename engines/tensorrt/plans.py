@@ -15,7 +15,7 @@ import numpy as np
 from ..errors import EngineError
 from ..gpu.cuda import Address, Cuda, Stream
 from ..gpu.network import Capture, Tensor
-from ..graphs import GRAPHS
+from ..ports import GRAPHS
 from .facts import profile_sizes
 from .flavour import Flavour
 

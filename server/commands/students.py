@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from engines.architectures import ARCHITECTURES
 from engines.build_cache import list_builds
+from engines.families import family_of
 from engines.student import Student
 from engines.students import load_student, student_names
 
@@ -73,14 +73,7 @@ def _described(student: Student, built: list[str]) -> dict[str, Any]:
         if student.img2img
         else None,
         "guidance": asdict(student.guidance) if student.guidance else None,
-        "weights": {
-            "base": str(student.weights.base),
-            "unet": str(student.weights.unet) if student.weights.unet else None,
-            "loras": [{"file": str(lora.source), "weight": lora.weight} for lora in student.weights.loras],
-            "tiny": str(student.weights.tiny) if student.weights.tiny else None,
-        }
-        if student.weights
-        else None,
+        "weights": student.weights.described() if student.weights else None,
         "built": built,
     }
 
@@ -90,7 +83,7 @@ def _table(students: list[Student], builds: dict[str, list[str]]) -> str:
     for student in students:
         known = ", ".join(f"{strength:g}" for strength in student.contract.known_strengths())
         img2img = {"any": "any strength", "levels": f"strength {known}", "none": "no"}[student.contract.strengths]
-        architecture = ARCHITECTURES[student.architecture].title
+        architecture = family_of(student).title
         size, steps = f"{student.width}x{student.height}", str(len(student.contract.times))
         rows.append((student.name, architecture, size, steps, img2img, student.licence))
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]) - 1)]

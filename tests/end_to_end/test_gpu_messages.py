@@ -15,7 +15,7 @@ import pytest
 
 from engines.build_cache import BuildCache
 from engines.digests import Digests
-from engines.graphs import GRAPHS
+from engines.ports import GRAPHS
 from engines.student import Student
 from engines.tensorrt.facts import PlanOptions, facts_of
 from engines.tensorrt.flavour import Flavour

@@ -12,9 +12,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from engines.families.stable_diffusion.build import OUTPUTS, example_inputs
-from engines.families.stable_diffusion.graphs import Modules, modules_around
+from engines.examples import example_inputs
+from engines.families.modules import GraphModules
+from engines.families.stable_diffusion.graphs import modules_around
+from engines.graphs import ports
 from engines.onnx_files import compile_graph, write_graph
+from engines.ports import GRAPHS, outputs
 from engines.student import Student
 from engines.students import load_student
 from tests.engines.families.stable_diffusion.published import TOKENS, networks
@@ -28,18 +31,17 @@ class Exported:
     def __init__(self, folder: Path) -> None:
         torch.manual_seed(0)
         made = networks("sd15")
-        self.modules: Modules = modules_around(made["unet"], made["vae"], [made["text_encoder"]], SIDE, SIDE)
-        self.student: Student = replace(load_student("sd-turbo"), width=SIDE, height=SIDE, latent_shape=(4, 8, 8))
-        self.folder, self.traced = folder, dict.fromkeys(OUTPUTS, 0)
+        self.modules: GraphModules = modules_around(made["unet"], made["vae"], [made["text_encoder"]], SIDE, SIDE)
+        self.student: Student = replace(
+            load_student("sd-turbo"), width=SIDE, height=SIDE, latent_shape=(4, 8, 8), text_shape=(TOKENS, 32)
+        )
+        self.folder, self.traced = folder, dict.fromkeys(GRAPHS, 0)
 
     def inputs(self, graph: str, n: int) -> Mapping[str, Tensor]:
+        made = {name: torch.from_numpy(value) for name, value in example_inputs(ports(self.student), n, seed=n)[graph].items()}
+        # ids are zeros: rows that differ tell whether one is taken for another
         torch.manual_seed(n)
-        made = example_inputs(self.modules, self.student, TOKENS, n)[graph]
-        # ids and pixels are zeros: rows that differ tell whether one is taken for another
-        return {
-            name: value if value.is_floating_point() else torch.randint(0, 256, value.shape).to(value.dtype)
-            for name, value in made.items()
-        }
+        return {name: torch.randint_like(value, 256) if name == "ids" else value for name, value in made.items()}
 
     def write(self, graph: str) -> Path:
         path = self.folder / f"{graph}.onnx"
@@ -52,7 +54,9 @@ class Exported:
                     return trace(*given, **named)
 
                 patch.setattr(torch.export, "export", counted)
-                write_graph(getattr(self.modules, graph), self.inputs(graph, 2), OUTPUTS[graph], path)
+                write_graph(
+                    getattr(self.modules, graph), self.inputs(graph, 2), list(outputs(ports(self.student)[graph])), path
+                )
         return path
 
 
@@ -62,7 +66,7 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Exported:
     return Exported(tmp_path_factory.mktemp("graphs"))
 
 
-@pytest.mark.parametrize("graph", OUTPUTS)
+@pytest.mark.parametrize("graph", GRAPHS)
 def test_the_batch_is_free(graph: str, exported: Exported) -> None:
     """Every input and output has a batch with a name and without a bound, and nothing checks it when the graph runs."""
     path = exported.write(graph)
@@ -76,7 +80,7 @@ def test_the_batch_is_free(graph: str, exported: Exported) -> None:
 
 
 @pytest.mark.parametrize("n", [1, 3, 64, 65])
-@pytest.mark.parametrize("graph", OUTPUTS)
+@pytest.mark.parametrize("graph", GRAPHS)
 def test_batches_beyond_what_the_exporter_was_told(graph: str, n: int, exported: Exported) -> None:
     """A batch of one, and those from 64 on that diffusers treats otherwise, give what torch gives."""
     inputs = exported.inputs(graph, n)

@@ -13,9 +13,11 @@ import pytest
 from engines import prepare as module
 from engines.choices import Choices
 from engines.errors import EngineError
+from engines.families.family import Located, Shapes
+from engines.families.sources import Source
+from engines.families.stable_diffusion.weights import Lora, Weights
 from engines.prepare import prepare
 from engines.student import Guidance, Student
-from engines.student.weights import Lora, Source, Weights
 from engines.students import load_student
 
 
@@ -23,16 +25,16 @@ class Builder:
     """Stands in for the build, which takes minutes: writes shapes of a student's size, and counts."""
 
     def __init__(self) -> None:
-        self.built: list[Weights] = []
+        self.built: list[Any] = []
         self.guidance = False
         self.fails = False
 
-    def __call__(self, student: Student, weights: Weights, folder: Path, say: Any) -> dict[str, Any]:
-        self.built.append(weights)
+    def __call__(self, student: Student, located: Located, folder: Path, say: Any) -> Shapes:
+        self.built.append(located.weights)
         (folder / "text.onnx").write_text("half of a graph")
         if self.fails:
             raise KeyboardInterrupt
-        return {"text_shape": [77, 32], "latent_shape": list(student.latent_shape), "guidance": self.guidance}
+        return Shapes((77, 32), student.latent_shape, self.guidance)
 
 
 @pytest.fixture

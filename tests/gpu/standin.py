@@ -24,7 +24,7 @@ class StandIn:
     def __init__(self, cuda: Cuda, kernels: Mapping[str, Kernel], student: Student, graph: str, size: int, turns: int) -> None:
         self._cuda, self._kernel, self._toil = cuda, kernels[f"toy_{graph}"], kernels["toil"]
         self._student, self._graph, self._size, self._turns = student, graph, size, turns
-        self.tensors: dict[str, Tensor] = tensors(student, graph, size, student.text_shape[0])
+        self.tensors: dict[str, Tensor] = tensors(student, graph, size)
 
     def bind(self, addresses: Mapping[str, Address], scratch: Address) -> None:
         (c, h, w), (tokens, width), at = self._student.latent_shape, self._student.text_shape, addresses

@@ -5,9 +5,9 @@ from itertools import permutations, product
 
 import pytest
 
+from engines.families.embedded.shapes import TOKENS
 from engines.students import load_student
 from training.captions import (
-    TOKENS,
     Wish,
     build_tokenizer,
     random_wish,

@@ -3,7 +3,8 @@ import random
 import torch
 
 from engines.families.embedded.network import POOLS, TEXT_WIDTH
-from training.captions import TOKENS, Wish, build_tokenizer
+from engines.families.embedded.shapes import TOKENS
+from training.captions import Wish, build_tokenizer
 from training.comprehension import WORDS, Readers, labels_of, random_captions
 
 

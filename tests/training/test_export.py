@@ -4,8 +4,9 @@ import onnx
 import pytest
 import torch
 
-from engines.families.embedded.modules import Modules, read_modules
-from engines.graphs import GRAPHS
+from engines.families.embedded.modules import read_modules
+from engines.families.modules import GraphModules
+from engines.ports import GRAPHS
 from engines.students import load_student
 from training.export import export, verify
 
@@ -13,11 +14,11 @@ SHIPPED = load_student("embedded").graphs
 
 
 @pytest.fixture(scope="module")
-def shipped() -> Modules:
+def shipped() -> GraphModules:
     return read_modules(SHIPPED)
 
 
-def test_the_shipped_graphs_are_what_torch_computes(shipped: Modules) -> None:
+def test_the_shipped_graphs_are_what_torch_computes(shipped: GraphModules) -> None:
     off = verify(shipped, SHIPPED)
     assert max(off["conditioning"], off["latents"], off["x0"], off["x_next"]) < 2e-3
     assert off["pixels"] <= 1
@@ -53,7 +54,7 @@ def test_no_graph_needs_what_backends_lack() -> None:
         assert not any("Sequence" in kind or kind in {"If", "Loop", "CastLike"} for kind in kinds)
 
 
-def test_modules_survive_a_round_trip(shipped: Modules, tmp_path: Path) -> None:
+def test_modules_survive_a_round_trip(shipped: GraphModules, tmp_path: Path) -> None:
     export(shipped, tmp_path)
     again = read_modules(tmp_path)
     for name in GRAPHS:

@@ -1,14 +1,14 @@
 """The four graphs of the embedded network as torch modules, and the modules again from the graphs' files."""
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
-from ...graphs import GRAPHS
 from ...onnx_files import load_weights, read_weights
+from ...ports import GRAPHS
 from ..affine import AffineGraph
+from ..modules import GraphModules
 from .codec import Codec
 from .network import Denoiser, TextEncoder
 
@@ -60,31 +60,15 @@ class DecodeGraph(nn.Module):
         return pixels.clamp(0, 255).round().to(torch.uint8).permute(0, 2, 3, 1)
 
 
-@dataclass(frozen=True)
-class Modules:
-    """The four graphs as torch modules."""
-
-    text: TextGraph
-    encode: EncodeGraph
-    denoise: DenoiseGraph
-    decode: DecodeGraph
-
-    @staticmethod
-    def around(text: TextEncoder, denoiser: Denoiser, codec: Codec) -> "Modules":
-        graphs = (TextGraph(text), EncodeGraph(codec), DenoiseGraph(denoiser), DecodeGraph(codec))
-        return Modules(*(graph.eval().requires_grad_(False) for graph in graphs))  # type: ignore[arg-type]
-
-    def to(self, device: str) -> "Modules":
-        for graph in (self.text, self.encode, self.denoise, self.decode):
-            graph.to(device)
-        return self
+def modules_around(text: TextEncoder, denoiser: Denoiser, codec: Codec) -> GraphModules:
+    return GraphModules(TextGraph(text), EncodeGraph(codec), DenoiseGraph(denoiser), DecodeGraph(codec))
 
 
-def read_modules(folder: Path) -> Modules:
+def read_modules(folder: Path) -> GraphModules:
     """The modules again, from the ONNX files. Raises FileNotFoundError, and RuntimeError if a weight is missing."""
     weights = {name: read_weights(folder / f"{name}.onnx") for name in GRAPHS}
     text, denoiser, codec = TextEncoder(weights["text"]["text.tokens.weight"].shape[0]), Denoiser(), Codec()
     load_weights(text, weights["text"], "text.")
     load_weights(denoiser, weights["denoise"], "denoiser.")
     load_weights(codec, weights["encode"] | weights["decode"], "codec.")
-    return Modules.around(text, denoiser, codec)
+    return modules_around(text, denoiser, codec)

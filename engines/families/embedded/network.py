@@ -7,12 +7,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ...architectures import ARCHITECTURES
 from .codec import CHANNELS
 from .frame import FRAME_FEATURES, frame
+from .shapes import TEXT_WIDTH, TOKENS
 
-TOKENS, TEXT_WIDTH = ARCHITECTURES["embedded"].text_shape
-"""Prompts are padded or cut to so many tokens, and each is so many numbers."""
 WIDTHS = (64, 128, 256)
 EMBEDDING = 256
 POOLS = 8

@@ -1,101 +1,79 @@
 """Export a student: weights in, four ONNX graphs and tokenizers out."""
 
 import json
-import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-import numpy as np
 import onnx
 import torch
 from torch import Tensor
 
 from ...errors import EngineError
-from ...onnx_files import read_weights, write_graph
+from ...onnx_files import read_weights
+from ...ports import GRAPHS, Ports
 from ...say import Say
 from ...student import Student
-from ...student.weights import Weights
-from .graphs import Modules, TwoTextsGraph, modules_around
+from ..export import write_graphs
+from ..family import Shapes
+from ..modules import GraphModules
+from .graphs import modules_around
 from .load import load_parts
 from .networks import empty
 from .parts import Parts
 from .tokenizer import write_tokenizer
+from .variants import NETWORKS, Variant
+from .weights import Weights
 
 T = TypeVar("T")
-
-NETWORKS = "networks.json"
-"""What the networks in the graphs are: the classes and configurations that the torch engine makes them of again."""
+PortsOf = Callable[[Student], Ports]
 
 
-OUTPUTS = {"text": ("conditioning",), "encode": ("latents",), "decode": ("pixels",), "denoise": ("x0", "x_next")}
-"""The graphs, and the names of what they give."""
+def build_graphs(student: Student, variant: Variant, weights: Weights, folder: Path, say: Say, ports: PortsOf) -> Shapes:
+    """Write the graphs of a student at its size into `folder`; what shapes they have. Raises EngineError.
 
-
-def build_graphs(student: Student, weights: Weights, folder: Path, say: Say) -> dict[str, Any]:
-    """Write the graphs of a student at its size into `folder`; what shapes they have. Raises EngineError."""
-    parts = load_parts(weights, student.architecture, say)
+    `ports` declares the graphs of a student whose shapes are its networks'.
+    """
+    parts = load_parts(weights, variant, say)
     modules = modules_around(parts.unet, parts.vae, parts.encoders, student.width, student.height)
-    if misfit := student.guidance_misfit(bool(modules.denoise.guidance_width)):  # before the export, which takes minutes
+    guidance = bool(modules.denoise.guidance_width)
+    if misfit := student.guidance_misfit(guidance):  # before the export, which takes minutes
         raise EngineError(misfit)
     try:
         tokens = [
-            write_tokenizer(source, folder / f"tokenizer{'' if not i else f'_{i + 1}'}.json", encoder.config)
-            for i, (source, encoder) in enumerate(zip(parts.tokenizers, parts.encoders, strict=True))
+            write_tokenizer(source, folder / file, encoder.config)
+            for file, source, encoder in zip(variant.tokenizers.values(), parts.tokenizers, parts.encoders, strict=True)
         ]
-        inputs = example_inputs(modules, student, tokens[0])
-        for name, outputs in OUTPUTS.items():
-            began = time.perf_counter()
-            _write(getattr(modules, name), inputs[name], outputs, folder / f"{name}.onnx", student)
-            say(f"exported {name} in {time.perf_counter() - began:.1f} s")
+        shapes = shapes_of(parts, variant, student, tokens[0])
+        shaped = replace(student, text_shape=shapes.text, latent_shape=shapes.latents)
+        write_graphs(ports(shaped), modules, folder, say, student.name)
         (folder / NETWORKS).write_text(json.dumps(_networks(parts, modules, folder, student), indent=1) + "\n")
     except OSError as error:
         raise EngineError(
             f"the graphs of {student.name} cannot be written to {folder} ({error.strerror or error}): free space there, or "
             f"choose another folder with --cache"
         ) from error
-    return {
-        "text_shape": list(inputs["denoise"]["conditioning"].shape[1:]),
-        "latent_shape": list(inputs["denoise"]["x"].shape[1:]),
-        "guidance": "w" in inputs["denoise"],
-    }
+    return shapes
 
 
-def _write(graph: torch.nn.Module, inputs: dict[str, Tensor], outputs: Sequence[str], path: Path, student: Student) -> None:
-    try:
-        with np.errstate(over="ignore"):  # a weight beyond half precision is told by name below
-            write_graph(graph, inputs, outputs, path)
-    except ValueError as error:
-        raise EngineError(
-            f"the {path.stem} graph of {student.name} cannot be written: {error}. Use other weights, or a LoRA at a "
-            f"smaller weight"
-        ) from error
+def shapes_of(parts: Parts, variant: Variant, student: Student, tokens: int) -> Shapes:
+    """What graphs of these networks give and take, of prompts of so many tokens."""
+    unet: Any = parts.unet.config
+    configs: list[Any] = [encoder.config for encoder in parts.encoders]
+    return Shapes(
+        text=(tokens + variant.pooled_rows, sum(config.hidden_size for config in configs)),
+        latents=(unet.in_channels, *student.latent_shape[1:]),
+        guidance=unet.time_cond_proj_dim is not None,
+    )
 
 
-def example_inputs(modules: Modules, student: Student, tokens: int, n: int = 2) -> dict[str, dict[str, Tensor]]:
-    """Inputs of each graph by name, for a batch of n."""
-    ids = torch.zeros(n, tokens, dtype=torch.int64)
-    text = {"ids": ids, "ids_2": ids.clone()} if isinstance(modules.text, TwoTextsGraph) else {"ids": ids}
-    with torch.no_grad():
-        conditioning = modules.text(*text.values())
-    config: Any = modules.denoise.unet.config
-    shape = (n, config.in_channels, *student.latent_shape[1:])
-    # each a tensor of its own: the exporter takes one tensor given twice for one input
-    denoise = {"x": torch.randn(shape), "t": torch.rand(n), "conditioning": conditioning}
-    denoise |= {name: torch.rand(n) for name in ("A", "B", "alpha_next", "sigma_next")}
-    denoise["noise_next"] = torch.randn(shape)
-    if modules.denoise.guidance_width:
-        denoise["w"] = torch.rand(n)
-    pixels = torch.zeros(n, student.height, student.width, 3, dtype=torch.uint8)
-    return {"text": text, "encode": {"pixels": pixels}, "denoise": denoise, "decode": {"latents": torch.randn(shape)}}
-
-
-def _networks(parts: Parts, modules: Modules, folder: Path, student: Student) -> dict[str, Any]:
+def _networks(parts: Parts, modules: GraphModules, folder: Path, student: Student) -> dict[str, Any]:
     def described(network: Any) -> dict[str, Any]:
         config = network.config.to_dict() if hasattr(network.config, "to_dict") else dict(network.config)
         return {"class": type(network).__name__, "config": json.loads(json.dumps(config, default=str))}
 
-    written = {name: _weight_names(folder / f"{name}.onnx") for name in OUTPUTS}
+    written = {name: _weight_names(folder / f"{name}.onnx") for name in GRAPHS}
     return {
         "width": student.width,
         "height": student.height,
@@ -113,7 +91,7 @@ def _weight_names(path: Path) -> dict[str, None]:
     return dict.fromkeys(tensor.name for tensor in onnx.load(path, load_external_data=False).graph.initializer)
 
 
-def _held(modules: Modules, of_graph: Mapping[str, dict[str, T]]) -> list[tuple[torch.nn.Module, dict[str, T]]]:
+def _held(modules: GraphModules, of_graph: Mapping[str, dict[str, T]]) -> list[tuple[torch.nn.Module, dict[str, T]]]:
     """Each module with what the graphs hold of it. Encode and decode share one VAE, and each file has its half."""
     return [
         (modules.text, of_graph["text"]),
@@ -122,7 +100,7 @@ def _held(modules: Modules, of_graph: Mapping[str, dict[str, T]]) -> list[tuple[
     ]
 
 
-def read_modules(folder: Path) -> Modules:
+def read_modules(folder: Path) -> GraphModules:
     """The modules again, from the graphs: what the torch engine runs.
 
     Raises FileNotFoundError, and RuntimeError or KeyError if the libraries' networks have changed since.
@@ -136,7 +114,7 @@ def read_modules(folder: Path) -> Modules:
         for i, said in enumerate((networks["unet"], networks["vae"], *networks["encoders"]))
     )
     modules = modules_around(unet, vae, encoders, networks["width"], networks["height"])
-    weights = {name: read_weights(folder / f"{name}.onnx") for name in OUTPUTS}
+    weights = {name: read_weights(folder / f"{name}.onnx") for name in GRAPHS}
     for module, held in _held(modules, weights):
         _assign(module, held, networks["unused"])
     return modules

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import EngineError
-from ...student.weights import Source
+from ..sources import Source
 
 _SMALL = 10 << 20
 """Bytes up to which a file is fetched again from its start: the library writes no smaller pieces to the disk."""

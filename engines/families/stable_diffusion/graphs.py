@@ -4,13 +4,13 @@ n is the batch, H and W the image's pixels, h and w the latents' (an eighth). Al
 """
 
 import math
-from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from ..affine import AffineGraph
+from ..modules import GraphModules
 
 
 class TextGraph(nn.Module):
@@ -45,16 +45,17 @@ class TwoTextsGraph(nn.Module):
 
 
 class EncodeGraph(nn.Module):
-    """pixels uint8 [n, H, W, 3] -> latents [n, 4, h, w], scaled to the unit variance that the UNet knows."""
+    """pixels uint8 [n, H, W, 3] -> latents [n, 4, h, w], shifted and scaled to the unit variance that the UNet knows."""
 
     def __init__(self, vae: nn.Module) -> None:
         super().__init__()
         self.vae = vae
+        self.scale, self.shift = _normalisation(vae)
 
     def forward(self, pixels: Tensor) -> Tensor:
         encoded = self.vae.encode(pixels.permute(0, 3, 1, 2).to(torch.float32) / 127.5 - 1)  # type: ignore[operator]
         latents: Tensor = encoded.latent_dist.mode() if hasattr(encoded, "latent_dist") else encoded.latents
-        return latents * self.vae.config.scaling_factor  # type: ignore[union-attr, operator]
+        return (latents - self.shift if self.shift else latents) * self.scale
 
 
 class DecodeGraph(nn.Module):
@@ -63,11 +64,19 @@ class DecodeGraph(nn.Module):
     def __init__(self, vae: nn.Module) -> None:
         super().__init__()
         self.vae = vae
+        self.scale, self.shift = _normalisation(vae)
 
     def forward(self, latents: Tensor) -> Tensor:
-        scaled = latents / self.vae.config.scaling_factor  # type: ignore[union-attr, operator]
+        scaled = latents / self.scale
+        scaled = scaled + self.shift if self.shift else scaled
         pixels: Tensor = self.vae.decode(scaled).sample * 127.5 + 127.5  # type: ignore[operator]
         return pixels.clamp(0, 255).round().to(torch.uint8).permute(0, 2, 3, 1)
+
+
+def _normalisation(vae: nn.Module) -> tuple[float, float]:
+    """An autoencoder's own scale and shift: latents = scale * (encoded - shift)."""
+    config: Any = vae.config
+    return float(config.scaling_factor), float(getattr(config, "shift_factor", None) or 0.0)
 
 
 class DenoiseGraph(AffineGraph):
@@ -115,22 +124,7 @@ def guidance_embedding(w: Tensor, width: int) -> Tensor:
     return nn.functional.pad(torch.cat([angles.sin(), angles.cos()], dim=1), (0, width % 2))
 
 
-@dataclass(frozen=True)
-class Modules:
-    """The four graphs."""
-
-    text: nn.Module
-    encode: nn.Module
-    denoise: DenoiseGraph
-    decode: nn.Module
-
-    def to(self, device: str) -> "Modules":
-        for graph in (self.text, self.encode, self.denoise, self.decode):
-            graph.to(device)
-        return self
-
-
-def modules_around(unet: nn.Module, vae: nn.Module, encoders: list[nn.Module], width: int, height: int) -> Modules:
+def modules_around(unet: nn.Module, vae: nn.Module, encoders: list[nn.Module], width: int, height: int) -> GraphModules:
     """The graphs around networks: one text encoder is SD 1.5 or 2.1, two are SDXL."""
     text: nn.Module
     denoise: DenoiseGraph
@@ -139,5 +133,4 @@ def modules_around(unet: nn.Module, vae: nn.Module, encoders: list[nn.Module], w
         denoise = DenoiseXLGraph(unet, width, height, encoders[1].config.projection_dim)  # type: ignore[union-attr, arg-type]
     else:
         text, denoise = TextGraph(encoders[0]), DenoiseGraph(unet)
-    graphs = (text, EncodeGraph(vae), denoise, DecodeGraph(vae))
-    return Modules(*(graph.eval().requires_grad_(False) for graph in graphs))  # type: ignore[arg-type]
+    return GraphModules(text, EncodeGraph(vae), denoise, DecodeGraph(vae))

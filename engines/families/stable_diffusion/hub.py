@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ...errors import EngineError
-from ...student.weights import Source
+from ..sources import Source
 from .download import download, failures, store
 from .explain import first_line
 

@@ -6,28 +6,29 @@ from typing import Any
 
 from torch import nn
 
-from ...architectures import ARCHITECTURES
 from ...errors import EngineError
 from ...say import Say
-from ...student.weights import Source, Weights
+from ..sources import Source
 from .files import ENCODER, MODEL, needed
 from .hub import fetch_file, fetch_folder
 from .lora import fuse
 from .networks import State, empty, make, read_config, read_folder
 from .parts import Parts, check_parts
 from .state import read_state
+from .variants import Variant
+from .weights import Weights
 from .whole import Whole, whole_model
 
 
-def load_parts(weights: Weights, architecture: str, say: Say) -> Parts:
+def load_parts(weights: Weights, variant: Variant, say: Say) -> Parts:
     """Fetch and load everything; LoRA files are fused. Raises EngineError that names what is wrong and the remedy."""
     import diffusers
     import transformers
 
     diffusers.utils.logging.set_verbosity_error()
     transformers.utils.logging.set_verbosity_error()
-    encoders = _names("text_encoder", ARCHITECTURES[architecture].text_encoders)
-    tokenizers = _names("tokenizer", ARCHITECTURES[architecture].text_encoders)
+    encoders = _names("text_encoder", variant.text_encoders)
+    tokenizers = _names("tokenizer", variant.text_encoders)
     for source in (weights.base, weights.tiny, weights.unet, *(lora.source for lora in weights.loras)):
         _check_here(source)
     # what is small or may be mistaken first, since a base is gigabytes
@@ -50,7 +51,7 @@ def load_parts(weights: Weights, architecture: str, say: Say) -> Parts:
         encoders=[_encoder(base / name, i, whole, what) for i, name in enumerate(encoders)],
         tokenizers=[base / name for name in tokenizers],
     )
-    check_parts(parts, architecture, what)
+    check_parts(parts, variant, what)
     networks = {"unet": parts.unet, **dict(zip(encoders, parts.encoders, strict=True))}
     for lora, path in zip(weights.loras, loras, strict=True):
         layers = fuse(path, lora.weight, networks)

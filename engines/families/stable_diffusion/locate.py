@@ -14,7 +14,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from ...errors import EngineError
-from ...student.weights import Lora, Source, Weights
+from ..sources import Source
+from .weights import Lora, Weights
 
 
 def locate(weights: Weights, given: Path | None, full_vae: bool = False) -> Weights:

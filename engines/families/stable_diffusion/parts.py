@@ -6,8 +6,8 @@ from typing import Any
 
 from torch import nn
 
-from ...architectures import ARCHITECTURES
 from ...errors import EngineError
+from .variants import VARIANTS, Variant
 
 
 @dataclass(frozen=True)
@@ -20,10 +20,10 @@ class Parts:
     tokenizers: list[Path]
 
 
-def check_parts(parts: Parts, architecture: str, what: str) -> None:
-    """Whether the networks go together, and are of the student's architecture. Raises EngineError."""
+def check_parts(parts: Parts, variant: Variant, what: str) -> None:
+    """Whether the networks go together, and are of the student's variant. Raises EngineError."""
     config: Any = parts.unet.config
-    title = ARCHITECTURES[architecture].title
+    title = variant.title
     is_xl = config.addition_embed_type == "text_time"
     if is_xl != (len(parts.encoders) == 2):
         found = "Stable Diffusion XL" if is_xl else "Stable Diffusion 1 or 2"
@@ -36,8 +36,8 @@ def check_parts(parts: Parts, architecture: str, what: str) -> None:
             f"{what} attends to {config.cross_attention_dim} numbers a token, and its text encoders give {width}: "
             f"they belong to different architectures, so give weights of one"
         )
-    for name, other in ARCHITECTURES.items():
-        if width == other.text_shape[1] and name not in (architecture, "embedded"):
+    for other in VARIANTS:
+        if width == other.text_shape[1] and other != variant:
             raise EngineError(f"{what} is of {other.title}, and this student is of {title}: give weights of that")
     latents: Any = parts.vae.config
     if config.in_channels != latents.latent_channels:

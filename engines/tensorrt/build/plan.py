@@ -8,7 +8,7 @@ from ...errors import EngineError
 from ..facts import PlanOptions
 from ..flavour import Flavour
 from ..gpus import PORTABLE, named_ahead
-from .timing import Timings
+from .timing import TimingCache
 
 _ERRORS_NAMED = 5
 
@@ -25,7 +25,7 @@ class Order:
     refittable: tuple[str, ...] = ()
 
 
-def write_plan(flavour: Flavour, logger: Any, monitor: Any, timings: Timings, order: Order, plan: Path) -> None:
+def write_plan(flavour: Flavour, logger: Any, monitor: Any, timings: TimingCache, order: Order, plan: Path) -> None:
     """Build and write a plan. Raises EngineError naming what TensorRT rejects, and OSError where it cannot be written."""
     trt = flavour.module
     try:

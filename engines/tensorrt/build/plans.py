@@ -20,7 +20,7 @@ from .constants import Untypable
 from .norms import whole_group_norms
 from .plan import Order, write_plan
 from .progress import Progress, make_monitor
-from .timing import Timings
+from .timing import TimingCache
 from .types import type_graph
 
 _EXTERNAL_FROM = 1 << 30
@@ -54,7 +54,7 @@ def build_plans(
     folder = builds.folder(facts)
     say(f"building {student.name} with {flavour.title} for {', '.join(gpus)}, ticks of {facts['batch_sizes']}")
     began = time.perf_counter()
-    timings = Timings(flavour, cache / FOLDER, here)
+    timings = TimingCache(flavour, cache / FOLDER, here)
     computed = precisions(student, options.precision)
     try:
         for name, graph in graph_files(student).items():

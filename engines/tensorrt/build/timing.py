@@ -10,7 +10,7 @@ from ..flavour import Flavour
 log = logging.getLogger(__name__)
 
 
-class Timings:
+class TimingCache:
     """The timing cache of one flavour and GPU, in a file under `root`. `gpu` None is a flavour that has none."""
 
     def __init__(self, flavour: Flavour, root: Path, gpu: str | None) -> None:

@@ -104,7 +104,7 @@ def test_torch_on_a_double(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(onhost, "typed_graphs", lambda *_: bench.typed(shape, lambda given: typed(shape, given, tmp_path)))
         networks = onhost.DeferredNetworks(double, student, onhost.TorchOptions(compile=False))
-    painter = EnginePainter(GpuEngine(student, (1, 2), networks, double, Tokens(student.graphs)))
+    painter = EnginePainter(GpuEngine(student, (1, 2), networks, double, Tokens(student)))
     reference = EnginePainter(open_reference(shape, parts(shape), (1, 2), tmp_path))
     given = pictures(2)
     for ours, theirs in zip(paint(painter, given), paint(reference, given), strict=True):
@@ -149,7 +149,7 @@ def test_tensorrt_is_given_graphs(sd15: Shape, parts: PartsOf, tmp_path: Path, m
     (student, sizes, cache), _ = opened
     assert (sizes, cache, said) == ((1, 8), tmp_path / "cache", ["exporting sd15-64"])
     assert {path.stem for path in student.graphs.glob("*.onnx")} == {"text", "encode", "denoise", "decode"}
-    assert Tokens(student.graphs).encode("a red boat")["ids"].tolist()[:4] == [3, 4, 5, 1]
+    assert Tokens(student).encode("a red boat")["ids"].tolist()[:4] == [3, 4, 5, 1]
     weight = read_weights(student.graphs / "denoise.onnx")["unet.conv_in.weight"]
     torch.testing.assert_close(weight, parts(sd15).unet.conv_in.weight, atol=1e-3, rtol=1e-3)  # type: ignore[union-attr]
 

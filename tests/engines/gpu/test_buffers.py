@@ -63,7 +63,12 @@ def test_only_what_is_there_crosses() -> None:
     studio.double.copy_in = lambda to, source, stream: (sent.append(source.nbytes), copy_in(to, source, stream))[1]  # type: ignore[method-assign]
     studio.double.copy_out = lambda to, source, stream: (sent.append(to.nbytes), copy_out(to, source, stream))[1]  # type: ignore[method-assign]
     studio.engine.tick([studio.repaint(seed=1), studio.still(seed=1)[0], studio.still(seed=1)[0]])
-    pixels, prompt, latents, numbers = 64 * 64 * 3, 4 * 24 * 16, 4 * 4 * 8 * 8, 14 * 256
+    pixels, prompt, latents, numbers = (
+        64 * 64 * 3,
+        4 * 24 * 16,
+        4 * 4 * 8 * 8,
+        13 * 256,
+    )  # of a student that is told no guidance
     assert sent == [latents, numbers + 3 * prompt, pixels, 256 + 3 * pixels]
     sent.clear()
     studio.engine.tick([studio.still(seed=1)[0]])

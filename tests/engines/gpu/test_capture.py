@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from engines.gpu.capture import Kind
+from engines.gpu.capture import TickSizes
 from tests.engines.gpu.studio import Studio, small, two_steps
 from tests.engines.gpu.suite import image
 
 
-def kinds(studio: Studio) -> dict[Kind, bool]:
-    """Kinds that have been seen, and whether they were captured."""
+def kinds(studio: Studio) -> dict[TickSizes, bool]:
+    """TickSizess that have been seen, and whether they were captured."""
     return {kind: graph is not None for kind, graph in studio.engine._graphs._graphs.items()}
 
 
@@ -45,7 +45,7 @@ def test_only_what_is_needed_runs() -> None:
     studio.engine.tick([stills[0], *pictures])
     studio.engine.tick([stills[1]])
     studio.engine.tick([pictures[0], studio.still()[0]])
-    assert {Kind(4, 2, 2), Kind(1, 0, 0), Kind(2, 1, 2)} <= kinds(studio).keys()
+    assert {TickSizes(4, 2, 2), TickSizes(1, 0, 0), TickSizes(2, 1, 2)} <= kinds(studio).keys()
     assert all(kinds(studio).values())
 
 

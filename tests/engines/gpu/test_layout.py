@@ -3,6 +3,7 @@ import pytest
 
 from engines.gpu.cuda import ALIGNMENT
 from engines.gpu.layout import LANES, Block, Layout
+from engines.graphs import ports
 from engines.student import Student
 
 
@@ -46,6 +47,6 @@ def test_room_for_two_ticks(student: Student) -> None:
     large = Layout.of(student, 200)
     assert (large.slots, large.noises) == (400, 800)
     with pytest.raises(ValueError, match="16 noises"):
-        Layout(4, (8, 8, 3), (4, 1, 1), (2, 2), slots=8, noises=15)
+        Layout(4, ports(student), slots=8, noises=15)
     with pytest.raises(ValueError, match="8 slots"):
-        Layout(4, (8, 8, 3), (4, 1, 1), (2, 2), slots=7, noises=16)
+        Layout(4, ports(student), slots=7, noises=16)

@@ -6,7 +6,6 @@ share of the noise. Every input of the real graphs counts, so one that is bound 
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 from engines.errors import EngineError
 from engines.gpu.cuda import Address, Cuda, Graph, Stream
 from engines.gpu.network import Capture, Tensor
+from engines.graphs import ports
 from engines.student import Student
 from engines.tokens import Tokens
 from tests.engines.gpu.double import CudaDouble, Reach
@@ -66,26 +66,9 @@ def decode(inputs: Arrays) -> Arrays:
     return {"pixels": np.ascontiguousarray(small.repeat(8, 1).repeat(8, 2))}
 
 
-def tensors(student: Student, graph: str, n: int, tokens: int) -> dict[str, Tensor]:
-    """What a student's graphs take and give at a batch of n, as they are exported."""
-    real, pixels = np.dtype(F), Tensor(np.dtype(np.uint8), (n, student.height, student.width, 3))
-    latents, one = Tensor(real, (n, *student.latent_shape)), Tensor(real, (n,))
-    conditioning = Tensor(real, (n, *student.text_shape))
-    if graph == "text":
-        return {"ids": Tensor(np.dtype(np.int64), (n, tokens)), "conditioning": _out(conditioning)}
-    if graph == "encode":
-        return {"pixels": pixels, "latents": _out(latents)}
-    if graph == "decode":
-        return {"latents": latents, "pixels": _out(pixels)}
-    numbers = dict.fromkeys(("t", "A", "B", "alpha_next", "sigma_next", *(["w"] if student.guidance else [])), one)
-    return {
-        "x": latents, "conditioning": conditioning, **numbers, "noise_next": latents,
-        "x0": _out(latents), "x_next": _out(latents),
-    }  # fmt: skip
-
-
-def _out(tensor: Tensor) -> Tensor:
-    return Tensor(tensor.dtype, tensor.shape, output=True)
+def tensors(student: Student, graph: str, n: int) -> dict[str, Tensor]:
+    """What a student's graphs take and give at a batch of n."""
+    return {name: Tensor(port.dtype, (n, *port.shape), port.output) for name, port in ports(student)[graph].items()}
 
 
 @dataclass(eq=False)
@@ -134,8 +117,8 @@ class ToyNetworks:
     backend = "double"
     precision = "float32"
 
-    def __init__(self, double: CudaDouble, student: Student, tokens: int = 24) -> None:
-        self.double, self.student, self.tokens = double, student, tokens
+    def __init__(self, double: CudaDouble, student: Student) -> None:
+        self.double, self.student = double, student
         self.loaded: dict[tuple[str, int], ToyNetwork] = {}
         self.was_settled = self.closed = False
         self.entered = 0  # how often a capture was announced
@@ -148,7 +131,7 @@ class ToyNetworks:
             "denoise": denoise,
             "decode": decode,
         }
-        taken = tensors(self.student, graph, size, self.tokens)
+        taken = tensors(self.student, graph, size)
         self.loaded[graph, size] = ToyNetwork(f"{graph} of {size}", taken, functions[graph], self.double)
         return self.loaded[graph, size]
 
@@ -177,5 +160,4 @@ class ToyNetworks:
 
 
 def tokens_of(student: Student) -> Tokens:
-    assert isinstance(student.graphs, Path)
-    return Tokens(student.graphs)
+    return Tokens(student)

@@ -8,12 +8,13 @@ from tokenizers.models import WordLevel
 from tokenizers.pre_tokenizers import WhitespaceSplit
 from torch import nn
 
-from engines.families.stable_diffusion.build import example_inputs
-from engines.families.stable_diffusion.graphs import Modules, modules_around
-from engines.onnx_files import write_graph
+from engines.families import FAMILIES
+from engines.families.export import write_graphs
+from engines.families.modules import GraphModules
+from engines.families.stable_diffusion.graphs import modules_around
+from engines.graphs import ports
 from engines.student import Student
 from engines.students import load_student
-from engines.tokens import FILES
 
 from .codec import ExactCodec
 from .networks import Oracle
@@ -21,7 +22,7 @@ from .prompts import WORDS, Reader
 from .shapes import LATENTS, SIDE, WIDTH
 
 
-def modules(xl: bool = False) -> Modules:
+def modules(xl: bool = False) -> GraphModules:
     """The four graphs around the oracle, in the shape of Stable Diffusion 1.5 or of SDXL."""
     encoders: list[nn.Module] = [Reader(0, WIDTH // 2), Reader(WIDTH // 2, WIDTH)] if xl else [Reader()]
     return modules_around(Oracle(xl).float(), ExactCodec(), encoders, SIDE, SIDE)
@@ -34,7 +35,7 @@ def write_tokenizers(folder: Path, encoders: int = 1) -> Path:
     tokenizer.enable_padding(length=2)
     tokenizer.enable_truncation(2)
     folder.mkdir(parents=True, exist_ok=True)
-    for file in list(FILES.values())[:encoders]:
+    for file in list(FAMILIES["sdxl"].tokenizers.values())[:encoders]:
         tokenizer.save(str(folder / file))
     return folder
 
@@ -49,11 +50,7 @@ def graphs(folder: Path) -> Path:
     whole_ = folder / "whole"
     if not whole_.exists():
         write_tokenizers(folder)
-        four = modules()
-        inputs = example_inputs(four, small(load_student("lcm-dreamshaper-v7"), folder), 2)
-        for name, outputs in (
-            ("text", ("conditioning",)), ("encode", ("latents",)), ("decode", ("pixels",)), ("denoise", ("x0", "x_next")),
-        ):  # fmt: skip
-            write_graph(getattr(four, name), inputs[name], outputs, folder / f"{name}.onnx")
+        # its denoiser is told a guidance, which not every student with these graphs is
+        write_graphs(ports(small(load_student("lcm-dreamshaper-v7"), folder)), modules(), folder, print, "oracle")
         whole_.touch()
     return folder

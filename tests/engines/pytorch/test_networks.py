@@ -12,9 +12,11 @@ import torch
 from numpy.typing import NDArray
 
 from engines.errors import EngineError
+from engines.examples import example_inputs
 from engines.gpu.cuda import CudaError, OutOfDeviceMemory, Stream
+from engines.graphs import ports
 from engines.pytorch.modules import read_modules
-from engines.pytorch.networks import TorchNetwork, TorchNetworks, TypedGraph, example_inputs, typed_graphs
+from engines.pytorch.networks import TorchNetwork, TorchNetworks, TypedGraph, typed_graphs
 from engines.pytorch.opening import keep_compiled
 from engines.pytorch.options import TorchOptions
 from engines.student import Student
@@ -80,6 +82,11 @@ def test_what_is_bound(graphs: Callable[..., dict[str, TypedGraph]], student: St
     networks.close()
 
 
+def tensors_of(student: Student, rows: int) -> dict[str, dict[str, torch.Tensor]]:
+    made = example_inputs(ports(student), rows)
+    return {graph: {name: torch.from_numpy(array) for name, array in given.items()} for graph, given in made.items()}
+
+
 @pytest.mark.parametrize("compiler", [None, "aot_eager"])
 def test_outputs_are_written_where_they_are_bound(
     graphs: Callable[..., dict[str, TypedGraph]], student: Student, compiler: str | None
@@ -87,7 +94,7 @@ def test_outputs_are_written_where_they_are_bound(
     """Sizes beside each other give what the reference's modules give, run after run, compiled or not."""
     options = TorchOptions("fp32", compile=compiler is not None)
     networks = TorchNetworks(graphs(), HostPlace(), options, backend=compiler or "")
-    modules, inputs = read_modules(student), example_inputs(student, 3)["denoise"]
+    modules, inputs = read_modules(student), tensors_of(student, 3)["denoise"]
     bound = {size: Bound.of(networks, "denoise", size) for size in (1, 3)}
     for seed in (1, 2):
         inputs["x"] = torch.randn(inputs["x"].shape, generator=torch.Generator().manual_seed(seed))
@@ -113,7 +120,7 @@ def test_kernels_are_compiled_once_and_kept(
     monkeypatch.setenv("TRITON_CACHE_DIR", "")
     keep_compiled(tmp_path_factory.mktemp("compiled"))
     options = TorchOptions("fp16")
-    pixels = example_inputs(student, 1)["encode"]["pixels"]
+    pixels = tensors_of(student, 1)["encode"]["pixels"]
     wanted = read_modules(student).encode(pixels).numpy()
     for found in (0, 1):
         torch.compiler.reset()

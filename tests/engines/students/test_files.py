@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from engines.architectures import ARCHITECTURES
+from engines.families import FAMILIES
+from engines.families.sources import Source
+from engines.families.stable_diffusion.weights import Lora
 from engines.student import Guidance
-from engines.student.weights import Lora, Source
 from engines.students import STUDENTS, BadStudent, UnknownStudent, load_student, parse_student, student_names
 from tests.student_files import student_text
 
@@ -52,10 +53,10 @@ def test_parse_options() -> None:
     """What a student can do beyond stills is in its file."""
     data = _data()
     data["contract"] |= {"strengths": "any", "sampler": "euler", "default_strength": 0.7, "options": {"time_scale": 1000.0}}
-    data["prompt"] = {"styles": ["ink"], "suggestions": ["a boat"], "negative": True}
+    data["prompt"] = {"styles": ["ink"], "suggestions": ["a boat"], "negative": False}
     data["guidance"] = {"default": 8, "least": 1, "most": 14}
     student = parse_student(data, Path())
-    assert (student.img2img, student.strength, student.negative_prompt) == (True, 0.7, True)
+    assert (student.img2img, student.strength, student.negative_prompt) == (True, 0.7, False)
     assert (student.styles, student.suggestions) == (("ink",), ("a boat",))
     assert student.guidance == Guidance(default=8.0, least=1.0, most=14.0)
     assert [step.t for step in student.contract.still()] == [1000.0, 500.0]
@@ -109,6 +110,9 @@ def test_something_is_missing(missing: str) -> None:
         ({"contract": {"schedule": "flow", "prediction": "flow", "times": ["soon"]}}, "'tiny'.*soon"),
         ({"contract": {"schedule": "flow", "prediction": "flow"}}, "times"),
         ({"guidance": {"default": 8.0}}, "least"),
+        ({"prompt": {"negative": True}}, r"prompt\.negative: no engine gives a network a negative prompt yet: leave it out"),
+        ({"weights": {"base": "a/b", "tiny": "a/c", "vae": "a/d"}}, r"unknown key 'weights\.vae'; known: base"),
+        ({"architecture": "embedded", "image": {"width": 256, "height": 256}}, "come with their graphs"),
     ],
 )
 def test_bad_files(change: dict[str, Any], reason: str) -> None:
@@ -180,7 +184,7 @@ def test_longest_job() -> None:
 )
 def test_latents_of_an_architecture(name: str, width: int, height: int, expected: tuple[int, int, int]) -> None:
     """Latents are channels, then height, then width."""
-    assert ARCHITECTURES[name].latent_shape(width, height) == expected
+    assert FAMILIES[name].latent_shape(width, height) == expected
 
 
 def test_ticks_where_nobody_chose() -> None:

@@ -13,7 +13,7 @@ from engines.digests import Digests
 from engines.errors import EngineError
 from engines.gpu.cuda import OutOfDeviceMemory
 from engines.gpu.engine import GpuEngine
-from engines.graphs import GRAPHS
+from engines.ports import GRAPHS
 from engines.student import Student
 from engines.tensorrt import opening
 from engines.tensorrt.facts import PlanOptions, facts_of

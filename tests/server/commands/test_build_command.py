@@ -10,7 +10,7 @@ import pytest
 
 from engines.choices import Choices
 from engines.errors import EngineError
-from engines.graphs import GRAPHS
+from engines.ports import GRAPHS
 from engines.prepare import sized
 from engines.student import Student
 from engines.tensorrt import gpus

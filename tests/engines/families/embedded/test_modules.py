@@ -4,16 +4,17 @@ import numpy as np
 import pytest
 import torch
 
-from engines.families.embedded.modules import Modules, read_modules
+from engines.families.embedded.modules import read_modules
+from engines.families.modules import GraphModules
 from engines.students import load_student
 
 
 @pytest.fixture(scope="module")
-def shipped() -> Modules:
+def shipped() -> GraphModules:
     return read_modules(load_student("embedded").graphs)
 
 
-def test_the_affine_map_is_the_contracts(shipped: Modules) -> None:
+def test_the_affine_map_is_the_contracts(shipped: GraphModules) -> None:
     n = 2
     x, noise = torch.randn(2, n, 24, 32, 32)
     text, t = torch.randn(n, 24, 128), torch.tensor([0.4, 1.0])
@@ -26,7 +27,7 @@ def test_the_affine_map_is_the_contracts(shipped: Modules) -> None:
         assert torch.allclose(x_next[i], alpha[i] * x0[i] + sigma[i] * noise[i], atol=1e-5)
 
 
-def test_pixels_survive_encoding_and_decoding(shipped: Modules) -> None:
+def test_pixels_survive_encoding_and_decoding(shipped: GraphModules) -> None:
     smooth = np.linspace(0, 255, 256, dtype=np.uint8)
     pixels = torch.from_numpy(np.stack([np.add.outer(smooth // 2, smooth // 2)] * 3, -1)[None])
     with torch.no_grad():

@@ -6,8 +6,9 @@ from typing import Any
 
 import torch
 
+from engines.families.sources import Source
+from engines.families.stable_diffusion.weights import Lora
 from engines.student import Student
-from engines.student.weights import Lora, Source
 
 from . import lora_files, published
 from .published import State

@@ -9,9 +9,10 @@ import torch
 from safetensors.torch import load_file
 
 from engines.errors import EngineError
+from engines.families.sources import Source
 from engines.families.stable_diffusion.build import build_graphs
+from engines.families.stable_diffusion.weights import Weights
 from engines.student import Guidance, Student
-from engines.student.weights import Source, Weights
 from engines.students import load_student
 
 from .published import ENCODER, write_pipeline, write_tiny, write_weights

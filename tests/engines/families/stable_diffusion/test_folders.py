@@ -9,9 +9,10 @@ import pytest
 import torch
 
 from engines.errors import EngineError
+from engines.families.sources import Source
 from engines.families.stable_diffusion.load import load_parts
 from engines.families.stable_diffusion.parts import Parts
-from engines.student.weights import Source, Weights
+from engines.families.stable_diffusion.weights import Weights
 
 from .compare import all_same, pipeline_of, same
 from .published import MODEL, old_vae_state, save_state, text_state, write_network, write_pipeline, write_tiny, write_tokenizer

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from engines.errors import EngineError
+from engines.families.sources import Source
 from engines.families.stable_diffusion.hub import fetch_file, fetch_folder
-from engines.student.weights import Source
 
 from .hub_server import Hub, point_at, serving
 
@@ -220,7 +220,7 @@ SCRIPT = """
 import sys
 from engines.errors import EngineError
 from engines.families.stable_diffusion.hub import fetch_file
-from engines.student.weights import Source
+from engines.families.sources import Source
 try:
     print(fetch_file(Source(repo=sys.argv[1], file=sys.argv[2])))
 except EngineError as error:

@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from engines.errors import EngineError
+from engines.families.sources import Source
 from engines.families.stable_diffusion.locate import locate
-from engines.student.weights import Lora, Source, Weights
+from engines.families.stable_diffusion.weights import Lora, Weights
 
 BASE, TINY = Source(repo="someone/base"), Source(repo="someone/tiny")
 UNET = Source(repo="someone/student", file="deep/unet_fp16.bin")

@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from engines.errors import EngineError
+from engines.families.sources import Source
 from engines.families.stable_diffusion.load import load_parts
 from engines.families.stable_diffusion.locate import locate
-from engines.student.weights import Source
 from engines.students import load_student, student_names
 
 from .compare import same

@@ -8,9 +8,10 @@ import pytest
 import torch
 
 from engines.errors import EngineError
+from engines.families.sources import Source
 from engines.families.stable_diffusion.load import load_parts
 from engines.families.stable_diffusion.state import read_state
-from engines.student.weights import Lora, Source, Weights
+from engines.families.stable_diffusion.weights import Lora, Weights
 
 from . import lora_files
 from .published import MODEL, networks, save_state, unet, write_pipeline

@@ -8,9 +8,10 @@ import pytest
 import torch
 
 from engines.errors import EngineError
+from engines.families.sources import Source
 from engines.families.stable_diffusion.load import load_parts
 from engines.families.stable_diffusion.parts import Parts
-from engines.student.weights import Source, Weights
+from engines.families.stable_diffusion.weights import Weights
 
 from .compare import all_same, same
 from .published import State, networks, save_state, write_pipeline, write_tiny

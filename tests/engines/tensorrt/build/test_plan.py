@@ -8,7 +8,7 @@ import pytest
 
 from engines.errors import EngineError
 from engines.tensorrt.build.plan import Order, write_plan
-from engines.tensorrt.build.timing import Timings
+from engines.tensorrt.build.timing import TimingCache
 from engines.tensorrt.facts import PlanOptions
 from engines.tensorrt.flavour import Flavour
 from tests.engines.tensorrt.flavours import Names, Recorder, stand_in
@@ -50,7 +50,7 @@ class Trt:
         flavour: Flavour = stand_in(name, "10.13.3" if name == "tensorrt" else "1.7.1", **self.module)
         order = Order("denoise graph", Path("graph.onnx"), (1, 4), gpus, PlanOptions(**options), ("w1", "w2"))
         write_plan(
-            flavour, SimpleNamespace(errors=["out of luck"]), "monitor", Timings(flavour, plan.parent, None), order, plan
+            flavour, SimpleNamespace(errors=["out of luck"]), "monitor", TimingCache(flavour, plan.parent, None), order, plan
         )
 
 

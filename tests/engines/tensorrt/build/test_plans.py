@@ -13,12 +13,12 @@ from onnx import helper
 
 from engines.build_cache import key_of
 from engines.errors import EngineError
-from engines.graphs import GRAPHS
+from engines.ports import GRAPHS
 from engines.student import Student
 from engines.tensorrt.build import plans as build
 from engines.tensorrt.build.plan import Order, write_plan
 from engines.tensorrt.build.plans import build_plans, write_typed
-from engines.tensorrt.build.timing import Timings
+from engines.tensorrt.build.timing import TimingCache
 from engines.tensorrt.facts import PlanOptions, find_build
 from engines.tensorrt.flavour import Flavour, find_flavour, make_logger
 from engines.tensorrt.gpus import choose_gpus, installed_gpu
@@ -60,7 +60,7 @@ def plan_of(graph: Path, folder: Path, options: PlanOptions | None = None, refit
     """A plan of one typed graph, for one row on an sm89."""
     order = Order("small graph", graph, (1,), ("sm89",), options or PlanOptions(), refittable)
     plan = folder / "small.plan"
-    write_plan(FLAVOUR, make_logger(FLAVOUR), None, Timings(FLAVOUR, folder, None), order, plan)
+    write_plan(FLAVOUR, make_logger(FLAVOUR), None, TimingCache(FLAVOUR, folder, None), order, plan)
     return plan
 
 
@@ -268,7 +268,7 @@ def test_for_every_gpu(asked: tuple[str, ...], student: Student, tmp_path: Path,
     """On a machine without a GPU a build is for every one from Ampere on, unless some are named."""
     orders: list[Order] = []
 
-    def note(flavour: Flavour, logger: Any, monitor: Any, timings: Timings, order: Order, plan: Path) -> None:
+    def note(flavour: Flavour, logger: Any, monitor: Any, timings: TimingCache, order: Order, plan: Path) -> None:
         orders.append(order)
         plan.write_bytes(b"plan")
 
@@ -296,6 +296,6 @@ def test_ampere_and_later_in_earnest(student: Student, tmp_path: Path) -> None:
     say: Callable[[str], None] = said.append
     monitor = build.make_monitor(FLAVOUR, build.Progress("encode", say, every=0))
     plan = tmp_path / "encode.plan"
-    write_plan(FLAVOUR, make_logger(FLAVOUR), monitor, Timings(FLAVOUR, tmp_path, None), order, plan)
+    write_plan(FLAVOUR, make_logger(FLAVOUR), monitor, TimingCache(FLAVOUR, tmp_path, None), order, plan)
     assert plan.stat().st_size > 10_000
     assert any(line.startswith("encode: ") and " of " in line for line in said)

@@ -4,17 +4,23 @@ On a CPU half precision is computed as such, and fp8 by the same numbers multipl
 the order of its sums.
 """
 
+import numpy as np
 import torch
 
+from ..engine import Row
 from ..errors import EngineError
+from ..examples import example_inputs
+from ..families.modules import GraphModules
+from ..graphs import ports
 from ..student import Student
-from .modules import Modules, read_modules
-from .networks import OUTPUTS, example_inputs, typed_graphs
+from ..tokens import Tokens
+from .modules import read_modules
+from .networks import typed_graphs
 from .options import TorchOptions
 
 
 def relative_errors(
-    student: Student, options: TorchOptions, modules: Modules | None = None, rows: int = 2, seed: int = 0
+    student: Student, options: TorchOptions, modules: GraphModules | None = None, rows: int = 2, seed: int = 0
 ) -> dict[str, float]:
     """Graph to RMS of the difference over RMS of the output in float32, on random inputs on the CPU.
 
@@ -23,8 +29,7 @@ def relative_errors(
     """
     modules = read_modules(student) if modules is None else modules
     errors = {}
-    graphs = typed_graphs(student, options, modules)
-    inputs = example_inputs(student, rows, seed)
+    graphs, inputs = typed_graphs(student, options, modules), _inputs(student, rows, seed)
     with torch.no_grad():
         for name, graph in graphs.items():
             given = inputs[name]
@@ -32,9 +37,22 @@ def relative_errors(
             wanted = (wanted[0] if isinstance(wanted, tuple) else wanted).float()
             if name == "text":
                 inputs["denoise"]["conditioning"] = wanted
-            taken = [given[one] for one in graph.tensors if one != OUTPUTS[name]]
+            taken = [given[one] for one, tensor in graph.tensors.items() if not tensor.output]
             off = graph.graph(*taken)[0].float() - wanted
             if not bool(torch.isfinite(off).all()):
                 raise EngineError(f"the {name} network of {student.name} leaves the range of {graph.precision}: choose bf16")
             errors[name] = float(off.square().mean().sqrt() / wanted.square().mean().sqrt())
     return errors
+
+
+def _inputs(student: Student, rows: int, seed: int) -> dict[str, dict[str, torch.Tensor]]:
+    """Noise and a random picture, an empty prompt, and the numbers of the first step of a still."""
+    made = example_inputs(ports(student), rows, seed)
+    row = Row(0, 0, student.contract.still()[0], True, made["denoise"]["conditioning"][0], 0)
+    for name, array in made["denoise"].items():
+        if not array.shape[1:] and (value := row.told(name)) is not None:
+            array[:] = value
+    if student.guidance is not None:
+        made["denoise"]["w"][:] = student.guidance.default - 1.0
+    made["text"] = {name: np.repeat(ids[None], rows, 0) for name, ids in Tokens(student).encode("").items()}
+    return {graph: {name: torch.from_numpy(array) for name, array in of.items()} for graph, of in made.items()}

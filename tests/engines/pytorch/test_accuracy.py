@@ -4,9 +4,9 @@ import pytest
 import torch
 
 from engines.errors import EngineError
-from engines.pytorch.errors import relative_errors
+from engines.ports import GRAPHS
+from engines.pytorch.accuracy import relative_errors
 from engines.pytorch.modules import read_modules
-from engines.pytorch.networks import OUTPUTS
 from engines.pytorch.options import TorchOptions
 from engines.student import Student
 
@@ -22,7 +22,7 @@ def test_each_precision_has_its_error(student: Student) -> None:
             ("fp8", TorchOptions(fp8=True)),
         )
     }
-    assert all(list(one) == list(OUTPUTS) for one in errors.values())
+    assert all(list(one) == list(GRAPHS) for one in errors.values())
     assert 3e-4 < errors["fp16"]["denoise"] < 6e-3
     assert 4 < errors["bf16"]["denoise"] / errors["fp16"]["denoise"] < 16
     assert 1.1 * errors["fp16"]["denoise"] < errors["fp8"]["denoise"] < 0.02

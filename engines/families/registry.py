@@ -1,0 +1,26 @@
+"""Families by the name that a student's file has for them. What a family needs is imported when it is used."""
+
+from ..student import Student
+from .embedded.family import EMBEDDED
+from .family import Family
+from .stable_diffusion import family as stable_diffusion
+from .stable_diffusion.variants import SD15, SD21, SDXL
+
+FAMILIES: dict[str, Family] = {
+    "embedded": EMBEDDED,
+    "sd15": stable_diffusion.of(SD15),
+    "sd21": stable_diffusion.of(SD21),
+    "sdxl": stable_diffusion.of(SDXL),
+}
+
+
+def find_family(name: str) -> Family:
+    """Raises ValueError with those that there are."""
+    if name not in FAMILIES:
+        raise ValueError(f"unknown architecture {name!r}; known: {', '.join(FAMILIES)}")
+    return FAMILIES[name]
+
+
+def family_of(student: Student) -> Family:
+    """A student's, whose file was found right."""
+    return FAMILIES[student.architecture]
