@@ -27,7 +27,7 @@ RUN python -m venv /venv && /venv/bin/pip install --no-cache-dir ".[${EXTRAS}]"
 ARG GPUS=ampere+
 RUN mkdir /opt/allaprima && \
     case "${EXTRAS}" in *tensorrt-rtx*) gpus="${GPUS}" ;; *) gpus="" ;; esac && \
-    if [ -n "${gpus}" ]; then /venv/bin/allaprima build embedded --backend tensorrt --gpu "${gpus}" --cache /opt/allaprima; fi
+    if [ -n "${gpus}" ]; then /venv/bin/allaprima build embedded --engine tensorrt --gpu "${gpus}" --cache /opt/allaprima; fi
 
 FROM python:${PYTHON} AS base
 # a number, so that Kubernetes can see that it is not root

@@ -19,7 +19,8 @@ import numpy as np
 from engines.choices import Choices
 from engines.engine import Conditioning, Engine, Pixels, Row
 from engines.errors import EngineError
-from engines.factory import ENGINES, TENSORRT, make_engine
+from engines.factory import make_engine
+from engines.options import ENGINES, TENSORRT, EngineOptions, FakeOptions, OpenVinoOptions
 from engines.prepare import prepare
 from engines.student import Student
 from engines.students import UnknownStudent, load_student
@@ -37,7 +38,8 @@ def main(arguments: list[str] | None = None) -> int:
         student = load_student(options.student)
         if options.engine != "fake":
             student = prepare(student, options.cache, Choices(), lambda doing: print(doing, file=sys.stderr))
-        engine = make_engine(options.engine, student, options.batch_sizes, **_engine_options(options))
+        gpu = 0 if options.engine in TENSORRT else None
+        engine = make_engine(options.engine, student, options.batch_sizes, _options(options), cache=options.cache, device=gpu)
         try:
             result = benchmark(engine, options.seconds, options.strength)
         finally:
@@ -136,13 +138,13 @@ def _table(result: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _engine_options(options: argparse.Namespace) -> dict[str, Any]:
-    """What the engine's constructor takes beside student and sizes; the cache is where the server keeps it, too."""
+def _options(options: argparse.Namespace) -> EngineOptions | None:
+    """What is chosen of the engine; None is what it does unasked."""
     if options.engine == "openvino":
-        return {"cache": options.cache / "openvino", "precision": options.precision, "threads": options.threads}
+        return OpenVinoOptions("fp32" if options.precision == "f32" else options.precision, options.threads)
     if options.engine == "fake":
-        return {"tick_seconds": options.tick_seconds, "row_seconds": options.row_seconds}
-    return {"cache": options.cache} if options.engine in TENSORRT else {}
+        return FakeOptions(tick_seconds=options.tick_seconds, row_seconds=options.row_seconds)
+    return None
 
 
 def _parse(arguments: list[str] | None) -> argparse.Namespace:
@@ -155,7 +157,7 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=5.0, help="measured time of each batch size")
     parser.add_argument("--strength", type=float, default=0.5)
     parser.add_argument("--cache", type=Path, default=_CACHE, help="folder of compiled engines")
-    parser.add_argument("--precision", default="auto", help="openvino: auto, bf16 or f32")
+    parser.add_argument("--precision", default="auto", help="openvino: auto, bf16 or fp32")
     parser.add_argument("--threads", type=int, default=0, help="openvino: 0 means one per core")
     parser.add_argument("--tick-seconds", type=float, default=0.0, help="fake: seconds of a tick")
     parser.add_argument("--row-seconds", type=float, default=0.0, help="fake: seconds of a row")

@@ -149,7 +149,9 @@ def _image_seconds(engine: str, student: str) -> tuple[float, int]:
     ready = load_student(student)
     if engine != "fake":
         ready = prepare(ready, settings.cache, settings.choices(), lambda doing: print(doing, file=sys.stderr))
-    made = make_engine(engine, ready, settings.sizes_for(ready), **settings.engine_options())
+    made = make_engine(
+        engine, ready, settings.sizes_for(ready), settings.engine_options(), cache=settings.cache, device=settings.gpu()
+    )
     costs = made.warm_up()
     made.close()
     return min((seconds / size, size) for size, seconds in costs.items())

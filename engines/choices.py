@@ -35,14 +35,3 @@ def parse_lora(text: str) -> tuple[Path, float]:
         return Path(path), float(weight)
     except ValueError:
         raise ValueError(f"a LoRA is FILE:WEIGHT, such as style.safetensors:0.8, not {text!r}") from None
-
-
-def parse_batches(text: str) -> tuple[int, ...]:
-    """ "1,2,4" to tick sizes, ascending. Raises ValueError."""
-    try:
-        sizes = sorted({int(part) for part in text.split(",") if part.strip()})
-    except ValueError:
-        raise ValueError(f"tick sizes are numbers with commas, such as 1,2,4, not {text!r}") from None
-    if not sizes or sizes[0] < 1:
-        raise ValueError(f"give at least one tick size, each 1 or more, not {text!r}")
-    return tuple(sizes)

@@ -1,43 +1,71 @@
 """Engines by name. What an engine needs is imported only when that engine is asked for."""
 
 import logging
-from typing import Any
+from pathlib import Path
+from typing import Any, TypeVar
 
 from .engine import Engine
 from .errors import EngineError
+from .options import (
+    TENSORRT,
+    EngineOptions,
+    FakeOptions,
+    OpenVinoOptions,
+    ReferenceOptions,
+    TensorRtOptions,
+    TorchOptions,
+    options_of,
+)
 from .say import Say
 from .student import Student
 
 log = logging.getLogger(__name__)
 
-TENSORRT = ("tensorrt", "tensorrt_rtx")
-"""The first is whichever TensorRT is installed, the second TensorRT-RTX."""
-ENGINES = ("openvino", *TENSORRT, "torch", "fake")
+Options = TypeVar("Options", bound=EngineOptions)
 
 
-def make_engine(kind: str, student: Student, batch_sizes: tuple[int, ...], say: Say = log.info, **options: Any) -> Engine:
+def make_engine(
+    kind: str,
+    student: Student,
+    batch_sizes: tuple[int, ...],
+    options: EngineOptions | None = None,
+    *,
+    cache: Path | None = None,
+    device: int | None = None,
+    prebuilt: Path | None = None,
+    say: Say = log.info,
+) -> Engine:
     """Build or load the engine `kind` for a student. Raises EngineError with what is missing and the remedy.
 
-    `say` is told of what takes long. `options` are what the engine of that kind takes beside.
+    `options` are of that engine on that device, the GPU with this number or the processor; None is what it does unasked.
+    `cache` is the folder of all builds, which only the fake engine and torch on a processor do without; `prebuilt` is laid
+    out alike, and only read. `say` is told of what takes long.
     """
-    if kind == "openvino":
-        from .openvino_engine import OpenVinoEngine
+    given: Any = options_of(kind, device)() if options is None else options
+    if not isinstance(given, options_of(kind, device)):
+        raise EngineError(
+            f"{type(given).__name__} are not of the engine {kind} on {'a GPU' if device is not None else 'a CPU'}"
+        )
+    match given:
+        case FakeOptions():
+            return _fake(student, batch_sizes, given)
+        case ReferenceOptions() | TorchOptions():
+            return _torch(student, batch_sizes, given, cache, device, say)
+        case OpenVinoOptions():
+            from .openvino_engine import FOLDER, OpenVinoEngine
 
-        return OpenVinoEngine(student, batch_sizes, **options)
-    if kind in TENSORRT:
-        from .tensorrt.opening import open_engine
+            return OpenVinoEngine(student, batch_sizes, _needed(cache) / FOLDER, given)
+        case TensorRtOptions():
+            from .tensorrt.opening import open_engine
 
-        return open_engine(student, batch_sizes, flavour=tensorrt_flavour(kind), say=say, **options)
-    if kind == "torch":
-        return _torch(student, batch_sizes, say, **options)
-    if kind == "fake":
-        return _fake(student, batch_sizes, **options)
-    raise EngineError(f"no engine named {kind!r}; there are: {', '.join(ENGINES)}")
+            flavour = tensorrt_flavour(kind)
+            return open_engine(student, batch_sizes, _needed(cache), flavour, device or 0, given, say, prebuilt)
+    raise AssertionError(kind)
 
 
 def tensorrt_flavour(kind: str) -> str | None:
     """The flavour of TensorRT that a kind of engine insists on; None is whichever is installed."""
-    return None if kind == "tensorrt" else kind
+    return None if kind == TENSORRT[0] else kind
 
 
 def check_engine(kind: str, device: int | None) -> None:
@@ -56,25 +84,36 @@ def check_engine(kind: str, device: int | None) -> None:
     Driver(device).close()
 
 
-def _fake(student: Student, batch_sizes: tuple[int, ...], overlap: bool = False, **options: Any) -> Engine:
-    if overlap:
+def _needed(cache: Path | None) -> Path:
+    assert cache is not None, "a folder of builds"
+    return cache
+
+
+def _fake(student: Student, batch_sizes: tuple[int, ...], options: FakeOptions) -> Engine:
+    if options.overlap:
         from .fake_device import FakeDevice
 
-        return FakeDevice(student, batch_sizes, **options)
+        return FakeDevice(student, batch_sizes, options.tick_seconds, options.row_seconds, gate=options.gate)
     from .fake_engine import FakeEngine
 
-    return FakeEngine(student, batch_sizes, **options)
+    return FakeEngine(student, batch_sizes, options.tick_seconds, options.row_seconds, options.gate)
 
 
-def _torch(student: Student, batch_sizes: tuple[int, ...], say: Say, device: int | None = None, **options: Any) -> Engine:
-    """The reference on a CPU; on the GPU with this number the engine made for it, which takes `options`."""
+def _torch(
+    student: Student,
+    batch_sizes: tuple[int, ...],
+    options: ReferenceOptions | TorchOptions,
+    cache: Path | None,
+    device: int | None,
+    say: Say,
+) -> Engine:
+    """The reference on a processor; on a GPU the engine made for it."""
     try:
-        if device is None:
+        if isinstance(options, ReferenceOptions):
             from .pytorch.reference import TorchEngine
-        else:
-            from .pytorch.opening import open_engine
+
+            return TorchEngine(student, batch_sizes)
+        from .pytorch.opening import open_engine
     except ImportError as error:
         raise EngineError(f"the torch engine needs its extra: pip install 'allaprima[torch]' ({error})") from error
-    if device is None:
-        return TorchEngine(student, batch_sizes)
-    return open_engine(student, batch_sizes, device=device, say=say, **options)
+    return open_engine(student, batch_sizes, _needed(cache), device or 0, options, say)

@@ -37,7 +37,7 @@ class FakeEngine:
 
     backend = "fake"
     device = "none"
-    precision = "float32"
+    precision = "fp32"
 
     def __init__(
         self,

@@ -8,8 +8,6 @@ from .families import family_of
 from .ports import GRAPHS, Ports
 from .student import Student
 
-PRECISIONS = ("fp16", "bf16", "fp32")
-
 
 def ports(student: Student) -> Ports:
     """Inputs and outputs of the student's graphs, by graph and name."""

@@ -2,32 +2,20 @@
 
 import argparse
 import re
+from collections.abc import Collection
 from ipaddress import ip_address, ip_network
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args, get_origin
 
-from pydantic import Field, JsonValue, ValidationError, field_validator, model_validator
+from pydantic import Field, JsonValue, ValidationError, create_model, field_validator, model_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from engines.choices import Choices, parse_lora, parse_size
-from engines.factory import TENSORRT
-from engines.pytorch.options import TorchOptions
+from engines.options import OPTIONS, Choice, EngineOptions, all_choices, choices_of, who_has
 from engines.student import Student
-from engines.tensorrt.facts import MIB, PlanOptions
 
 PREFIX = "ALLAPRIMA_"
-
-_DEVICES = {"openvino": ("cpu",), "fake": ("cpu",), "torch": ("cpu", "cuda")} | dict.fromkeys(TENSORRT, ("cuda",))
-"""What each engine runs on, where nobody chose the first."""
-_PRECISIONS = {
-    ("openvino", "cpu"): ("auto", "bf16", "fp32"),
-    ("torch", "cpu"): ("auto", "fp32"),
-    ("fake", "cpu"): ("auto", "fp32"),
-}
-"""What an engine computes in on a device, where that is not all there is."""
-_ALL_PRECISIONS = ("auto", "fp16", "bf16", "fp32")
-
 
 FOR_TESTS: dict[str, JsonValue] = {"for_tests": True}
 """Marks a setting, as its `json_schema_extra`, that nobody but a test needs: it works, and `--help` leaves it out."""
@@ -37,8 +25,33 @@ class SettingsError(ValueError):
     """A setting is wrong; the text names it and says how."""
 
 
-class Settings(BaseSettings):
-    """Everything an operator can choose. This is the only reader of the environment."""
+def _engine_fields() -> dict[str, Any]:
+    """A field for each choice that some engine has; none given is what the engine does unasked."""
+    fields: dict[str, Any] = {}
+    for flag, choices in all_choices().items():
+        values = dict.fromkeys(value for choice in choices for value in choice.values)
+        kind = Literal[tuple(values)] if values else choices[0].kind
+        option = choices[0].option
+        fields[flag] = (kind | None, Field(
+            None, ge=option.least, le=option.most, description=_of_whom(flag, choices),
+            json_schema_extra=FOR_TESTS if option.for_tests else None,
+        ))  # fmt: skip
+    return fields
+
+
+def _of_whom(flag: str, choices: list[Choice]) -> str:
+    everybody = len(choices) == len({kind for on in OPTIONS.values() for kind in on.values()})
+    return choices[0].option.help if everybody else f"{who_has(flag)}: {choices[0].option.help}"
+
+
+_EngineChoices: Any = create_model("_EngineChoices", __base__=BaseSettings, **_engine_fields())
+
+
+class Settings(_EngineChoices):  # type: ignore[misc]
+    """Everything an operator can choose. This is the only reader of the environment.
+
+    What may be chosen of an engine is a field here too, and is read from `engines.options`.
+    """
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore")
 
@@ -63,19 +76,6 @@ class Settings(BaseSettings):
     )
     lora: Annotated[tuple[str, ...], NoDecode] = Field((), description="LoRA files to fuse, FILE:WEIGHT, comma-separated")
     full_vae: bool = Field(False, description="true: the full VAE in place of the tiny one; slower, finer")
-    precision: str = Field(
-        "auto", description="fp16, bf16 or fp32, as far as the engine can; auto: fp16 on a GPU, bf16 on a processor that has it"
-    )
-    threads: int = Field(0, ge=0, description="threads of the openvino engine; 0 means one per core")
-    level: int | None = Field(
-        None, ge=0, le=5, description="tensorrt: how long its builder looks for faster kernels, 0 to 5; none: its own default"
-    )
-    workspace: int | None = Field(
-        None, ge=1, description="tensorrt: MiB of device memory that one layer may have for scratch; none: all of it"
-    )
-    stripped: bool = Field(False, description="tensorrt: true: plans without weights, so that another LoRA needs no build")
-    torch_compile: bool = Field(True, description="torch on a GPU: compile its networks; false: start sooner, run slower")
-    fp8: bool = Field(False, description="torch on a GPU: true: products in 8 bits; faster and coarser")
     cache: Path = Field(Path.home() / ".cache" / "allaprima", description="folder of compiled engines")
     prebuilt: Path | None = Field(
         None, description="folder laid out as the cache, of TensorRT builds that came with the machine; only read"
@@ -122,14 +122,6 @@ class Settings(BaseSettings):
     energy_device: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="GPUs to meter, comma-separated: UUID, PCI bus id or index; none: the one that paints"
     )
-    fake_tick: float = Field(0.0, ge=0, description="seconds of a tick of the fake engine", json_schema_extra=FOR_TESTS)
-    fake_row: float = Field(0.0, ge=0, description="seconds of a row of the fake engine", json_schema_extra=FOR_TESTS)
-    fake_overlap: bool = Field(
-        False, description="true: ticks of the fake engine overlap, as those of a GPU do", json_schema_extra=FOR_TESTS
-    )
-    fake_gate: Path | None = Field(
-        None, description="no tick of the fake engine ends before this file is there", json_schema_extra=FOR_TESTS
-    )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="debug, info, warning or error")
     log_format: Literal["text", "json"] = Field("text", description="text, or json: one object a line")
     traces: str | None = Field(None, description="OTLP endpoint (HTTP) that traces are sent to, http://HOST:4318; none: off")
@@ -173,13 +165,10 @@ class Settings(BaseSettings):
             raise ValueError("a device is cpu, cuda or cuda:N, such as cuda:1")
         return device
 
-    @field_validator("precision")
+    @field_validator("precision", mode="before", check_fields=False)
     @classmethod
-    def _precision(cls, precision: str) -> str:
-        precision = {"f32": "fp32"}.get(precision, precision)
-        if precision not in _ALL_PRECISIONS:
-            raise ValueError(f"a precision is {', '.join(_ALL_PRECISIONS)}")
-        return precision
+    def _precision(cls, precision: Any) -> Any:
+        return "fp32" if precision == "f32" else precision  # as it was called when there was one engine
 
     @field_validator("lora")
     @classmethod
@@ -213,18 +202,22 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _what_the_engine_can(self) -> "Settings":
-        if (devices := _DEVICES.get(self.engine)) is None:
+        if self.engine not in OPTIONS:
             return self  # there is no such engine, which whoever makes it says
-        kind = "cpu" if self.gpu() is None else "cuda"
+        devices, kind = OPTIONS[self.engine], "cpu" if self.gpu() is None else "cuda"
         if kind not in devices:
             raise ValueError(f"--device {self.device} is not for --engine {self.engine}, which runs on {' or '.join(devices)}")
-        able = _PRECISIONS.get((self.engine, kind), _ALL_PRECISIONS)
-        if self.precision not in able:
-            raise ValueError(
-                f"--precision {self.precision} is not for --engine {self.engine} on {kind}, which can do {', '.join(able)}"
-            )
-        if self.fp8 and (self.engine, kind) != ("torch", "cuda"):
-            raise ValueError("--fp8 is for --engine torch with --device cuda")
+        known, wrong = choices_of(devices[kind]), []
+        for flag, value in self._chosen().items():
+            said = "--" + flag.replace("_", "-")
+            if flag not in known:
+                wrong.append(f"{said} is for --engine {who_has(flag)}: {self.engine} on {kind} has no such choice")
+            elif known[flag].values and value not in known[flag].values:
+                able = ", ".join(known[flag].values)
+                wrong.append(f"{said} {value} is not for --engine {self.engine} on {kind}, which can do {able}")
+        if wrong:
+            raise ValueError("\n".join(wrong))
+        self.engine_options()  # what does not go together
         return self
 
     def waiting_per_owner(self) -> int:
@@ -247,7 +240,7 @@ class Settings(BaseSettings):
 
     def gpu(self) -> int | None:
         """The number, in CUDA's order, of the GPU that paints; None where the processor does."""
-        device = self.device or _DEVICES.get(self.engine, ("cpu",))[0]
+        device = self.device or next(iter(OPTIONS.get(self.engine, ("cpu",))))
         return None if device == "cpu" else int(device.partition(":")[2] or 0)
 
     def choices(self) -> Choices:
@@ -263,40 +256,58 @@ class Settings(BaseSettings):
         """Tick sizes to compile for a student."""
         return self.batch_sizes or student.default_batches(self.engine)
 
-    def plan_options(self) -> PlanOptions:
-        """What is chosen of a TensorRT build."""
-        workspace = None if self.workspace is None else self.workspace * MIB
-        return PlanOptions(self.precision, self.stripped, self.level, workspace)
+    def engine_options(self) -> EngineOptions:
+        """What is chosen of the engine. Raises KeyError if there is no such engine."""
+        kind = OPTIONS[self.engine]["cpu" if self.gpu() is None else "cuda"]
+        known = choices_of(kind)
+        return kind(**{known[flag].field: value for flag, value in self._chosen().items()})
 
-    def engine_options(self) -> dict[str, Any]:
-        """What the chosen engine takes beside student and sizes."""
-        if self.engine == "openvino":
-            precision = {"fp32": "f32"}.get(self.precision, self.precision)  # as OpenVINO calls it
-            return {"cache": self.cache / "openvino", "precision": precision, "threads": self.threads}
-        if self.engine == "fake":
-            seconds = {"tick_seconds": self.fake_tick, "row_seconds": self.fake_row}
-            return {**seconds, "overlap": self.fake_overlap, "gate": self.fake_gate}
-        on = {"device": self.gpu(), "cache": self.cache}
-        if self.engine in TENSORRT:
-            return {**on, "options": self.plan_options(), "prebuilt": self.prebuilt}
-        if self.engine == "torch" and self.gpu() is not None:
-            return {**on, "options": TorchOptions(self.precision, self.torch_compile, self.fp8)}
-        return {}
+    def _chosen(self) -> dict[str, Any]:
+        return {flag: value for flag in all_choices() if (value := getattr(self, flag)) is not None}
 
 
-def add_flags(parser: argparse.ArgumentParser) -> None:
-    """One flag per setting, with its default and its name in the environment; those `FOR_TESTS` are not shown."""
-    for name, field in Settings.model_fields.items():
+def add_flags(parser: argparse.ArgumentParser, names: Collection[str] | None = None) -> None:
+    """One flag per setting, or for those named, with its default and its name in the environment.
+
+    Those `FOR_TESTS` work, and are not shown. What is true or false may be given bare, for true; what is several with
+    commas may be repeated.
+    """
+    for name in [name for name in _in_order() if names is None or name in names]:
+        field = Settings.model_fields[name]
+        several = get_origin(field.annotation) is tuple
+        bare: dict[str, Any] = (
+            {"nargs": "?", "const": "true"} if bool in (field.annotation, *get_args(field.annotation)) else {}
+        )
         parser.add_argument(
             "--" + name.replace("_", "-"),
+            action=_Several if several else "store",
             default=argparse.SUPPRESS,
             metavar="VALUE",
             help=argparse.SUPPRESS if field.json_schema_extra == FOR_TESTS else _help(name, field),
+            **bare,
         )
 
 
+class _Several(argparse.Action):
+    """A flag whose values are joined by commas, however often it is given."""
+
+    def __call__(self, parser: Any, namespace: argparse.Namespace, values: Any, option_string: str | None = None) -> None:
+        before = getattr(namespace, self.dest, None)
+        setattr(namespace, self.dest, values if before is None else f"{before},{values}")
+
+
+def _in_order() -> list[str]:
+    """Settings as they are listed: what is chosen of an engine after what is chosen of its student."""
+    own = [name for name in Settings.model_fields if name not in all_choices()]
+    place = own.index("cache")
+    return [*own[:place], *all_choices(), *own[place:]]
+
+
 def _help(name: str, field: FieldInfo) -> str:
-    default = field.get_default(call_default_factory=True, validated_data={})
+    if name in all_choices():
+        default = all_choices()[name][0].default
+    else:
+        default = field.get_default(call_default_factory=True, validated_data={})
     default = ",".join(map(str, default)) if isinstance(default, tuple) else default
     shown = "none" if default in ("", None) else default
     return f"{field.description} (default {shown}; {PREFIX}{name.upper()})".replace("%", "%%")
@@ -305,9 +316,11 @@ def _help(name: str, field: FieldInfo) -> str:
 def load_settings(flags: dict[str, str]) -> Settings:
     """Flags over environment over defaults. Raises SettingsError that names every setting that is wrong."""
     try:
-        return Settings(**flags)  # type: ignore[arg-type]
+        return Settings(**flags)
     except ValidationError as error:
-        raise SettingsError("\n".join(_line(e) for e in error.errors())) from error
+        places = _in_order()
+        found = sorted(error.errors(), key=lambda one: places.index(str(one["loc"][0])) if one["loc"] else len(places))
+        raise SettingsError("\n".join(map(_line, found))) from error
 
 
 def _line(error: Any) -> str:

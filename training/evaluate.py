@@ -24,6 +24,7 @@ from torch import Tensor
 
 from engines.engine import Engine, Pixels, Row
 from engines.factory import make_engine
+from engines.options import OpenVinoOptions
 from engines.student.contract import Step
 from engines.students import load_student
 
@@ -61,8 +62,8 @@ def open_engine(kind: str, threads: int = 0) -> Iterator[Engine]:
     """The shipped student's graphs on an engine, in ticks of eight; 0 threads means one per core."""
     student = load_student("embedded")
     with TemporaryDirectory() as cache:
-        options: dict[str, Any] = {"cache": Path(cache), "threads": threads} if kind == "openvino" else {}
-        engine = make_engine(kind, student, (8,), **options)
+        options = OpenVinoOptions(threads=threads) if kind == "openvino" else None
+        engine = make_engine(kind, student, (8,), options, cache=Path(cache))
         try:
             yield engine
         finally:

@@ -86,8 +86,8 @@ def open_reference(shape: Shape, parts: Parts, sizes: tuple[int, ...], folder: P
 
 def typed(shape: Shape, parts: Parts, folder: Path) -> dict[str, Any]:
     """The graphs as torch's networks on a GPU are made of them. Seconds for a small network, half a minute for SDXL's."""
+    from engines.options import TorchOptions
     from engines.pytorch.networks import typed_graphs
-    from engines.pytorch.options import TorchOptions
 
     return dict(typed_graphs(without_graphs(shape, folder), TorchOptions(), parts.modules))
 
@@ -98,9 +98,9 @@ def open_torch(
     """As `engines.pytorch.opening` does, of graphs that it takes over. Compiles when it is warmed up."""
     from engines.gpu.driver import Driver
     from engines.gpu.engine import GpuEngine
+    from engines.options import TorchOptions
     from engines.pytorch.networks import TorchNetworks
     from engines.pytorch.opening import FOLDER, check_able, keep_compiled
-    from engines.pytorch.options import TorchOptions
     from engines.pytorch.place import CudaPlace
     from engines.tokens import Tokens
 

@@ -4,13 +4,11 @@ from ..student import Student
 from .embedded.family import EMBEDDED
 from .family import Family
 from .stable_diffusion import family as stable_diffusion
-from .stable_diffusion.variants import SD15, SD21, SDXL
+from .stable_diffusion.variants import VARIANTS
 
 FAMILIES: dict[str, Family] = {
     "embedded": EMBEDDED,
-    "sd15": stable_diffusion.of(SD15),
-    "sd21": stable_diffusion.of(SD21),
-    "sdxl": stable_diffusion.of(SDXL),
+    **{name: stable_diffusion.of(variant) for name, variant in VARIANTS.items()},
 }
 
 

@@ -12,11 +12,11 @@ from ..errors import EngineError
 from ..examples import example_inputs
 from ..families.modules import GraphModules
 from ..graphs import ports
+from ..options import TorchOptions
 from ..student import Student
 from ..tokens import Tokens
 from .modules import read_modules
 from .networks import typed_graphs
-from .options import TorchOptions
 
 
 def relative_errors(

@@ -22,6 +22,7 @@ from ..families.modules import GraphModules
 from ..gpu.cuda import Address, Cuda, CudaError, Graph, OutOfDeviceMemory, Stream
 from ..gpu.network import Capture, Tensor
 from ..graphs import ports, precisions
+from ..options import TorchOptions
 from ..ports import main_output
 from ..say import Say
 from ..student import Student
@@ -29,7 +30,6 @@ from .float8 import quantise_graph
 from .fusing import fuse
 from .graph_types import type_graph
 from .modules import read_modules
-from .options import TorchOptions
 from .place import Place
 from .traced import trace
 

@@ -12,13 +12,14 @@ from ..gpu.cuda import Cuda
 from ..gpu.driver import Driver
 from ..gpu.engine import GpuEngine
 from ..gpu.memory import check_fits
+from ..options import TorchOptions
 from ..say import Say
 from ..student import Student
 from ..tokens import Tokens
 from .float8 import LEAST_CAPABILITY
 from .networks import TorchNetworks, typed_graphs
-from .options import LARGEST_TICK, TorchOptions
 from .place import CudaPlace
+from .traced import LARGEST_TICK
 
 log = logging.getLogger(__name__)
 

@@ -31,7 +31,7 @@ class TorchEngine:
     """
 
     backend = "torch"
-    precision = "float32"
+    precision = "fp32"
 
     def __init__(
         self,

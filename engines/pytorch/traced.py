@@ -12,7 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor, fx, nn
 
-from .options import LARGEST_TICK
+LARGEST_TICK = 63
+"""Rows. From 64 on diffusers' upsampling takes another way, and a graph that is traced holds one."""
 
 _CHECKS = frozenset({"_assert_tensor_metadata", "_assert_scalar", "sym_constrain_range", "sym_constrain_range_for_size"})
 _NOTHING = frozenset({"alias", "dropout", "detach", "lift_fresh_copy"})

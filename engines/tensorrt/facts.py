@@ -7,13 +7,13 @@ optimisation profile for each of `profile_sizes`, in that order, of which the ba
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from ..build_cache import SIDECAR, Facts
 from ..digests import Digests
 from ..errors import EngineError
-from ..graphs import PRECISIONS, graph_files, precisions, with_weights
+from ..graphs import graph_files, precisions, with_weights
+from ..options import TensorRtOptions
 from ..ports import GRAPHS
 from ..student import Student
 from .flavour import Flavour
@@ -29,26 +29,8 @@ MIB = 1 << 20
 """Bytes, in which the command line has the workspace."""
 
 
-@dataclass(frozen=True)
-class PlanOptions:
-    """What may be chosen of a build; none of it is needed.
-
-    precision    auto, fp16, bf16 or fp32; auto is fp16, and bf16 for a network that is known to overflow
-    stripped     plans without weights, refitted when loaded: a LoRA changes without a build. RTX strips on a GPU only
-    level        how long the builder looks for faster kernels, 0 to 5; None is its own default, 3
-    workspace    bytes of device memory that one layer may have for scratch; None is what the device has
-    """
-
-    precision: str = "auto"
-    stripped: bool = False
-    level: int | None = None
-    workspace: int | None = None
-
-    def __post_init__(self) -> None:
-        if self.precision not in ("auto", *PRECISIONS):
-            raise EngineError(f"precision must be auto, {', '.join(PRECISIONS)}, not {self.precision!r}")
-        if self.level is not None and not 0 <= self.level <= 5:
-            raise EngineError(f"the builder's level is 0 to 5, not {self.level}")
+def workspace_bytes(options: TensorRtOptions) -> int | None:
+    return None if options.workspace is None else options.workspace * MIB
 
 
 def profile_sizes(graph: str, batch_sizes: tuple[int, ...]) -> tuple[int, ...]:
@@ -59,7 +41,7 @@ def profile_sizes(graph: str, batch_sizes: tuple[int, ...]) -> tuple[int, ...]:
 def facts_of(
     student: Student,
     batch_sizes: tuple[int, ...],
-    options: PlanOptions,
+    options: TensorRtOptions,
     flavour: Flavour,
     gpus: tuple[str, ...],
     digests: Digests,
@@ -77,7 +59,7 @@ def facts_of(
         "gpu": ",".join(gpus),
         "weights": REFITTED if options.stripped else "inside",
         "plugins": "none",
-        "options": f"level={options.level},workspace={options.workspace},recipe={RECIPE}",
+        "options": f"level={options.level},workspace={workspace_bytes(options)},recipe={RECIPE}",
     }
 
 
@@ -111,10 +93,10 @@ def remedy(wanted: Facts, gpu: str) -> str:
     computed = {part.partition("=")[2] for part in wanted["precision"].split(",")}
     options = dict(part.split("=") for part in wanted["options"].split(","))
     flags = {
-        "backend": wanted["backend"].partition(" ")[0],
+        "engine": wanted["backend"].partition(" ")[0],
         "gpu": gpu,
         "size": wanted["size"],
-        "batches": wanted["batch_sizes"],
+        "batch-sizes": wanted["batch_sizes"],
         "precision": computed.pop() if len(computed) == 1 else None,  # several are what auto chose
         "level": None if options["level"] == "None" else options["level"],
         "workspace": None if options["workspace"] == "None" else str(int(options["workspace"]) // MIB),

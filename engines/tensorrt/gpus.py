@@ -53,7 +53,7 @@ def choose_gpus(flavour: Flavour, asked: tuple[str, ...], here: str | None) -> t
         if strange := [gpu for gpu in asked if gpu not in (*known, here)]:
             raise EngineError(
                 f"{flavour.title} does not build for {', '.join(strange)}; it does for {', '.join(known)}, or for all from "
-                f"sm80 on with {PORTABLE}. For other GPUs use TensorRT on a machine that has one, or --backend torch"
+                f"sm80 on with {PORTABLE}. For other GPUs use TensorRT on a machine that has one, or --engine torch"
             )
         if len(asked) > 1 and here in asked and here not in known:
             raise EngineError(f"{flavour.title} builds for {here} only by itself: leave out the others")

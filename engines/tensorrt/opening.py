@@ -13,10 +13,11 @@ from ..gpu.driver import Driver
 from ..gpu.engine import GpuEngine
 from ..gpu.memory import check_fits
 from ..graphs import graph_files, precisions
+from ..options import TensorRtOptions
 from ..say import Say
 from ..student import Student
 from ..tokens import Tokens
-from .facts import FOLDER, PlanOptions, facts_of, find_build, remedy
+from .facts import FOLDER, facts_of, find_build, remedy
 from .flavour import EXTRAS, Flavour, find_flavour, make_logger
 from .gpus import gpu_name
 from .plans import Plans
@@ -30,7 +31,7 @@ def open_engine(
     cache: Path,
     flavour: str | None = None,
     device: int = 0,
-    options: PlanOptions | None = None,
+    options: TensorRtOptions | None = None,
     say: Say = log.info,
     prebuilt: Path | None = None,
 ) -> GpuEngine:
@@ -45,7 +46,7 @@ def open_engine(
     sizes = tuple(sorted(set(batch_sizes)))
     cuda = Driver(device)
     try:
-        return _open(student, sizes, (cache, prebuilt), find_flavour(flavour), cuda, options or PlanOptions(), say)
+        return _open(student, sizes, (cache, prebuilt), find_flavour(flavour), cuda, options or TensorRtOptions(), say)
     except BaseException:
         cuda.close()
         raise
@@ -57,7 +58,7 @@ def _open(
     places: tuple[Path, Path | None],
     flavour: Flavour,
     cuda: Cuda,
-    options: PlanOptions,
+    options: TensorRtOptions,
     say: Say,
 ) -> GpuEngine:
     folder = _build(student, sizes, places, flavour, gpu_name(*cuda.capability), options, say)
@@ -83,7 +84,7 @@ def _build(
     places: tuple[Path, Path | None],
     flavour: Flavour,
     gpu: str,
-    options: PlanOptions,
+    options: TensorRtOptions,
     say: Say,
 ) -> Path:
     """The folder of the plans that fit; they are built if there are none at all for this student."""

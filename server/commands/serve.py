@@ -7,7 +7,8 @@ from typing import Any
 
 from engines.engine import Engine
 from engines.errors import EngineError
-from engines.factory import ENGINES, check_engine, make_engine
+from engines.factory import check_engine, make_engine
+from engines.options import ENGINES
 from engines.prepare import prepare, sized
 from engines.say import Say
 from engines.student import Student
@@ -53,7 +54,10 @@ def _students(settings: Settings) -> list[tuple[Student, MakeEngine]]:
                 check_engine(settings.engine, settings.gpu())
                 ready = prepare(student, settings.cache, settings.choices(), say)
                 say(f"compiling {student.name} for {settings.engine}")
-            return make_engine(settings.engine, ready, settings.sizes_for(student), say, **settings.engine_options())
+            return make_engine(
+                settings.engine, ready, settings.sizes_for(student), settings.engine_options(), cache=settings.cache,
+                device=settings.gpu(), prebuilt=settings.prebuilt, say=say,
+            )  # fmt: skip
 
         return make
 

@@ -13,6 +13,7 @@ import yaml
 
 from benchmarks.serving import free_port, get, running
 from engines.digests import Digests
+from engines.options import TensorRtOptions
 from engines.students import load_student
 from engines.tensorrt.facts import facts_of, find_build
 from engines.tensorrt.flavour import find_flavour
@@ -127,10 +128,10 @@ def test_the_gpu_image_brings_engines_that_it_serves(tmp_path: Path) -> None:
     settings = load_settings({"engine": engine, "cache": str(tmp_path / "cache"), "prebuilt": str(made)})
     student = load_student("embedded")
     options = settings.engine_options()
-    facts = facts_of(
-        student, settings.sizes_for(student), options["options"], find_flavour("tensorrt_rtx"), ("sm89",), Digests(tmp_path)
-    )
-    assert find_build((options["prebuilt"] / "tensorrt",), facts, "sm89") is not None
+    assert isinstance(options, TensorRtOptions)
+    assert settings.prebuilt is not None
+    facts = facts_of(student, settings.sizes_for(student), options, find_flavour("tensorrt_rtx"), ("sm89",), Digests(tmp_path))
+    assert find_build((settings.prebuilt / "tensorrt",), facts, "sm89") is not None
 
 
 def test_the_gpu_image_may_bring_none(tmp_path: Path) -> None:
@@ -172,7 +173,7 @@ def test_what_is_copied_is_enough_to_install_and_start(tmp_path: Path) -> None:
     subprocess.run([*pip, "--target", str(site), "."], cwd=source, check=True, timeout=300, capture_output=True)
     assert {path.name for path in site.iterdir() if path.suffix != ".dist-info"} == {"bin", *copied_packages()}
     environment = os.environ | {"PYTHONPATH": str(site)}
-    code = "import server, engines.student as s; print(server.__file__, s.load_student('embedded').graphs.is_dir())"
+    code = "import server, engines.students as s; print(server.__file__, s.load_student('embedded').graphs.is_dir())"
     said = subprocess.check_output([sys.executable, "-c", code], cwd=tmp_path, env=environment, text=True)
     assert said.split() == [str(site / "server" / "__init__.py"), "True"]
     port = free_port()

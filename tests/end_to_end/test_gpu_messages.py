@@ -15,9 +15,10 @@ import pytest
 
 from engines.build_cache import BuildCache
 from engines.digests import Digests
+from engines.options import TensorRtOptions
 from engines.ports import GRAPHS
 from engines.student import Student
-from engines.tensorrt.facts import PlanOptions, facts_of
+from engines.tensorrt.facts import facts_of
 from engines.tensorrt.flavour import Flavour
 from tests.engines.gpu.stub import stub_driver
 
@@ -50,7 +51,7 @@ class Machine:
     def build(self, student: Student, size: int = 10, **other: str) -> None:
         """A build for this machine, with plans of so many bytes; or for another, by the fact that is other."""
         flavour = Flavour("tensorrt", str(self.version), None)
-        facts = {**facts_of(student, SIZES, PlanOptions(), flavour, ("sm89",), Digests(self.cache)), **other}
+        facts = {**facts_of(student, SIZES, TensorRtOptions(), flavour, ("sm89",), Digests(self.cache)), **other}
         builds = BuildCache(self.cache / "tensorrt")
         folder = builds.folder(facts)
         for graph in GRAPHS:
@@ -125,7 +126,9 @@ def test_built_for_something_else(
     machine.build(student, **{field: other})
     said = machine.serve()
     assert f"was built for {field} {other!r}, not {wanted!r}: " in said
-    assert "allaprima build embedded --backend tensorrt --gpu sm89 --size 256x256 --batches 1,2 --precision fp16 (with" in said
+    assert (
+        "allaprima build embedded --engine tensorrt --gpu sm89 --size 256x256 --batch-sizes 1,2 --precision fp16 (with" in said
+    )
 
 
 def test_too_little_memory(stub: dict[str, str], student: Student, tmp_path: Path) -> None:
@@ -147,7 +150,7 @@ def test_the_command_that_is_named_makes_what_is_wanted(student: Student, tmp_pa
         command = [sys.executable, "-m", "server", *arguments]
         return subprocess.run(command, capture_output=True, text=True, timeout=120, cwd=ROOT, env=environment)
 
-    assert allaprima("build", "embedded", "--backend", "tensorrt", "--gpu", "sm120", "--batches", "1").returncode == 0
+    assert allaprima("build", "embedded", "--engine", "tensorrt", "--gpu", "sm120", "--batch-sizes", "1").returncode == 0
     refused = allaprima("serve", "--engine", "tensorrt", "--port", "0", "--batch-sizes", "1").stderr.splitlines()[-1]
     command = refused[refused.index("allaprima build") : refused.index(" (with")]
     assert "gpu 'sm120', not 'sm89'" in refused

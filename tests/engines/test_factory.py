@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from engines.errors import EngineError
-from engines.factory import ENGINES, check_engine, make_engine
+from engines.factory import check_engine, make_engine
 from engines.gpu import driver
+from engines.options import ENGINES, FakeOptions, OpenVinoOptions, TensorRtOptions, TorchOptions
 from engines.student import Student
 from engines.tensorrt import flavour as flavours
 from engines.tensorrt import opening
@@ -18,7 +19,7 @@ from engines.tensorrt import opening
 
 def test_fake(student: Student) -> None:
     """An engine is made with its options."""
-    engine = make_engine("fake", student, (1, 2), tick_seconds=0.5)
+    engine = make_engine("fake", student, (1, 2), FakeOptions(tick_seconds=0.5))
     assert (engine.backend, engine.batch_sizes, engine.student) == ("fake", (1, 2), student)
     assert engine.warm_up()[1] == 0.5
 
@@ -52,8 +53,9 @@ def test_torch_on_a_gpu(student: Student, monkeypatch: pytest.MonkeyPatch, tmp_p
     made: list[Any] = []
     opened = SimpleNamespace(open_engine=lambda *arguments, **options: made.append((arguments, options)))
     monkeypatch.setitem(sys.modules, "engines.pytorch.opening", opened)
-    make_engine("torch", student, (1, 2), print, device=1, cache=tmp_path)
-    assert made == [((student, (1, 2)), {"device": 1, "say": print, "cache": tmp_path})]
+    chosen = TorchOptions("bf16", compile=False)
+    make_engine("torch", student, (1, 2), chosen, device=1, cache=tmp_path, say=print)
+    assert made == [((student, (1, 2), tmp_path, 1, chosen, print), {})]
 
 
 @pytest.mark.parametrize(("kind", "flavour"), [("tensorrt", None), ("tensorrt_rtx", "tensorrt_rtx")])
@@ -61,8 +63,18 @@ def test_tensorrt(student: Student, monkeypatch: pytest.MonkeyPatch, tmp_path: P
     """Each kind opens an engine of its flavour, or of the one that is installed, with its options."""
     made: list[Any] = []
     monkeypatch.setattr(opening, "open_engine", lambda *arguments, **options: made.append((arguments, options)))
-    make_engine(kind, student, (1, 2), print, cache=tmp_path, device=1)
-    assert made == [((student, (1, 2)), {"flavour": flavour, "say": print, "cache": tmp_path, "device": 1})]
+    make_engine(kind, student, (1, 2), cache=tmp_path, device=1, prebuilt=tmp_path / "with it", say=print)
+    assert made == [((student, (1, 2), tmp_path, flavour, 1, TensorRtOptions(), print, tmp_path / "with it"), {})]
+
+
+def test_options_of_another_engine(student: Student, tmp_path: Path) -> None:
+    """An engine takes its own options, and runs where it can."""
+    with pytest.raises(EngineError, match="OpenVinoOptions are not of the engine fake on a CPU"):
+        make_engine("fake", student, (1,), OpenVinoOptions())
+    with pytest.raises(EngineError, match="TorchOptions are not of the engine torch on a CPU"):
+        make_engine("torch", student, (1,), TorchOptions())
+    with pytest.raises(EngineError, match="openvino runs on cpu, not on cuda"):
+        make_engine("openvino", student, (1,), cache=tmp_path, device=0)
 
 
 def test_checking_first(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,7 +13,10 @@ from engines.build_cache import SIDECAR
 from engines.engine import Engine, Row
 from engines.errors import EngineError
 from engines.openvino_engine import OpenVinoEngine
+from engines.options import OpenVinoOptions
 from engines.student import Student
+
+FP32 = OpenVinoOptions("fp32", threads=1)
 
 
 def _still(engine: Engine) -> Any:
@@ -23,14 +26,14 @@ def _still(engine: Engine) -> Any:
 
 def test_the_cache(student: Student, tmp_path: Path) -> None:
     """A second start finds the first one's build and paints the same; its sidecar says what it was made of."""
-    first = OpenVinoEngine(student, (1,), tmp_path, "f32", threads=1)
+    first = OpenVinoEngine(student, (1,), tmp_path, FP32)
     image = _still(first)
     (folder,) = tmp_path.iterdir()
     blobs = sorted(path.name for path in folder.iterdir())
     facts = json.loads((folder / SIDECAR).read_text())
-    assert (facts["student"], facts["precision"], facts["batch_sizes"]) == ("embedded", "f32", "1")
+    assert (facts["student"], facts["precision"], facts["batch_sizes"]) == ("embedded", "fp32", "1")
     first.close()
-    second = OpenVinoEngine(student, (1,), tmp_path, "f32", threads=1)
+    second = OpenVinoEngine(student, (1,), tmp_path, FP32)
     np.testing.assert_array_equal(_still(second), image)
     assert sorted(path.name for path in folder.iterdir()) == blobs
     assert len(blobs) > 1
@@ -38,28 +41,21 @@ def test_the_cache(student: Student, tmp_path: Path) -> None:
 
 def test_a_mismatch(student: Student, tmp_path: Path) -> None:
     """A build of something else under the same key is refused with the field, and never used."""
-    OpenVinoEngine(student, (1,), tmp_path, "f32", threads=1).close()
+    OpenVinoEngine(student, (1,), tmp_path, FP32).close()
     (folder,) = tmp_path.iterdir()
     facts = json.loads((folder / SIDECAR).read_text())
     (folder / SIDECAR).write_text(json.dumps({**facts, "graphs": "others"}))
     with pytest.raises(EngineError, match="built for graphs 'others'"):
-        OpenVinoEngine(student, (1,), tmp_path, "f32", threads=1)
-
-
-@pytest.mark.parametrize("precision", ["fp16", "", "BF16"])
-def test_unknown_precision(student: Student, tmp_path: Path, precision: str) -> None:
-    """A precision that is not there is refused with those that are."""
-    with pytest.raises(EngineError, match="auto, bf16 or f32"):
-        OpenVinoEngine(student, (1,), tmp_path, precision)
+        OpenVinoEngine(student, (1,), tmp_path, FP32)
 
 
 def test_auto_precision(get_engine: Callable[[str], Engine]) -> None:
-    """auto chooses bf16 where the processor has it, and f32 is always f32."""
+    """auto chooses bf16 where the processor has it, and fp32 is always fp32."""
     engine = get_engine("openvino")
     assert isinstance(engine, OpenVinoEngine)
     able = "BF16" in engine._core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
-    assert engine._choose_precision("auto") == ("bf16" if able else "f32")
-    assert engine.precision == "f32"
+    assert engine._choose_precision("auto") == ("bf16" if able else "fp32")
+    assert engine.precision == "fp32"
 
 
 def test_graphs_missing(student: Student, tmp_path: Path) -> None:
@@ -72,7 +68,7 @@ def test_no_place_for_the_cache(student: Student, tmp_path: Path) -> None:
     """Where no cache can be made it says which setting to change."""
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(EngineError, match="--cache"):
-        OpenVinoEngine(student, (1,), tmp_path / "file", "f32")
+        OpenVinoEngine(student, (1,), tmp_path / "file", FP32)
 
 
 def test_sizes_of_pictures(get_engine: Callable[[str], Engine], picture: Any) -> None:

@@ -19,6 +19,7 @@ import torch
 from engines.engine import Engine, Row
 from engines.noise import noise
 from engines.openvino_engine import OpenVinoEngine
+from engines.options import OpenVinoOptions
 from engines.pytorch import reference
 from engines.pytorch.reference import TorchEngine
 from engines.student.contract import Contract, Step, UnsupportedStrength
@@ -165,7 +166,7 @@ def get_painter(graphs: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
 def _make_engine(kind: str, xl: bool, graphs: Path, cache: Path) -> Engine:
     sizes = (1, MOST_ROWS)
     if kind == "openvino":
-        return OpenVinoEngine(oracle.small(load_student(GUIDED), graphs), sizes, cache, precision="f32", threads=1)
+        return OpenVinoEngine(oracle.small(load_student(GUIDED), graphs), sizes, cache, OpenVinoOptions("fp32", 1))
     student = load_student("sdxl-turbo" if xl else GUIDED)
     with pytest.MonkeyPatch.context() as patch:  # the oracle's modules in place of those that weights would fill
         patch.setattr(reference, "read_modules", lambda _: oracle.modules(xl))

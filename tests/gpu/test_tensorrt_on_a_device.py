@@ -12,6 +12,7 @@ from engines.engine import Row
 from engines.errors import EngineError
 from engines.factory import make_engine
 from engines.gpu.engine import GpuEngine
+from engines.options import OpenVinoOptions
 from engines.student import Student
 from engines.tensorrt.gpus import gpu_name
 from engines.tensorrt.opening import open_engine
@@ -54,7 +55,7 @@ def easel(engine: GpuEngine) -> Easel:
 def test_the_pixels_of_the_cpu(engine: GpuEngine, student: Student, picture: Any, tmp_path: Path) -> None:
     """On the average pixel TensorRT in half precision and OpenVINO in single are within a level and a half."""
     pytest.importorskip("openvino")
-    cpu = make_engine("openvino", student, (1,), cache=tmp_path, precision="f32", threads=2)
+    cpu = make_engine("openvino", student, (1,), OpenVinoOptions("fp32", 2), cache=tmp_path)
     for strength in (0.3, 0.6, 1.0):
         step = student.contract.repaint(strength)[0]
         rows = [Row(1, 0, step, True, one.condition("a red heart, neon"), 5, picture(1)) for one in (engine, cpu)]

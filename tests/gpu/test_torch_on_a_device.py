@@ -11,7 +11,7 @@ from engines.engine import Row
 from engines.errors import EngineError
 from engines.gpu.cuda import OutOfDeviceMemory
 from engines.gpu.engine import GpuEngine
-from engines.pytorch.options import TorchOptions
+from engines.options import TorchOptions
 from engines.student import Student
 from tests.engines.gpu.suite import Easel, Half, every_engines_tests, image, overlapped
 from tests.gpu.device import open_driver

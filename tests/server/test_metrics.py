@@ -60,7 +60,7 @@ def test_every_counter_is_there_from_the_start() -> None:
 def test_no_series_comes_later() -> None:
     """Whatever happens, the series are those that were there at the start: none is a session's or a client's."""
     metrics = _Both()
-    metrics.engine("fake", "none", "float32", (1, 2))
+    metrics.engine("fake", "none", "fp32", (1, 2))
 
     def series() -> set[str]:
         text, _ = metrics.exposition()
@@ -184,7 +184,7 @@ def test_formats(accept: str, kind: str) -> None:
 def test_openmetrics_is_well_formed() -> None:
     """The client library's own parser of OpenMetrics, which is strict, takes it; there are no series of creation times."""
     metrics = _Both()
-    metrics.engine("fake", "none", "float32", (1, 2))
+    metrics.engine("fake", "none", "fp32", (1, 2))
     metrics.result("openai", Result(1, Outcome.IMAGE), 0.1)
     text = metrics.exposition("application/openmetrics-text")[0].decode()
     families = {family.name: family.type for family in text_string_to_metric_families(text)}
@@ -212,7 +212,7 @@ def test_the_names_in_the_exposition() -> None:
     metrics = _Both()
     metrics.result("openai", Result(1, Outcome.IMAGE), 0.1)
     metrics.tick(0.1, 1)
-    metrics.engine("fake", "none", "float32", (1, 2))
+    metrics.engine("fake", "none", "fp32", (1, 2))
     metrics.sessions.set(3)
     metrics.student.jobs(lambda: 1, lambda: 2)
     text = metrics.exposition()[0].decode()
@@ -224,8 +224,7 @@ def test_the_names_in_the_exposition() -> None:
         "allaprima_engine_info",
     }  # fmt: skip
     assert (
-        'allaprima_engine_info{backend="fake",batch_sizes="1,2",device="none",precision="float32",student="embedded"} 1.0'
-        in text
+        'allaprima_engine_info{backend="fake",batch_sizes="1,2",device="none",precision="fp32",student="embedded"} 1.0' in text
     )
     assert "allaprima_sessions 3.0" in text
     assert 'allaprima_jobs_waiting{student="embedded"} 1.0' in text

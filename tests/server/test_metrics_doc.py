@@ -18,7 +18,7 @@ def _everything() -> Metrics:
     """Metrics of a server that has a student, an engine, a meter, and has painted."""
     now = [0.0]
     metrics, ledger, meter = Metrics(), Ledger(lambda: now[0]), MeterName("gpu0", "nvml")
-    metrics.of("x").engine("fake", "none", "float32", (1,))
+    metrics.of("x").engine("fake", "none", "fp32", (1,))
     metrics.of("x").up(lambda: True)
     metrics.of("x").jobs(lambda: 1, lambda: 2)
     metrics.registry.register(EnergyCollector(ledger))

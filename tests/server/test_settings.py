@@ -5,8 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from engines.pytorch.options import TorchOptions
-from engines.tensorrt.facts import PlanOptions
+from engines.options import FakeOptions, OpenVinoOptions, ReferenceOptions, TensorRtOptions, TorchOptions, all_choices
 from server.settings import FOR_TESTS, PREFIX, Settings, SettingsError, add_flags, load_settings
 
 
@@ -107,7 +106,7 @@ def test_flags_not_given_are_not_there() -> None:
 def test_wrong(flag: str, value: str) -> None:
     """A wrong value is named by its flag and quoted."""
     with pytest.raises(SettingsError) as refused:
-        load_settings({flag: value})
+        load_settings({"engine": "tensorrt", flag: value})
     assert f"--{flag.replace('_', '-')}" in str(refused.value)
     assert "pydantic" not in str(refused.value)
 
@@ -144,29 +143,71 @@ def test_frozen() -> None:
         load_settings({}).port = 1
 
 
-def test_engine_options(tmp_path: Path) -> None:
-    """Each engine is given what is its own."""
-    fake = load_settings({"engine": "fake", "fake_tick": "0.5"})
-    assert fake.engine_options() == {"tick_seconds": 0.5, "row_seconds": 0.0, "overlap": False, "gate": None}
-    real = load_settings({"engine": "openvino", "cache": str(tmp_path), "precision": "f32", "threads": "2"})
-    assert real.engine_options() == {"cache": tmp_path / "openvino", "precision": "f32", "threads": 2}
-    assert load_settings({"engine": "torch"}).engine_options() == {}
-    cuda = load_settings({"engine": "torch", "device": "cuda:1", "cache": str(tmp_path), "precision": "bf16", "fp8": "true"})
-    assert cuda.engine_options() == {"device": 1, "cache": tmp_path, "options": TorchOptions("bf16", True, True)}
-    assert load_settings({"engine": "torch", "device": "cuda", "torch_compile": "false"}).engine_options()[
-        "options"
-    ] == TorchOptions(compile=False)
+def test_engine_options() -> None:
+    """Each engine is given what is its own, of the types that it has."""
+    assert load_settings({"engine": "fake", "fake_tick": "0.5"}).engine_options() == FakeOptions(tick_seconds=0.5)
+    real = load_settings({"engine": "openvino", "precision": "f32", "threads": "2"})
+    assert real.engine_options() == OpenVinoOptions("fp32", 2)
+    assert load_settings({"engine": "torch"}).engine_options() == ReferenceOptions()
+    cuda = load_settings({"engine": "torch", "device": "cuda:1", "precision": "bf16", "fp8": "true"})
+    assert cuda.engine_options() == TorchOptions("bf16", True, True)
+    plain = load_settings({"engine": "torch", "device": "cuda", "torch_compile": "false"})
+    assert plain.engine_options() == TorchOptions(compile=False)
 
 
 @pytest.mark.parametrize("engine", ["tensorrt", "tensorrt_rtx"])
-def test_tensorrt_options(engine: str, tmp_path: Path) -> None:
-    """What was chosen of a build is what is looked for when serving; the workspace is stated in MiB."""
-    plain = load_settings({"engine": engine, "cache": str(tmp_path)})
-    assert plain.engine_options() == {"device": 0, "cache": tmp_path, "options": PlanOptions(), "prebuilt": None}
-    flags = {"precision": "bf16", "stripped": "true", "level": "5", "workspace": "2048", "prebuilt": str(tmp_path)}
-    chosen = load_settings({"engine": engine, "device": "cuda:1", **flags}).engine_options()
-    assert chosen["options"] == PlanOptions("bf16", True, 5, 2 << 30)
-    assert (chosen["device"], chosen["prebuilt"]) == (1, tmp_path)
+def test_tensorrt_options(engine: str) -> None:
+    """What was chosen of a build is what is looked for when serving."""
+    assert load_settings({"engine": engine}).engine_options() == TensorRtOptions()
+    flags = {"precision": "bf16", "stripped": "true", "level": "5", "workspace": "2048"}
+    chosen = load_settings({"engine": engine, "device": "cuda:1", **flags})
+    assert chosen.engine_options() == TensorRtOptions("bf16", True, 5, 2048)
+
+
+_HAVE = {
+    "openvino": {"precision", "threads"},
+    "tensorrt": {"precision", "stripped", "level", "workspace"},
+    "torch": {"precision"},
+    "fake": {"precision", "fake_tick", "fake_row", "fake_overlap", "fake_gate"},
+}
+
+
+@pytest.mark.parametrize("engine", _HAVE)
+@pytest.mark.parametrize("flag", all_choices())
+@pytest.mark.parametrize("way", ["flag", "environment"])
+def test_a_choice_of_another_engine(engine: str, flag: str, way: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What an engine does not have is refused, whichever way it is said, naming the engines that do."""
+    value = {"precision": "fp32", "fake_tick": "0.1", "fake_row": "0.1"}.get(flag, "1")
+    given = {"engine": engine}
+    if way == "flag":
+        given[flag] = value
+    else:
+        monkeypatch.setenv(PREFIX + flag.upper(), value)
+    if flag in _HAVE[engine]:
+        load_settings(given)
+        return
+    with pytest.raises(SettingsError, match=rf"--{flag.replace('_', '-')} is for --engine .*: {engine} on \w+ has no such"):
+        load_settings(given)
+
+
+def test_all_that_an_engine_has_not() -> None:
+    """Every choice of another engine is named, not the first alone."""
+    with pytest.raises(SettingsError, match=r"(?s)--stripped is .*--level is .*--fake-tick is for --engine fake"):
+        load_settings({"engine": "openvino", "level": "5", "stripped": "true", "fake_tick": "1"})
+
+
+def test_a_builds_folder_is_no_choice_of_an_engines(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An image may come with builds for one engine, and be run with another."""
+    monkeypatch.setenv("ALLAPRIMA_PREBUILT", "/opt/allaprima")
+    assert load_settings({"engine": "torch"}).prebuilt == Path("/opt/allaprima")
+
+
+def test_what_is_true_or_several() -> None:
+    """A flag for true may be given bare, and one for several may be repeated or have commas."""
+    parser = argparse.ArgumentParser()
+    add_flags(parser)
+    said = vars(parser.parse_args(["--full-vae", "--lora", "a:1,b:2", "--lora", "c", "--stripped", "false"]))
+    assert said == {"full_vae": "true", "lora": "a:1,b:2,c", "stripped": "false"}
 
 
 @pytest.mark.parametrize(
@@ -201,6 +242,7 @@ def test_devices(engine: str, device: str | None, gpu: int | None) -> None:
         ({"engine": "torch", "precision": "bf16"}, "--engine torch on cpu, which can do auto, fp32"),
         ({"engine": "torch", "fp8": "true"}, "--fp8 is for --engine torch with --device cuda"),
         ({"engine": "tensorrt", "fp8": "true"}, "--fp8 is for --engine torch with --device cuda"),
+        ({"engine": "torch", "device": "cuda", "fp8": "true", "precision": "fp32"}, "fp8 is for what is computed in half"),
     ],
 )
 def test_what_does_not_go_together(flags: dict[str, str], said: str) -> None:
@@ -216,10 +258,10 @@ def test_what_does_not_go_together(flags: dict[str, str], said: str) -> None:
 )
 def test_precisions(engine: str, device: str, precision: str) -> None:
     """What an engine can do may be asked for."""
-    assert load_settings({"engine": engine, "device": device, "precision": precision}).precision == precision
+    assert load_settings({"engine": engine, "device": device, "precision": precision}).engine_options().precision == precision
 
 
 def test_an_old_name(monkeypatch: pytest.MonkeyPatch) -> None:
     """f32 is fp32, as it was called when there was one engine."""
     monkeypatch.setenv("ALLAPRIMA_PRECISION", "f32")
-    assert load_settings({}).precision == "fp32"
+    assert load_settings({}).engine_options().precision == "fp32"

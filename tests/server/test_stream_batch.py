@@ -23,6 +23,7 @@ from PIL import Image
 from engines.engine import Engine, Painted, Row
 from engines.fake_engine import FakeEngine
 from engines.openvino_engine import OpenVinoEngine
+from engines.options import OpenVinoOptions
 from engines.student import Student
 from engines.students import load_student
 from server.metrics import Metrics
@@ -135,7 +136,7 @@ def openvino(tmp_path_factory: pytest.TempPathFactory) -> Engine:
     """The oracle on OpenVINO."""
     graphs = oracle.graphs(tmp_path_factory.getbasetemp() / "oracle")
     student = oracle.small(load_student("lcm-dreamshaper-v7"), graphs)
-    return OpenVinoEngine(student, (1, MOST_ROWS), tmp_path_factory.mktemp("stream"), precision="f32", threads=1)
+    return OpenVinoEngine(student, (1, MOST_ROWS), tmp_path_factory.mktemp("stream"), OpenVinoOptions("fp32", 1))
 
 
 @pytest.fixture

@@ -36,7 +36,7 @@ def check_parts(parts: Parts, variant: Variant, what: str) -> None:
             f"{what} attends to {config.cross_attention_dim} numbers a token, and its text encoders give {width}: "
             f"they belong to different architectures, so give weights of one"
         )
-    for other in VARIANTS:
+    for other in VARIANTS.values():
         if width == other.text_shape[1] and other != variant:
             raise EngineError(f"{what} is of {other.title}, and this student is of {title}: give weights of that")
     latents: Any = parts.vae.config

@@ -28,7 +28,8 @@ SD15 = Variant("Stable Diffusion 1.5", (77, 768), 64, _ONE)
 SD21 = Variant("Stable Diffusion 2.1", (77, 1024), 64, _ONE)
 # the last row is the pooled embedding of the second encoder, padded with zeros to the width of the others
 SDXL = Variant("Stable Diffusion XL", (78, 2048), 32, {**_ONE, "ids_2": "tokenizer_2.json"}, pooled_rows=1)
-VARIANTS = (SD15, SD21, SDXL)
+VARIANTS = {"sd15": SD15, "sd21": SD21, "sdxl": SDXL}
+"""By the names of their families."""
 
 NETWORKS = "networks.json"
 """Beside the graphs: the classes and configurations that modules are made of again."""

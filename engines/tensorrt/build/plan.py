@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import EngineError
-from ..facts import PlanOptions
+from ...options import TensorRtOptions
+from ..facts import workspace_bytes
 from ..flavour import Flavour
 from ..gpus import PORTABLE, named_ahead
 from .timing import TimingCache
@@ -21,7 +22,7 @@ class Order:
     graph: Path
     sizes: tuple[int, ...]
     gpus: tuple[str, ...]
-    options: PlanOptions
+    options: TensorRtOptions
     refittable: tuple[str, ...] = ()
 
 
@@ -37,7 +38,7 @@ def write_plan(flavour: Flavour, logger: Any, monitor: Any, timings: TimingCache
     # from its file, beside which lie weights of more than a protobuf holds
     if not parser.parse_from_file(str(order.graph)):
         raise EngineError(
-            f"{flavour.title} rejects the {order.name}: {_rejected(parser)}. Use another version of it, or --backend torch"
+            f"{flavour.title} rejects the {order.name}: {_rejected(parser)}. Use another version of it, or --engine torch"
         )
     config = builder.create_builder_config()
     config.progress_monitor = monitor
@@ -60,12 +61,12 @@ def write_plan(flavour: Flavour, logger: Any, monitor: Any, timings: TimingCache
     plan.write_bytes(memoryview(built))
 
 
-def _configure(flavour: Flavour, config: Any, options: PlanOptions) -> None:
+def _configure(flavour: Flavour, config: Any, options: TensorRtOptions) -> None:
     trt = flavour.module
     if options.level is not None:
         config.builder_optimization_level = options.level
-    if options.workspace is not None:
-        config.set_memory_pool_limit(trt.MemoryPoolType.WORKSPACE, options.workspace)
+    if (workspace := workspace_bytes(options)) is not None:
+        config.set_memory_pool_limit(trt.MemoryPoolType.WORKSPACE, workspace)
     if options.precision == "fp32":
         config.clear_flag(trt.BuilderFlag.TF32)  # asked for by who wants to compare
     if hasattr(trt.BuilderFlag, "REQUIRE_USER_ALLOCATION"):

@@ -10,9 +10,10 @@ from ...build_cache import BuildCache
 from ...digests import Digests
 from ...errors import EngineError
 from ...graphs import graph_files, precisions
+from ...options import TensorRtOptions
 from ...say import Say
 from ...student import Student
-from ..facts import FOLDER, PlanOptions, facts_of, fitting_build, profile_sizes
+from ..facts import FOLDER, facts_of, fitting_build, profile_sizes
 from ..flavour import Flavour, find_flavour, make_logger
 from ..gpus import choose_gpus, installed_gpu
 from ..refit import big_weights
@@ -33,7 +34,7 @@ def build_plans(
     cache: Path,
     targets: tuple[str, ...],
     say: Say,
-    options: PlanOptions | None = None,
+    options: TensorRtOptions | None = None,
     flavour: Flavour | None = None,
 ) -> Path:
     """Build the plans of a student for ticks of these sizes, unless they are built already; the folder that holds them.
@@ -42,7 +43,7 @@ def build_plans(
     without one every GPU from Ampere on. A build for more GPUs than these will do. `say` is told what is being done.
     Raises EngineError with the remedy.
     """
-    options = options or PlanOptions()
+    options = options or TensorRtOptions()
     here = installed_gpu()
     elsewhere = here is None or targets not in ((), (here,))
     flavour = flavour or find_flavour(ahead=elsewhere)

@@ -16,9 +16,9 @@ from engines.families import FAMILIES, find_family
 from engines.gpu.engine import GpuEngine
 from engines.graphs import ports
 from engines.openvino_engine import OpenVinoEngine
+from engines.options import OpenVinoOptions, TorchOptions
 from engines.prepare import prepare
 from engines.pytorch.modules import read_modules
-from engines.pytorch.options import TorchOptions
 from engines.pytorch.reference import TorchEngine
 from engines.student import Student
 from engines.students import BadStudent, parse_student
@@ -40,7 +40,7 @@ def masked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Student]:
 
 
 def _on_openvino(student: Student, cache: Path) -> Engine:
-    return OpenVinoEngine(student, SIZES, cache, precision="f32", threads=1)
+    return OpenVinoEngine(student, SIZES, cache, OpenVinoOptions("fp32", 1))
 
 
 def _on_torch(student: Student, cache: Path) -> Engine:

@@ -8,7 +8,7 @@ from tokenizers.models import WordLevel
 from tokenizers.pre_tokenizers import WhitespaceSplit
 from torch import nn
 
-from engines.families import FAMILIES
+from engines.families import FAMILIES, family_of
 from engines.families.export import write_graphs
 from engines.families.modules import GraphModules
 from engines.families.stable_diffusion.graphs import modules_around
@@ -42,7 +42,15 @@ def write_tokenizers(folder: Path, encoders: int = 1) -> Path:
 
 def small(student: Student, folder: Path) -> Student:
     """A student at the oracle's size, its graphs in `folder`."""
-    return replace(student, width=SIDE, height=SIDE, latent_shape=LATENTS, text_shape=(2, WIDTH), graphs=folder, weights=None)
+    return replace(
+        student,
+        width=SIDE,
+        height=SIDE,
+        latent_shape=LATENTS,
+        text_shape=(2 + family_of(student).pooled_rows, WIDTH),
+        graphs=folder,
+        weights=None,
+    )
 
 
 def graphs(folder: Path) -> Path:

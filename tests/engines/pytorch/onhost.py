@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from engines.gpu.cuda import Address, Cuda, Stream
 from engines.gpu.network import Capture, Tensor
+from engines.options import TorchOptions
 from engines.pytorch.networks import TorchNetwork, TorchNetworks, typed_graphs
-from engines.pytorch.options import TorchOptions
 from engines.student import Student
 from tests.engines.gpu.double import CudaDouble, Reach
 

@@ -4,10 +4,10 @@ import pytest
 import torch
 
 from engines.errors import EngineError
+from engines.options import TorchOptions
 from engines.ports import GRAPHS
 from engines.pytorch.accuracy import relative_errors
 from engines.pytorch.modules import read_modules
-from engines.pytorch.options import TorchOptions
 from engines.student import Student
 
 

@@ -15,10 +15,10 @@ from engines.errors import EngineError
 from engines.examples import example_inputs
 from engines.gpu.cuda import CudaError, OutOfDeviceMemory, Stream
 from engines.graphs import ports
+from engines.options import TorchOptions
 from engines.pytorch.modules import read_modules
 from engines.pytorch.networks import TorchNetwork, TorchNetworks, TypedGraph, typed_graphs
 from engines.pytorch.opening import keep_compiled
-from engines.pytorch.options import TorchOptions
 from engines.student import Student
 from tests.engines.gpu.double import CudaDouble
 from tests.engines.pytorch.onhost import HostPlace

@@ -13,9 +13,9 @@ import torch
 
 from engines.errors import EngineError
 from engines.gpu.cuda import OutOfDeviceMemory
+from engines.options import TorchOptions
 from engines.pytorch import opening
 from engines.pytorch.opening import check_able, keep_compiled, open_engine
-from engines.pytorch.options import TorchOptions
 from engines.pytorch.place import CudaPlace, made_for_gpu
 from engines.student import Student
 from tests.engines.gpu.double import CudaDouble

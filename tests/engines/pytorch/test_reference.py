@@ -1,6 +1,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ import torch
 from engines.engine import Engine, Painted, Pixels, Row
 from engines.errors import EngineError
 from engines.openvino_engine import OpenVinoEngine
+from engines.options import OpenVinoOptions
 from engines.pytorch.reference import TorchEngine
 from engines.student import Student
 from engines.student.contract import Contract
@@ -135,9 +137,9 @@ def test_missing_graphs_and_devices_say_what_to_do(student: Student, tmp_path: P
         TorchEngine(student, ())
 
 
-@pytest.mark.parametrize(("precision", "most"), [("f32", 0.05), ("auto", 1.5)])
-def test_openvino_paints_the_same(engine: TorchEngine, image: Pixels, tmp_path: Path, precision: str, most: float) -> None:
-    other = OpenVinoEngine(engine.student, (4,), cache=tmp_path, precision=precision, threads=1)
+@pytest.mark.parametrize(("precision", "most"), [("fp32", 0.05), ("auto", 1.5)])
+def test_openvino_paints_the_same(engine: TorchEngine, image: Pixels, tmp_path: Path, precision: Any, most: float) -> None:
+    other = OpenVinoEngine(engine.student, (4,), tmp_path, OpenVinoOptions(precision, 1))
     for make in (still, lambda e: repaint(e, image, 0.35), lambda e: repaint(e, image, 0.8)):
         wanted, got = (picture(e.tick([make(e)])[0]) for e in (engine, other))
         assert apart(got, wanted) < most

@@ -10,7 +10,7 @@ import torch
 from engines.engine import Engine
 from engines.gpu.cuda import CudaError, OutOfDeviceMemory
 from engines.gpu.engine import GpuEngine
-from engines.pytorch.options import TorchOptions
+from engines.options import TorchOptions
 from engines.student import Student
 from tests.engines.gpu.double import CudaDouble
 from tests.engines.gpu.suite import Easel, every_engines_tests, image, two_steps_are_two_times_one

@@ -13,8 +13,9 @@ from engines.build_cache import SIDECAR, BuildCache, key_of
 from engines.digests import Digests
 from engines.errors import EngineError
 from engines.graphs import graph_files
+from engines.options import TensorRtOptions
 from engines.student import Student
-from engines.tensorrt.facts import PlanOptions, facts_of, find_build, profile_sizes, remedy
+from engines.tensorrt.facts import facts_of, find_build, profile_sizes, remedy
 from tests.engines.tensorrt.flavours import stand_in
 
 FLAVOUR = stand_in("tensorrt_rtx", "1.7.1")
@@ -27,11 +28,11 @@ def test_every_choice_is_a_key(student: Student) -> None:
 
     def key(of: Student = student, sizes: tuple[int, ...] = (1, 2), gpus: tuple[str, ...] = ("sm89",), **choice: Any) -> str:
         flavour = stand_in("tensorrt_rtx", choice.pop("version", "1.7.1"))
-        return key_of(facts_of(of, sizes, PlanOptions(**choice), flavour, gpus, DIGESTS))
+        return key_of(facts_of(of, sizes, TensorRtOptions(**choice), flavour, gpus, DIGESTS))
 
     others = {
         key(replace(student, name="other")), key(sizes=(1, 4)), key(gpus=("sm80",)), key(version="1.7.2"),
-        key(precision="bf16"), key(stripped=True), key(level=5), key(workspace=1 << 30), key(replace(student, width=512)),
+        key(precision="bf16"), key(stripped=True), key(level=5), key(workspace=1024), key(replace(student, width=512)),
     }  # fmt: skip
     assert len(others | {key()}) == 10
     assert key(sizes=(2, 1)) == key()
@@ -60,7 +61,7 @@ def test_a_structure_is_without_its_big_weights(student: Student, tmp_path: Path
         return replace(student, graphs=folder)
 
     def graphs(of: Student, stripped: bool) -> str:
-        return facts_of(of, (1,), PlanOptions(stripped=stripped), FLAVOUR, ("sm89",), DIGESTS)["graphs"]
+        return facts_of(of, (1,), TensorRtOptions(stripped=stripped), FLAVOUR, ("sm89",), DIGESTS)["graphs"]
 
     big, small = changed("denoiser.leave.weight"), changed("denoiser.norm.weight")
     assert graphs(big, True) == graphs(student, True)
@@ -70,14 +71,14 @@ def test_a_structure_is_without_its_big_weights(student: Student, tmp_path: Path
 
 def seal(of: Student, root: Path, gpus: tuple[str, ...] = ("sm80", "sm89"), **other: str) -> Path:
     """A build's folder and sidecar, without plans."""
-    facts = {**facts_of(of, SIZES, PlanOptions(), FLAVOUR, gpus, DIGESTS), **other}
+    facts = {**facts_of(of, SIZES, TensorRtOptions(), FLAVOUR, gpus, DIGESTS), **other}
     folder = BuildCache(root).folder(facts)
     BuildCache(root).seal(facts)
     return folder
 
 
 def found(student: Student, root: Path, gpu: str = "sm89", sizes: tuple[int, ...] = SIZES) -> Path | None:
-    return find_build((root,), facts_of(student, sizes, PlanOptions(), FLAVOUR, (gpu,), DIGESTS), gpu)
+    return find_build((root,), facts_of(student, sizes, TensorRtOptions(), FLAVOUR, (gpu,), DIGESTS), gpu)
 
 
 def test_finding(student: Student, tmp_path: Path) -> None:
@@ -107,7 +108,7 @@ def test_two_mismatches(student: Student, tmp_path: Path) -> None:
     with pytest.raises(
         EngineError,
         match=r"backend 'tensorrt 10.9', not 'tensorrt_rtx 1.7.1' and gpu 'sm80,sm89', not 'sm120': "
-        r"allaprima build embedded --backend tensorrt_rtx --gpu sm120 --size 256x256 --batches 1,2 --precision fp16 \(with ",
+        r"allaprima build embedded --engine tensorrt_rtx --gpu sm120 --size 256x256 --batch-sizes 1,2 --precision fp16 \(with ",
     ):
         found(student, tmp_path, "sm120")
 
@@ -117,27 +118,27 @@ def test_two_mismatches(student: Student, tmp_path: Path) -> None:
     [
         ({}, "--precision fp16"),
         ({"precision": "bf16", "level": 0}, "--precision bf16 --level 0"),
-        ({"workspace": 2 << 30, "stripped": True}, "--precision fp16 --workspace 2048 --stripped"),
+        ({"workspace": 2048, "stripped": True}, "--precision fp16 --workspace 2048 --stripped"),
     ],
 )
 def test_the_command_makes_what_fits(choice: dict[str, Any], flags: str, student: Student, tmp_path: Path) -> None:
     """The command that an error names asks `allaprima build` for just the facts that were wanted."""
-    wanted = facts_of(student, SIZES, PlanOptions(**choice), FLAVOUR, ("sm89",), DIGESTS)
+    wanted = facts_of(student, SIZES, TensorRtOptions(**choice), FLAVOUR, ("sm89",), DIGESTS)
     command, _, rest = remedy(wanted, "sm89").partition(" (")
-    assert command == f"allaprima build embedded --backend tensorrt_rtx --gpu sm89 --size 256x256 --batches 1,2 {flags}"
+    assert command == f"allaprima build embedded --engine tensorrt_rtx --gpu sm89 --size 256x256 --batch-sizes 1,2 {flags}"
     assert rest.startswith("with --cache, --students, --weights, --lora and --full-vae as they are here")
 
 
 def test_what_auto_chose_is_left_to_auto(student: Student, tmp_path: Path) -> None:
     """Where graphs are of several precisions, which is only chosen by auto, the command names none."""
     painter = replace(student, architecture="sdxl")
-    assert "--precision" not in remedy(facts_of(painter, SIZES, PlanOptions(), FLAVOUR, ("sm89",), DIGESTS), "sm89")
+    assert "--precision" not in remedy(facts_of(painter, SIZES, TensorRtOptions(), FLAVOUR, ("sm89",), DIGESTS), "sm89")
 
 
 def test_finding_in_two_places(student: Student, tmp_path: Path) -> None:
     """What came with the machine is found beside what was built on it; the first place comes first."""
     came = seal(student, tmp_path / "came")
-    facts = facts_of(student, SIZES, PlanOptions(), FLAVOUR, ("sm89",), DIGESTS)
+    facts = facts_of(student, SIZES, TensorRtOptions(), FLAVOUR, ("sm89",), DIGESTS)
     places = (tmp_path / "own", tmp_path / "came")
     assert find_build(places, facts, "sm89") == came
     assert find_build(places, facts, "sm89") != seal(student, tmp_path / "own")
@@ -149,7 +150,7 @@ def test_finding_in_two_places(student: Student, tmp_path: Path) -> None:
 @pytest.mark.parametrize("torn", ["{", "[1]", ""])
 def test_nothing_built(torn: str, student: Student, tmp_path: Path) -> None:
     """Nothing is found where nothing was built, or a sidecar is torn, or a build is not whole."""
-    BuildCache(tmp_path).folder(facts_of(student, SIZES, PlanOptions(), FLAVOUR, ("sm86", "sm89"), DIGESTS))
+    BuildCache(tmp_path).folder(facts_of(student, SIZES, TensorRtOptions(), FLAVOUR, ("sm86", "sm89"), DIGESTS))
     (seal(student, tmp_path) / SIDECAR).write_text(torn)
     assert found(student, tmp_path) is None
     assert found(student, tmp_path / "nowhere") is None
@@ -161,4 +162,4 @@ def test_nothing_built(torn: str, student: Student, tmp_path: Path) -> None:
 def test_options_that_are_none(choice: dict[str, Any], said: str) -> None:
     """An option that does not exist is refused with those that do."""
     with pytest.raises(EngineError, match=said):
-        PlanOptions(**choice)
+        TensorRtOptions(**choice)

@@ -13,10 +13,11 @@ from engines.digests import Digests
 from engines.errors import EngineError
 from engines.gpu.cuda import OutOfDeviceMemory
 from engines.gpu.engine import GpuEngine
+from engines.options import TensorRtOptions
 from engines.ports import GRAPHS
 from engines.student import Student
 from engines.tensorrt import opening
-from engines.tensorrt.facts import PlanOptions, facts_of
+from engines.tensorrt.facts import facts_of
 from engines.tensorrt.flavour import Flavour
 from tests.engines.gpu.double import CudaDouble
 from tests.engines.gpu.studio import small
@@ -52,7 +53,7 @@ class House:
         """Plans as a build leaves them, of so many bytes each."""
         folder = (place or self.cache) / "tensorrt" / gpu
         folder.mkdir(parents=True)
-        facts = facts_of(self.student, sizes, PlanOptions(), FLAVOUR, (gpu,), Digests(self.cache))
+        facts = facts_of(self.student, sizes, TensorRtOptions(), FLAVOUR, (gpu,), Digests(self.cache))
         (folder / "built.json").write_text(json.dumps(facts))
         for graph in GRAPHS:
             with (folder / f"{graph}.plan").open("wb") as plan:

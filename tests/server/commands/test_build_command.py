@@ -1,5 +1,6 @@
 """allaprima build: what is asked wrongly is said before anything is built. The building itself: tests/engines."""
 
+import argparse
 import re
 import sys
 from pathlib import Path
@@ -10,14 +11,14 @@ import pytest
 
 from engines.choices import Choices
 from engines.errors import EngineError
+from engines.options import TensorRtOptions
 from engines.ports import GRAPHS
 from engines.prepare import sized
 from engines.student import Student
 from engines.tensorrt import gpus
-from engines.tensorrt.facts import PlanOptions
 from engines.tensorrt.flavour import Flavour, find_flavour
 from server.__main__ import main
-from server.commands import build
+from server.commands import build, serve
 
 
 def _without_rtx() -> str:
@@ -36,24 +37,30 @@ needs_rtx = pytest.mark.skipif(bool(_without_rtx()), reason=_without_rtx() or "i
     ("arguments", "says"),
     [
         (["nobody"], "no student named 'nobody'; there are:"),
-        (["sd-turbo", "--backend", "magic"], "no backend named 'magic'; there are: openvino, tensorrt, tensorrt_rtx, torch"),
-        (["sd-turbo", "--backend", "fake"], "no backend named 'fake'"),
+        (
+            ["sd-turbo", "--engine", "magic"],
+            "nothing is built for an engine 'magic'; engines are: openvino, tensorrt, tens",
+        ),
+        (["sd-turbo", "--engine", "fake"], "nothing is built for an engine 'fake'"),
         (["sd-turbo", "--size", "100x100"], "sides must be multiples of 64 pixels: 100 is not, 128 is near"),
         (["sd-turbo", "--size", "large"], "a size is WIDTHxHEIGHT"),
-        (["sd-turbo", "--batches", "0"], "each 1 or more"),
-        (["sd-turbo", "--batches", "one"], "tick sizes are numbers"),
+        (["sd-turbo", "--batch-sizes", "0"], "each size is 1 or more"),
+        (["sd-turbo", "--batch-sizes", "one"], "--batch-sizes"),
         (["sd-turbo", "--weights", "/nowhere"], "there is nothing at /nowhere"),
         (["sd-turbo", "--lora", "/nowhere.safetensors:0.5"], "no LoRA file /nowhere.safetensors"),
         (["sd-turbo", "--lora", "style:strong"], "a LoRA is FILE:WEIGHT"),
         (["embedded", "--size", "512x512"], "embedded paints 256x256 only"),
         (["embedded", "--full-vae"], "comes with its graphs"),
-        (["embedded", "--gpu", "sm89"], "--gpu is for --backend tensorrt: openvino has no such choice"),
-        (["embedded", "--backend", "torch", "--level", "3"], "--level is for --backend tensorrt: torch has no such choice"),
-        (["embedded", "--stripped"], "--stripped is for --backend tensorrt"),
-        (["embedded", "--backend", "tensorrt", "--gpu", "4090"], "GPUs are architectures with commas, such as sm86,sm89"),
-        (["embedded", "--backend", "tensorrt", "--gpu", ""], "GPUs are architectures"),
-        (["embedded", "--backend", "tensorrt", "--level", "9"], "--level: "),
-        (["embedded", "--backend", "tensorrt", "--precision", "int8"], "--precision: a precision is auto, fp16, bf16, fp32"),
+        (["embedded", "--gpu", "sm89"], "--gpu is for --engine tensorrt or tensorrt_rtx: open"),
+        (
+            ["embedded", "--engine", "torch", "--level", "3"],
+            "for --engine tensorrt or tensorrt_rtx: torch on cpu has no such choice",
+        ),
+        (["embedded", "--stripped"], "--stripped is for --engine tensorrt"),
+        (["embedded", "--engine", "tensorrt", "--gpu", "4090"], "GPUs are architectures with commas, such as sm86,sm89"),
+        (["embedded", "--engine", "tensorrt", "--gpu", ""], "GPUs are architectures"),
+        (["embedded", "--engine", "tensorrt", "--level", "9"], "--level: "),
+        (["embedded", "--engine", "tensorrt", "--precision", "int8"], "--precision: Input should be "),
         (["embedded", "--precision", "fp16"], "--precision fp16 is not for --engine openvino on cpu"),
         (["sd-turbo", "--size", "512x512,100x100"], "sides must be multiples of 64"),
     ],
@@ -92,9 +99,11 @@ class Rtx:
 def test_tensorrt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     """With TensorRT each size is exported and built in turn, as it was asked for, and the user is told where it lies."""
     rtx = Rtx(monkeypatch, tmp_path / "built")
-    flags = "--backend tensorrt --gpu sm89,sm80 --size 512x512,768x512 --batches 2,1 --precision bf16 --level 4 --workspace 64"
+    flags = (
+        "--engine tensorrt --gpu sm89,sm80 --size 512x512,768x512 --batch-sizes 2,1 --precision bf16 --level 4 --workspace 64"
+    )
     assert main(["build", "sd-turbo", *flags.split(), "--stripped", "--cache", str(tmp_path)]) == 0
-    options = PlanOptions("bf16", True, 4, 64 << 20)
+    options = TensorRtOptions("bf16", True, 4, 64)
     assert rtx.asked == [
         (None, True),
         Choices(512, 512),
@@ -120,8 +129,8 @@ def test_no_gpu_is_named(
 ) -> None:
     """Where no GPU is named the one that is here is built for, and where none is here all from Ampere on."""
     rtx = Rtx(monkeypatch, tmp_path / "built", here)
-    assert main(["build", "embedded", "--backend", backend, "--cache", str(tmp_path)]) == 0
-    assert rtx.asked == [(name, ahead), Choices(), ("embedded", "256x256", (1, 2, 4, 8), targets, PlanOptions())]
+    assert main(["build", "embedded", "--engine", backend, "--cache", str(tmp_path)]) == 0
+    assert rtx.asked == [(name, ahead), Choices(), ("embedded", "256x256", (1, 2, 4, 8), targets, TensorRtOptions())]
 
 
 def test_what_tensorrt_cannot_do_is_known_before_the_export(
@@ -129,7 +138,7 @@ def test_what_tensorrt_cannot_do_is_known_before_the_export(
 ) -> None:
     """A GPU that cannot be built for is refused before anything is exported, which takes minutes."""
     rtx = Rtx(monkeypatch, tmp_path / "built")
-    assert main(["build", "sd-turbo", "--backend", "tensorrt", "--gpu", "sm90", "--cache", str(tmp_path)]) == 2
+    assert main(["build", "sd-turbo", "--engine", "tensorrt", "--gpu", "sm90", "--cache", str(tmp_path)]) == 2
     assert rtx.asked == [(None, True)]
     assert "does not build for sm90; it does for sm75, sm80, sm89, sm120" in capsys.readouterr().err
 
@@ -138,7 +147,7 @@ def test_tensorrt_in_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caps
     """TensorRT without what makes graphs for it is an installation by hand: the extras are named."""
     Rtx(monkeypatch, tmp_path / "built")
     monkeypatch.setitem(sys.modules, "engines.tensorrt.build.plans", None)
-    assert main(["build", "embedded", "--backend", "tensorrt", "--cache", str(tmp_path)]) == 2
+    assert main(["build", "embedded", "--engine", "tensorrt", "--cache", str(tmp_path)]) == 2
     assert "what builds for TensorRT-RTX 1.7.1 is not whole here" in (said := capsys.readouterr().err)
     assert "pip install 'allaprima[tensorrt-rtx]'" in said
 
@@ -148,8 +157,8 @@ def test_torch_on_a_gpu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys:
     noted: list[Any] = []
     engine = SimpleNamespace(warm_up=lambda: noted.append("warm"), close=lambda: noted.append("closed"))
     monkeypatch.setattr(build, "check_engine", lambda *arguments: noted.append(arguments))
-    monkeypatch.setattr(build, "make_engine", lambda kind, *rest, **options: noted.append((kind, options["device"])) or engine)
-    assert main(["build", "embedded", "--backend", "torch", "--device", "cuda:1", "--cache", str(tmp_path)]) == 0
+    monkeypatch.setattr(build, "make_engine", lambda kind, *rest, **places: noted.append((kind, places["device"])) or engine)
+    assert main(["build", "embedded", "--engine", "torch", "--device", "cuda:1", "--cache", str(tmp_path)]) == 0
     assert noted == [("torch", 1), ("torch", 1), "warm", "closed"]
     assert "embedded is built at 256x256 for torch in " in capsys.readouterr().out
 
@@ -157,7 +166,7 @@ def test_torch_on_a_gpu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys:
 @needs_rtx
 def test_what_ships_with_tensorrt_rtx(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The embedded student is built in earnest for GPUs that are not here, says so by graph, and is then listed."""
-    command = ["embedded", "--backend", "tensorrt_rtx", "--gpu", "sm86,sm89", "--batches", "1", "--cache", str(tmp_path)]
+    command = ["embedded", "--engine", "tensorrt_rtx", "--gpu", "sm86,sm89", "--batch-sizes", "1", "--cache", str(tmp_path)]
     assert main(["build", *command]) == 0
     said = capsys.readouterr()
     assert re.search(r"embedded is built at 256x256 for TensorRT-RTX \S+ on sm86, sm89 in \d+ s: \d+ MB in ", said.out)
@@ -168,7 +177,32 @@ def test_what_ships_with_tensorrt_rtx(tmp_path: Path, capsys: pytest.CaptureFixt
 
 def test_what_ships_is_only_compiled(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The embedded student needs no weights: it is compiled for the sizes asked, and is then listed."""
-    assert main(["build", "embedded", "--batches", "1,2", "--precision", "f32", "--cache", str(tmp_path)]) == 0
+    assert main(["build", "embedded", "--batch-sizes", "1,2", "--precision", "fp32", "--cache", str(tmp_path)]) == 0
     assert "embedded is built at 256x256 for openvino" in capsys.readouterr().out
     assert main(["students", "--cache", str(tmp_path)]) == 0
-    assert "built: openvino 256x256 ticks of 1,2 f32" in capsys.readouterr().out
+    assert "built: openvino 256x256 ticks of 1,2 fp32" in capsys.readouterr().out
+
+
+def test_flags_of_old_are_understood(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was called otherwise before build and serve had the same flags still works."""
+    rtx = Rtx(monkeypatch, tmp_path / "built")
+    flags = ["--backend", "tensorrt", "--gpu", "sm89", "--batches", "2", "--lora", "a:0.5", "--lora", "b"]
+    assert main(["build", "sd-turbo", *flags, "--cache", str(tmp_path)]) == 0
+    assert rtx.asked[1:] == [
+        Choices(loras=((Path("a"), 0.5), (Path("b"), 1.0))),
+        ("sd-turbo", "512x512", (2,), ("sm89",), TensorRtOptions()),
+    ]
+
+
+def test_build_and_serve_have_the_same_flags() -> None:
+    """A flag of one that the other has too is the same there."""
+    parsers = {command: argparse.ArgumentParser() for command in (build, serve)}
+    for command, parser in parsers.items():
+        command.add(parser)
+    shown = {
+        command: {action.option_strings[0]: (action.nargs, action.help) for action in parser._actions if action.option_strings}
+        for command, parser in parsers.items()
+    }
+    both = shown[build].keys() & shown[serve].keys()
+    assert {"--engine", "--batch-sizes", "--lora", "--precision", "--level", "--stripped", "--full-vae", "--cache"} <= both
+    assert {flag for flag in both if shown[build][flag] != shown[serve][flag]} == {"--size"}  # of which build takes several

@@ -9,8 +9,8 @@ import torch
 from safetensors.torch import load_file
 
 from engines.errors import EngineError
+from engines.families import family_of
 from engines.families.sources import Source
-from engines.families.stable_diffusion.build import build_graphs
 from engines.families.stable_diffusion.weights import Weights
 from engines.student import Guidance, Student
 from engines.students import load_student
@@ -30,7 +30,7 @@ def _build(base: Path, folder: Path, **student: Any) -> None:
     made: Student = replace(load_student("instaflow-0.9b"), width=64, height=64, latent_shape=(4, 8, 8), **student)
     weights = Weights(base=Source(path=base), tiny=Source(path=base.parent / "tiny"))
     folder.mkdir(exist_ok=True)
-    build_graphs(made, weights, folder, lambda said: None)
+    family_of(made).build(made, weights, folder, lambda said: None)
 
 
 def test_guidance_that_is_not_taken(base: Path, tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from engines.errors import EngineError
 from engines.families.sources import Source
 from engines.families.stable_diffusion.load import load_parts
 from engines.families.stable_diffusion.parts import Parts
+from engines.families.stable_diffusion.variants import SD15, VARIANTS
 from engines.families.stable_diffusion.weights import Weights
 
 from .compare import all_same, pipeline_of, same
@@ -21,7 +22,7 @@ Said = tuple[list[str], Callable[[str], None]]
 
 
 def _load(base: Path, architecture: str, **sources: Any) -> Parts:
-    return load_parts(Weights(base=Source(path=base), tiny=None, **sources), architecture, lambda said: None)
+    return load_parts(Weights(base=Source(path=base), tiny=None, **sources), VARIANTS[architecture], lambda said: None)
 
 
 @pytest.mark.parametrize("architecture", ["sd15", "sd21", "sdxl"])
@@ -74,7 +75,7 @@ def test_tiny_vae(tmp_path: Path) -> None:
     from diffusers import AutoencoderTiny
 
     folder, tiny = write_pipeline(tmp_path / "pipeline"), write_tiny(tmp_path / "taesd")
-    parts = load_parts(Weights(base=Source(path=folder), tiny=Source(path=tiny)), "sd15", lambda said: None)
+    parts = load_parts(Weights(base=Source(path=folder), tiny=Source(path=tiny)), SD15, lambda said: None)
     assert isinstance(parts.vae, AutoencoderTiny)
     assert same(parts.vae, AutoencoderTiny.from_pretrained(str(tiny)))
 
@@ -166,7 +167,7 @@ def test_broken_tables(file: str, text: str, named: str, tmp_path: Path) -> None
 def test_what_is_said(tmp_path: Path, said: Said) -> None:
     """The place that is read is told."""
     folder = write_pipeline(tmp_path / "pipeline")
-    load_parts(Weights(base=Source(path=folder), tiny=None), "sd15", said[1])
+    load_parts(Weights(base=Source(path=folder), tiny=None), SD15, said[1])
     assert said[0] == [f"reading {folder}"]
 
 

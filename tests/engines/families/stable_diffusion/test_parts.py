@@ -7,6 +7,7 @@ import pytest
 
 from engines.errors import EngineError
 from engines.families.stable_diffusion.parts import Parts, check_parts
+from engines.families.stable_diffusion.variants import VARIANTS
 
 _UNET = {
     "addition_embed_type": None, "class_embed_type": None, "num_class_embeds": None, "cross_attention_dim": 32,
@@ -37,7 +38,7 @@ def _parts(unet: dict[str, Any], *widths: int, projection: int = 24, latents: in
 )
 def test_what_goes_together(architecture: str, parts: Parts) -> None:
     """Networks of the published widths, and of others that agree, are taken."""
-    check_parts(parts, architecture, "weights")
+    check_parts(parts, VARIANTS[architecture], "weights")
 
 
 @pytest.mark.parametrize(
@@ -66,5 +67,5 @@ def test_what_goes_together(architecture: str, parts: Parts) -> None:
 def test_what_does_not(architecture: str, parts: Parts, reason: str) -> None:
     """Each mismatch is named with both sides of it, and with what to give instead."""
     with pytest.raises(EngineError, match=reason) as refused:
-        check_parts(parts, architecture, "it.safetensors")
+        check_parts(parts, VARIANTS[architecture], "it.safetensors")
     assert "give" in str(refused.value)

@@ -18,6 +18,7 @@ from engines.engine import Engine, Row
 from engines.errors import EngineError
 from engines.noise import noise
 from engines.openvino_engine import OpenVinoEngine
+from engines.options import OpenVinoOptions
 from engines.prepare import prepare
 from engines.pytorch.reference import TorchEngine
 from engines.student import Student
@@ -85,7 +86,7 @@ def dmd2_pipeline(mirror: Mirror) -> Any:
 
 
 def _engines(student: Student, cache: Path) -> list[Engine]:
-    return [OpenVinoEngine(student, (1,), cache, precision="f32"), TorchEngine(student, (1,))]
+    return [OpenVinoEngine(student, (1,), cache, OpenVinoOptions("fp32")), TorchEngine(student, (1,))]
 
 
 def _still(engine: Engine, w: float = 0.0) -> Pixels:

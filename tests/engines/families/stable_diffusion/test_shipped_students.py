@@ -10,6 +10,7 @@ from engines.errors import EngineError
 from engines.families.sources import Source
 from engines.families.stable_diffusion.load import load_parts
 from engines.families.stable_diffusion.locate import locate
+from engines.families.stable_diffusion.variants import VARIANTS
 from engines.students import load_student, student_names
 
 from .compare import same
@@ -43,7 +44,7 @@ def test_loads(name: str, mirror: Mirror, tmp_path: Path) -> None:
         made.load_state_dict(expected)
         changes = [(mirror.loras[str(lora.source)], lora.weight) for lora in weights.loras]
         expected = changed({"unet": made}, *changes)["unet"]
-    loaded = load_parts(locate(weights, mirror.root), student.architecture, lambda said: None).unet.state_dict()
+    loaded = load_parts(locate(weights, mirror.root), VARIANTS[student.architecture], lambda said: None).unet.state_dict()
     assert loaded.keys() == expected.keys()
     off = 1e-6 if weights.loras else 0.0
     assert all(torch.allclose(loaded[key], expected[key].float(), rtol=off, atol=off) for key in loaded)
@@ -55,10 +56,10 @@ def test_through_a_hub(name: str, mirror: Mirror, tmp_path: Path, monkeypatch: p
     student = load_student(name)
     assert student.weights is not None
     mirror.write(student)
-    here = load_parts(locate(student.weights, mirror.root), student.architecture, lambda said: None)
+    here = load_parts(locate(student.weights, mirror.root), VARIANTS[student.architecture], lambda said: None)
     with serving(mirror.root) as hub:
         point_at(hub.url, tmp_path, monkeypatch)
-        there = load_parts(student.weights, student.architecture, lambda said: None)
+        there = load_parts(student.weights, VARIANTS[student.architecture], lambda said: None)
     assert all(
         same(a, b) for a, b in zip((here.unet, here.vae, *here.encoders), (there.unet, there.vae, *there.encoders), strict=True)
     )
@@ -73,4 +74,4 @@ def test_a_folder_to_be_filled_by_hand() -> None:
     assert student.weights is not None
     assert student.weights.unet is not None
     with pytest.raises(EngineError, match=r"there is no folder .*swiftbrush-v2: put the weights there, or .*--weights"):
-        load_parts(student.weights, student.architecture, lambda said: None)
+        load_parts(student.weights, VARIANTS[student.architecture], lambda said: None)

@@ -11,6 +11,7 @@ from engines.errors import EngineError
 from engines.families.sources import Source
 from engines.families.stable_diffusion.load import load_parts
 from engines.families.stable_diffusion.state import read_state
+from engines.families.stable_diffusion.variants import VARIANTS
 from engines.families.stable_diffusion.weights import Lora, Weights
 
 from . import lora_files
@@ -84,7 +85,7 @@ def test_missing(tmp_path: Path) -> None:
 
 
 def _load(base: Path, **sources: Any) -> None:
-    load_parts(Weights(base=Source(path=base), tiny=None, **sources), "sd15", lambda said: None)
+    load_parts(Weights(base=Source(path=base), tiny=None, **sources), VARIANTS["sd15"], lambda said: None)
 
 
 @pytest.fixture(scope="module")
@@ -138,7 +139,7 @@ def test_what_is_missing_here_is_told_first(sources: dict[str, Any]) -> None:
     with pytest.raises(
         EngineError, match=r"there is no (file|folder) /nowhere.*: put the weights there, or say with --weights"
     ):
-        load_parts(weights, "sd15", lambda said: None)
+        load_parts(weights, VARIANTS["sd15"], lambda said: None)
 
 
 def test_truncated_in_a_pipeline(base: Path, tmp_path: Path) -> None:

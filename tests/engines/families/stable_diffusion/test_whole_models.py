@@ -11,6 +11,7 @@ from engines.errors import EngineError
 from engines.families.sources import Source
 from engines.families.stable_diffusion.load import load_parts
 from engines.families.stable_diffusion.parts import Parts
+from engines.families.stable_diffusion.variants import VARIANTS
 from engines.families.stable_diffusion.weights import Weights
 
 from .compare import all_same, same
@@ -34,7 +35,7 @@ class One:
         weights = Weights(
             **({"base": Source(path=self.base), "tiny": None} | sources), unet=Source(path=folder, file=file.name)
         )
-        return load_parts(weights, self.architecture, lambda said: None)
+        return load_parts(weights, VARIANTS[self.architecture], lambda said: None)
 
     @property
     def encoders(self) -> list[Any]:
@@ -94,7 +95,7 @@ def test_the_unet_alone(prefix: str, one: One, tmp_path: Path) -> None:
     """A file of the UNet alone, with or without its prefix, leaves the base its VAE and text encoders."""
     state = {prefix + name.removeprefix(_UNET): weight for name, weight in unet_to_stability(one.made["unet"]).items()}
     parts = one.load(state, tmp_path)
-    whole = load_parts(Weights(base=Source(path=one.base), tiny=None), one.architecture, lambda said: None)
+    whole = load_parts(Weights(base=Source(path=one.base), tiny=None), VARIANTS[one.architecture], lambda said: None)
     assert same(parts.unet, one.made["unet"])
     assert same(parts.vae, whole.vae)
     assert [same(ours, base) for ours, base in zip(parts.encoders, whole.encoders, strict=True)] == [True] * len(whole.encoders)
@@ -145,4 +146,4 @@ def test_another_architecture(one: One, tmp_path: Path) -> None:
     save_state(one.state, tmp_path / "model.safetensors")
     weights = Weights(base=Source(path=base), tiny=None, unet=Source(path=tmp_path, file="model.safetensors"))
     with pytest.raises(EngineError, match=r"model\.safetensors.*of another architecture"):
-        load_parts(weights, other, lambda said: None)
+        load_parts(weights, VARIANTS[other], lambda said: None)

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from engines.errors import EngineError
+from engines.options import TensorRtOptions
 from engines.tensorrt.build.plan import Order, write_plan
 from engines.tensorrt.build.timing import TimingCache
-from engines.tensorrt.facts import PlanOptions
 from engines.tensorrt.flavour import Flavour
 from tests.engines.tensorrt.flavours import Names, Recorder, stand_in
 
@@ -48,7 +48,7 @@ class Trt:
 
     def write(self, name: str, plan: Path, gpus: tuple[str, ...], **options: Any) -> None:
         flavour: Flavour = stand_in(name, "10.13.3" if name == "tensorrt" else "1.7.1", **self.module)
-        order = Order("denoise graph", Path("graph.onnx"), (1, 4), gpus, PlanOptions(**options), ("w1", "w2"))
+        order = Order("denoise graph", Path("graph.onnx"), (1, 4), gpus, TensorRtOptions(**options), ("w1", "w2"))
         write_plan(
             flavour, SimpleNamespace(errors=["out of luck"]), "monitor", TimingCache(flavour, plan.parent, None), order, plan
         )
@@ -74,7 +74,7 @@ def test_a_plan(plan: Path) -> None:
 def test_options(plan: Path) -> None:
     """The builder is bounded and told how long to look as asked."""
     trt = Trt()
-    trt.write("tensorrt", plan, ("sm90",), level=5, workspace=1 << 30)
+    trt.write("tensorrt", plan, ("sm90",), level=5, workspace=1024)
     assert {("builder_optimization_level", 5), ("set_memory_pool_limit", "WORKSPACE", 1 << 30)} <= set(trt.config.noted)
 
 

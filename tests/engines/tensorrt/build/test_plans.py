@@ -13,13 +13,14 @@ from onnx import helper
 
 from engines.build_cache import key_of
 from engines.errors import EngineError
+from engines.options import TensorRtOptions
 from engines.ports import GRAPHS
 from engines.student import Student
 from engines.tensorrt.build import plans as build
 from engines.tensorrt.build.plan import Order, write_plan
 from engines.tensorrt.build.plans import build_plans, write_typed
 from engines.tensorrt.build.timing import TimingCache
-from engines.tensorrt.facts import PlanOptions, find_build
+from engines.tensorrt.facts import find_build
 from engines.tensorrt.flavour import Flavour, find_flavour, make_logger
 from engines.tensorrt.gpus import choose_gpus, installed_gpu
 
@@ -56,9 +57,9 @@ def parsed(path: Path) -> tuple[Any, ...]:
     return network, parser, builder, logger
 
 
-def plan_of(graph: Path, folder: Path, options: PlanOptions | None = None, refittable: tuple[str, ...] = ()) -> Path:
+def plan_of(graph: Path, folder: Path, options: TensorRtOptions | None = None, refittable: tuple[str, ...] = ()) -> Path:
     """A plan of one typed graph, for one row on an sm89."""
-    order = Order("small graph", graph, (1,), ("sm89",), options or PlanOptions(), refittable)
+    order = Order("small graph", graph, (1,), ("sm89",), options or TensorRtOptions(), refittable)
     plan = folder / "small.plan"
     write_plan(FLAVOUR, make_logger(FLAVOUR), None, TimingCache(FLAVOUR, folder, None), order, plan)
     return plan
@@ -114,7 +115,7 @@ def test_a_build_is_found(built: Built, cache: Path) -> None:
     """A device finds the build that covers it, whichever other devices it was made for."""
     facts = json.loads((built[0] / "built.json").read_text())
     assert find_build((cache / "tensorrt",), facts, "sm89") == built[0]
-    with pytest.raises(EngineError, match=r"was built for gpu 'sm80,sm89', not 'sm120': allaprima build embedded --backend"):
+    with pytest.raises(EngineError, match=r"was built for gpu 'sm80,sm89', not 'sm120': allaprima build embedded --engine"):
         find_build((cache / "tensorrt",), facts, "sm120")
 
 
@@ -185,7 +186,7 @@ def test_other_precisions(precision: str, graph: str, student: Student, tmp_path
     """TensorRT takes graphs in bf16 and in fp32 too; the decoder has a transposed convolution, which RTX lacks in bf16."""
     assert student.graphs is not None
     write_typed(student.graphs / f"{graph}.onnx", tmp_path / "typed.onnx", precision, graph)
-    assert plan_of(tmp_path / "typed.onnx", tmp_path, PlanOptions(precision=precision)).stat().st_size > 10_000
+    assert plan_of(tmp_path / "typed.onnx", tmp_path, TensorRtOptions(precision=precision)).stat().st_size > 10_000
 
 
 def test_a_graph_that_is_rejected(student: Student, tmp_path: Path) -> None:
@@ -201,7 +202,7 @@ def test_a_graph_that_is_rejected(student: Student, tmp_path: Path) -> None:
     odd = replace(student, graphs=tmp_path)
     with pytest.raises(
         EngineError,
-        match=r"rejects the text graph of embedded: Det 'odd a' \(unsupported node: .*Det 'odd b' .*--backend torch",
+        match=r"rejects the text graph of embedded: Det 'odd a' \(unsupported node: .*Det 'odd b' .*--engine torch",
     ):
         build_plans(odd, (1,), tmp_path, ("sm89",), print, flavour=FLAVOUR)
 
@@ -228,7 +229,7 @@ def test_a_graph_that_cannot_be_typed(student: Student, tmp_path: Path) -> None:
 def test_no_stripping_without_a_gpu(student: Student, tmp_path: Path) -> None:
     """TensorRT-RTX cannot leave out weights on a machine without a GPU: the refusal says so, and nothing is sealed."""
     with pytest.raises(EngineError, match=r"could not build the text graph of embedded: .*leave out their stripping"):
-        build_plans(student, (1,), tmp_path, ("sm89",), print, PlanOptions(stripped=True), FLAVOUR)
+        build_plans(student, (1,), tmp_path, ("sm89",), print, TensorRtOptions(stripped=True), FLAVOUR)
     assert not list(tmp_path.rglob("built.json"))
 
 
@@ -290,7 +291,7 @@ def test_ampere_and_later_in_earnest(student: Student, tmp_path: Path) -> None:
         tmp_path / "typed.onnx",
         (1, 2),
         choose_gpus(FLAVOUR, ("ampere+",), None),
-        PlanOptions(level=0, workspace=1 << 28),
+        TensorRtOptions(level=0, workspace=256),
     )
     said: list[str] = []
     say: Callable[[str], None] = said.append
