@@ -11,8 +11,10 @@ BATCH ?= 16
 run: .venv/base
 	$(BIN)/allaprima serve
 
+# -rs: what was left out, and why, is said at the end
 test: .venv/dev
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	@sh tests/tools.sh
+	$(BIN)/python -m pytest -n 2 --dist loadfile -rs
 
 check: .venv/dev
 	$(BIN)/ruff check .
