@@ -79,12 +79,16 @@ def _choose(x: Tensor, pitch: int, jitter: float, colour_weight: float, along: F
 
 
 def _means(x: Tensor, index: Tensor, count: int) -> Tensor:
-    """The mean of x [n, c, h, w] over each of `count` pieces, [n, c, count]."""
+    """The mean of x [n, c, h, w], in about [-4, 4], over each of `count` pieces, [n, c, count].
+
+    Sums are of whole numbers: those of floats depend on their order, which a GPU does not promise.
+    """
     n, c, h, w = x.shape
     flat = index.view(n, 1, h * w)
-    total = torch.zeros((n, c, count), device=x.device).scatter_add_(2, flat.expand(n, c, -1), x.reshape(n, c, h * w))
-    size = torch.zeros((n, 1, count), device=x.device).scatter_add_(2, flat, torch.ones((n, 1, h * w), device=x.device))
-    return total / size.clamp(min=1)
+    whole = (x.reshape(n, c, h * w) * 2**20).round().long()
+    total = torch.zeros((n, c, count), dtype=torch.long, device=x.device).scatter_add_(2, flat.expand(n, c, -1), whole)
+    size = torch.zeros((n, 1, count), dtype=torch.long, device=x.device).scatter_add_(2, flat, torch.ones_like(flat))
+    return total.float() * 2**-20 / size.clamp(min=1)
 
 
 def _spread(cells: Tensor, index: Tensor) -> Tensor:

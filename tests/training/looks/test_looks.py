@@ -63,6 +63,18 @@ def test_strokes_may_be_finer_or_broader(name: str, breadth: float, people: Tens
     assert bool(torch.isfinite(LOOKS[name].paint(people[:1], breadth)).all())
 
 
+@pytest.mark.parametrize("name", ["comic", "neon"])
+def test_a_training_in_short_floats_is_given_whole_ones(name: str, people: Tensor, painted: dict[str, Tensor]) -> None:
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("medium")
+    try:
+        with torch.autocast("cpu", torch.bfloat16):
+            assert torch.equal(LOOKS[name].paint(people), painted[name])
+        assert torch.get_float32_matmul_precision() == "medium"
+    finally:
+        torch.set_float32_matmul_precision(before)
+
+
 def test_looks_differ_from_each_other(painted: dict[str, Tensor]) -> None:
     for (one, a), (other, b) in itertools.combinations(painted.items(), 2):
         assert float((a - b).abs().mean()) > 0.04, f"{one} and {other}"
