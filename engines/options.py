@@ -103,11 +103,20 @@ class TorchOptions(EngineOptions):
     """On a GPU. auto is fp16, and bf16 for a network that is known to overflow.
 
     Compiling takes minutes at the first start. fp8 (e4m3) is of the denoiser's larger products; GPUs have it from sm89 on.
+    What is auto of attention and convolutions is timed while warming up, for each shape and size (`pytorch/tuning.py`).
     """
 
     precision: Annotated[Precision, _PRECISION] = "auto"
     compile: Annotated[bool, Option("compile its networks; false: start sooner, run slower", flag="torch_compile")] = True
     fp8: Annotated[bool, Option("true: products in 8 bits; faster and coarser")] = False
+    attention: Annotated[
+        Literal["auto", "default", "flash", "cudnn", "efficient"],
+        Option("whose attention: default, flash, cudnn or efficient; auto: the quickest, timed", flag="torch_attention"),
+    ] = "auto"
+    convolutions: Annotated[
+        Literal["auto", "plain", "merged"],
+        Option("convolutions and their ReLU plain or merged; auto: whichever is quicker, timed", flag="torch_convolutions"),
+    ] = "auto"
 
     def __post_init__(self) -> None:
         super().__post_init__()

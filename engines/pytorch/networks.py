@@ -32,6 +32,7 @@ from .graph_types import type_graph
 from .modules import read_modules
 from .place import Place
 from .traced import trace
+from .tuning import Timed, Tuning
 
 log = logging.getLogger(__name__)
 
@@ -101,6 +102,7 @@ class TorchNetworks:
         self.precision = f"{computed} and fp8" if options.fp8 else computed
         self._graphs, self._place, self._say = graphs, place, say
         self._compiler = backend if options.compile else None
+        self._tuning = Tuning(options, place.device, place.seconds)
         self._closed = False
         for graph in graphs.values():
             try:
@@ -110,7 +112,13 @@ class TorchNetworks:
 
     def load(self, graph: str, size: int) -> "TorchNetwork":
         compiler = None if graph in _RUN_AS_THEY_ARE else self._compiler
-        return TorchNetwork(f"the {graph} network for {size} rows", self._graphs[graph], size, self._place, compiler, self._say)
+        title, tuning = f"the {graph} network for {size} rows", None if graph in _RUN_AS_THEY_ARE else self._tuning
+        return TorchNetwork(title, self._graphs[graph], size, self._place, compiler, self._say, tuning)
+
+    @property
+    def timed(self) -> list[Timed]:
+        """What was chosen by timing so far."""
+        return self._tuning.timed
 
     def captures(self, cuda: Cuda) -> Sequence[Capture]:
         """By the driver within a pool of torch's; and by torch itself, some versions of which (from 2.13 on) do not take
@@ -146,13 +154,20 @@ class TorchNetwork:
     scratch = 0
     """Torch allocates for itself, during a capture from a pool that stays."""
 
-    def __init__(self, title: str, graph: TypedGraph, size: int, place: Place, compiler: str | None, say: Say) -> None:
-        self._title, self._place, self._compiler, self._say = title, place, compiler, say
+    def __init__(
+        self,
+        title: str,
+        graph: TypedGraph,
+        size: int,
+        place: Place,
+        compiler: str | None,
+        say: Say,
+        tuning: Tuning | None = None,
+    ) -> None:
+        self._title, self._place, self._compiler, self._say, self._size = title, place, compiler, say, size
+        self._graph, self._tuning = graph.graph, tuning
         self.tensors = {name: Tensor(row.dtype, (size, *row.shape), row.output) for name, row in graph.tensors.items()}
-        in_place = _writing(graph.graph)
-        self._run: Callable[..., Any] = in_place
-        if compiler is not None:
-            self._run = torch.compile(in_place, backend=compiler, fullgraph=True, dynamic=False)
+        self._run = self._made(graph.graph)
         self._bound: list[torch.Tensor] = []
         self._has_run = False
 
@@ -168,6 +183,7 @@ class TorchNetwork:
             with torch.no_grad(), self._place.on(stream), warnings.catch_warnings():
                 if first:
                     warnings.simplefilter("ignore")  # of a compiler about its own parts, and about chances not taken
+                    self._tune()
                 self._run(*self._bound)
         except torch.OutOfMemoryError as error:
             self._has_run = not first
@@ -183,6 +199,24 @@ class TorchNetwork:
 
     def may_be_captured(self, stream: Stream) -> bool:
         return True
+
+    def _made(self, graph: fx.GraphModule) -> Callable[..., Any]:
+        in_place = _writing(graph)
+        if self._compiler is None:
+            return in_place
+        compiled: Callable[..., Any] = torch.compile(in_place, backend=self._compiler, fullgraph=True, dynamic=False)
+        return compiled
+
+    def _tune(self) -> None:
+        """Choose kernels for this size, once; the graph that all sizes share stays as it is."""
+        tuning, self._tuning = self._tuning, None
+        if tuning is None:
+            return
+        own = fx.Graph()
+        own.output(own.graph_copy(self._graph.graph, {}))
+        made = fx.GraphModule(self._graph, own)
+        if tuning.tune(made, self._size):
+            self._run = self._made(made)
 
     def _failed(self, error: Exception, first: bool) -> EngineError:
         if first and self._compiler is not None and not isinstance(error, torch.AcceleratorError):

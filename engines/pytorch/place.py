@@ -14,6 +14,9 @@ from ..gpu.network import Tensor
 
 log = logging.getLogger(__name__)
 
+_SETTLING, _TIMED, _IN_A_ROW = 3, 5, 10
+"""Runs before any that counts, measurements, and runs of each."""
+
 
 class Place(Protocol):
     """One device of torch's."""
@@ -38,6 +41,12 @@ class Place(Protocol):
 
         If `fill` raises, the stream is as before and the error goes on; CudaError if torch cannot.
         """
+        ...
+
+    @property
+    def seconds(self) -> Callable[[Callable[[], Any]], float] | None:
+        """Times what a function gives to the current stream: the device's seconds, the least of several runs, the first of
+        which do not count. Waits for the device. None where nothing is chosen by timing."""
         ...
 
     def trim(self) -> None:
@@ -102,6 +111,20 @@ class CudaPlace:
                 raise CudaError(f"torch does not end its capture: {error}") from error
         self._captured.append(graph)
         return handle
+
+    def seconds(self, run: Callable[[], Any]) -> float:
+        for _ in range(_SETTLING):
+            run()
+        timed = []
+        for _ in range(_TIMED):
+            began, ended = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+            began.record()
+            for _ in range(_IN_A_ROW):  # so that the device, not Python, is what takes time
+                run()
+            ended.record()
+            ended.synchronize()
+            timed.append(began.elapsed_time(ended) / 1000 / _IN_A_ROW)
+        return min(timed)
 
     def trim(self) -> None:
         torch.cuda.empty_cache()

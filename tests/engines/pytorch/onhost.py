@@ -22,6 +22,7 @@ class HostPlace:
     """Implements `Place` by the processor. `calls` says what was asked of it, in order."""
 
     device = torch.device("cpu")
+    seconds: Callable[[Callable[[], Any]], float] | None = None
 
     def __init__(self, double: CudaDouble | None = None) -> None:
         self.calls: list[str] = []

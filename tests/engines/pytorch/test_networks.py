@@ -237,3 +237,28 @@ def test_weights_beyond_the_devices_memory(
     monkeypatch.setattr(torch.fx.GraphModule, "to", full)
     with pytest.raises(OutOfDeviceMemory, match=r"weights do not fit.*Tried 5 GiB"):
         TorchNetworks(graphs(), HostPlace(), FLOAT32)
+
+
+def test_kernels_are_chosen_in_the_first_run(graphs: Callable[..., dict[str, TypedGraph]]) -> None:
+    """On a place with a clock, once for each network and size, and not in the graph that the sizes share."""
+    place = HostPlace()
+    timed: list[float] = []
+
+    def seconds(run: Callable[[], Any]) -> float:
+        run()
+        timed.append(1.0 / (1 + len(timed)))  # whatever comes later is quicker
+        return timed[-1]
+
+    place.seconds = seconds
+    made = graphs("fp16")
+    networks = TorchNetworks(made, place, TorchOptions(compile=False))
+    shared = made["denoise"].graph.code
+    network = Bound.of(networks, "denoise", 1)
+    network.run()
+    asked = len(timed)
+    assert asked > 0
+    network.run()
+    assert len(timed) == asked
+    assert made["denoise"].graph.code == shared
+    assert networks.timed[0].chosen == "efficient"
+    networks.close()
