@@ -19,6 +19,7 @@ import tempfile
 import tomllib
 import zipfile
 from collections.abc import Callable, Sequence
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -28,11 +29,17 @@ Fetch = Callable[[Sequence[str], str, Path], None]
 
 WHEELS = {
     "base": ("diffusers", "importlib_metadata", "zipp", "simplejpeg", "nvidia-ml-py", "prometheus-client"),
+    "server": (
+        "fastapi", "starlette", "pydantic", "pydantic-core", "pydantic-settings", "annotated-types", "annotated-doc",
+        "typing-extensions", "typing-inspection", "python-dotenv", "uvicorn", "click", "h11", "uvloop", "websockets", "anyio",
+        "idna", "opentelemetry-api",
+    ),
     "plots": ("matplotlib", "contourpy", "cycler", "fonttools", "kiwisolver", "pyparsing", "python-dateutil", "six"),
     "tensorrt": ("tensorrt-rtx-cu13-libs", "tensorrt-rtx-cu13-bindings", "onnx-ir"),
-}
-"""By group. Expected there already: torch for CUDA with Triton, transformers, tokenizers, accelerate, safetensors, onnx,
-onnxscript, numpy, pillow, cuda-bindings with NVRTC."""
+}  # fmt: skip
+"""By group; `server` is what the server takes beside `base`, for figures through its sockets. Expected there already: torch
+for CUDA with Triton, transformers, tokenizers, accelerate, safetensors, onnx, onnxscript, numpy, pillow, cuda-bindings with
+NVRTC."""
 _PLATFORMS = ("manylinux_2_28_x86_64", "manylinux_2_27_x86_64", "manylinux_2_17_x86_64", "manylinux2014_x86_64")
 _MANIFEST = "manifest.json"
 
@@ -99,11 +106,19 @@ def _pack(wheels: Sequence[Path]) -> bytes:
 
 
 def _pinned(names: Sequence[str]) -> list[str]:
-    """The names with the versions that pyproject.toml demands."""
+    """The names with the versions that pyproject.toml demands, or else those that are installed here: they fit each other,
+    and were tested. A name that is not here is left to the index."""
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
     demands = [demand.partition(";")[0].strip() for extra in extras.values() for demand in extra]
     exact = {demand.partition("==")[0]: demand for demand in demands if "==" in demand}
-    return [exact.get(name, name) for name in names]
+    return [exact.get(name) or _installed(name) for name in names]
+
+
+def _installed(name: str) -> str:
+    try:
+        return f"{name}=={version(name)}"
+    except PackageNotFoundError:
+        return name
 
 
 def _digest(data: bytes) -> str:

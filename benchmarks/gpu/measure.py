@@ -43,6 +43,7 @@ def measure(
         "tflops": tflops,
         "share": None if peak is None or tflops is None else tflops / peak,
         "waits_per_tick": _waits(painter, rounds),
+        "graphs": painter.graphs,
     }
 
 

@@ -9,6 +9,8 @@ from typing import Any, Self
 from engines.engine import Engine, Painted, Pipelined, Pixels, Row
 from engines.errors import EngineError
 from engines.fake_device import FakeDevice
+from engines.options import TorchOptions
+from engines.say import Say
 from engines.student import Student
 
 from .networks import Parts, write_graphs, write_surroundings
@@ -35,6 +37,11 @@ class EnginePainter:
         except BaseException:
             self.close()
             raise
+
+    @property
+    def graphs(self) -> tuple[int, int] | None:
+        captured: tuple[int, int] | None = getattr(self._engine, "captured", None)
+        return captured
 
     def one_at_a_time(self) -> Self:
         """The same engine, which is waited for after each tick."""
@@ -84,29 +91,28 @@ def open_reference(shape: Shape, parts: Parts, sizes: tuple[int, ...], folder: P
     return TorchEngine(without_graphs(shape, folder), sizes, "cpu", parts.modules)
 
 
-def typed(shape: Shape, parts: Parts, folder: Path) -> dict[str, Any]:
+def typed(shape: Shape, parts: Parts, options: TorchOptions, folder: Path) -> dict[str, Any]:
     """The graphs as torch's networks on a GPU are made of them. Seconds for a small network, half a minute for SDXL's."""
-    from engines.options import TorchOptions
     from engines.pytorch.networks import typed_graphs
 
-    return dict(typed_graphs(without_graphs(shape, folder), TorchOptions(), parts.modules))
+    return dict(typed_graphs(without_graphs(shape, folder), options, parts.modules))
 
 
 def open_torch(
-    shape: Shape, graphs: Mapping[str, Any], sizes: tuple[int, ...], folder: Path, say: Callable[[str], None]
+    shape: Shape, graphs: Mapping[str, Any], options: TorchOptions, sizes: tuple[int, ...], folder: Path, say: Say
 ) -> Engine:
     """As `engines.pytorch.opening` does, of graphs that it takes over. Compiles when it is warmed up."""
     from engines.gpu.driver import Driver
     from engines.gpu.engine import GpuEngine
-    from engines.options import TorchOptions
     from engines.pytorch.networks import TorchNetworks
     from engines.pytorch.opening import FOLDER, check_able, keep_compiled
     from engines.pytorch.place import CudaPlace
     from engines.tokens import Tokens
 
-    options, student = TorchOptions(), without_graphs(shape, folder)
+    student = without_graphs(shape, folder)
     assert student.graphs is not None
-    keep_compiled(folder / FOLDER)
+    if options.compile:
+        keep_compiled(folder / FOLDER)
     cuda = Driver()
     try:
         check_able(cuda, options, {graph.precision for graph in graphs.values()})
@@ -117,7 +123,7 @@ def open_torch(
         raise
 
 
-def open_tensorrt(shape: Shape, parts: Parts, sizes: tuple[int, ...], folder: Path, say: Callable[[str], None]) -> Engine:
+def open_tensorrt(shape: Shape, parts: Parts, sizes: tuple[int, ...], folder: Path, say: Say) -> Engine:
     """The graphs are exported and built here and now, for all sizes at once, and found again in `folder` the next time."""
     from engines.tensorrt.opening import open_engine
 

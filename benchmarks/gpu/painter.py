@@ -21,6 +21,11 @@ class Painter(Protocol):
     @property
     def depth(self) -> int: ...
 
+    @property
+    def graphs(self) -> tuple[int, int] | None:
+        """Of the kinds of tick that it has met how many are one CUDA graph, and all; None where it captures none."""
+        ...
+
     def begin(self, pictures: Sequence[Pixels]) -> Any:
         """Give a tick to the device; the ticket for `finish`."""
         ...
@@ -40,6 +45,7 @@ class AtOnce:
     """The part of a painter that has nothing under way when `begin` returns. Needs `paint`."""
 
     depth = 1
+    graphs: tuple[int, int] | None = None
 
     def paint(self, pictures: Sequence[Pixels]) -> list[Pixels]:
         raise NotImplementedError

@@ -1,5 +1,9 @@
-"""What a GPU uses while something runs: its own energy counter, looked at often."""
+"""What a GPU uses while something runs: its own energy counter, looked at often.
 
+python -m benchmarks.gpu.power     # is there one, and does it count? A second of watts, or why there are none
+"""
+
+import sys
 import threading
 import time
 from collections.abc import Sequence
@@ -65,3 +69,20 @@ def watts(samples: Sequence[tuple[float, int]]) -> float | None:
         return None
     (began, first), (ended, last) = steps[0], steps[-1]
     return (last - first) / 1e6 / (ended - began)
+
+
+def main(seconds: float = 1.0) -> int:
+    """What the first GPU's counter says; 1 if there is none, or if it stands still."""
+    meter, why = find_meter("cuda")
+    if meter is None:
+        print(f"no energy counter: {why}")
+        return 1
+    with PowerTrace(meter) as trace:
+        time.sleep(seconds)
+    reading = f"{meter.name.device}: {meter.read() / 1e6:.3f} J since the counter was found"
+    print(f"{reading}; it does not step" if trace.watts is None else f"{reading}, {trace.watts:.1f} W now")
+    return 0 if trace.watts is not None else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -16,13 +16,15 @@ TOKENS = 77
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """One family at one image size. `encoders` are configs of CLIP's text part; two of them are SDXL's."""
+    """One family at one image size. `encoders` are configs of CLIP's text part; two of them are SDXL's. `counted` are the
+    floating-point operations of each graph for one image, where they are known: a test counts them again."""
 
     family: str
     student: Student
     unet: Config
     vae: Config
     encoders: tuple[Config, ...]
+    counted: Mapping[str, int] | None = None
 
     @property
     def pixels(self) -> int:
@@ -94,9 +96,13 @@ WORDS = ("<|startoftext|>", "<|endoftext|>", "<|unknown|>", "a", "red", "boat", 
 
 def full_shapes() -> list[Shape]:
     """SD 1.5 at 512 pixels, SDXL at 512 and 1024, with SD-Turbo's and SDXL-Turbo's contracts: one step at any strength."""
+    small = {"encode": 122_324_779_008, "decode": 141_350_141_952}
+    large = {name: 4 * count for name, count in small.items()}
+    encoders = (_clip(768, 768), _clip(1280, 1280))
     return [
-        Shape("sd15", _sd15(512, 768), SD15_UNET, TAESD, (_clip(768, 768),)),
-        *(Shape("sdxl", _sdxl(side, 2048), SDXL_UNET, TAESD, (_clip(768, 768), _clip(1280, 1280))) for side in (512, 1024)),
+        Shape("sd15", _sd15(512, 768), SD15_UNET, TAESD, encoders[:1], {**small, "denoise": 803_273_441_280}),
+        Shape("sdxl", _sdxl(512, 2048), SDXL_UNET, TAESD, encoders, {**small, "denoise": 1_588_778_762_240}),
+        Shape("sdxl", _sdxl(1024, 2048), SDXL_UNET, TAESD, encoders, {**large, "denoise": 6_761_236_398_080}),
     ]
 
 

@@ -4,16 +4,16 @@ import sys
 from pathlib import Path
 
 from .bench import Bench
-from .contestants import open_tensorrt_painter
+from .contestants import plain_tensorrt_painter
 from .shapes import tiny_shapes
 from .timing import make_pictures, settle
 
 
 def main(folder: Path) -> None:
     shape = tiny_shapes()[0]
-    bench = Bench("cuda", folder, ((1,),))
-    settle(open_tensorrt_painter(bench, shape, (1,)), make_pictures(shape.pixels, 1))
-    bench.close()
+    painter = plain_tensorrt_painter(Bench("cuda", folder), shape, (1,))
+    settle(painter, make_pictures(shape.pixels, 1))
+    painter.close()
 
 
 if __name__ == "__main__":

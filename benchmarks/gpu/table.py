@@ -22,6 +22,7 @@ _COLUMNS: tuple[tuple[str, int, Callable[[Record], str]], ...] = (
     ("TFLOP/s", 8, lambda row: _number(row["tflops"], 1 if (row["tflops"] or 0) >= 1 else 4)),
     ("of peak", 7, lambda row: "-" if row["share"] is None else f"{row['share']:.1%}"),
     ("waits", 5, lambda row: _number(row["waits_per_tick"], 1)),
+    ("graphs", 6, lambda row: "-" if row.get("graphs") is None else "{} of {}".format(*row["graphs"])),
 )
 
 

@@ -11,6 +11,11 @@ TIMES, SHARE, FEWER = 3.0, 0.45, 2.4
 """A stream against StreamDiffusion's; of the roofline from batch 8 on; joules of a still scene without the filter and with."""
 
 
+def is_ours(engine: str) -> bool:
+    """Whether a contestant is an engine of ours, in whatever variant: `torch-fp8` is."""
+    return engine.partition("-")[0] in OURS
+
+
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """`met` is None where the run did not measure it; `figures` says by what."""
@@ -36,7 +41,7 @@ def judge(records: Sequence[Record]) -> list[Verdict]:
 def _one_stream(rows: Sequence[Record]) -> Verdict:
     target = f"one stream at least {TIMES:g} times StreamDiffusion"
     theirs = [row for row in rows if row["engine"] == "streamdiffusion" and row["batch"] == 1]
-    ours = [row for row in rows if row["engine"] in OURS and row["batch"] == 1]
+    ours = [row for row in rows if is_ours(row["engine"]) and row["batch"] == 1]
     if not theirs or not ours:
         return Verdict(target, None, "")
     base = theirs[-1]["images_per_s"]
@@ -49,7 +54,7 @@ def _one_stream(rows: Sequence[Record]) -> Verdict:
 
 def _roofline(rows: Sequence[Record]) -> Verdict:
     target = f"at least {SHARE:.0%} of the roofline at batch 8 or more"
-    large = [row for row in rows if row["engine"] in OURS and row["batch"] >= 8 and row["share"] is not None]
+    large = [row for row in rows if is_ours(row["engine"]) and row["batch"] >= 8 and row["share"] is not None]
     if not large:
         return Verdict(target, None, "")
     best = max(large, key=lambda row: float(row["share"]))

@@ -1,5 +1,6 @@
 """Ticks for so many seconds: how many images, and how long each tick took from its beginning to its images."""
 
+import os
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -17,8 +18,8 @@ from .painter import Painter
 
 Clock = Callable[[], float]
 
-CODEC_THREADS = 2
-"""As the server has (`server.server`)."""
+CODEC_THREADS = max(2, min(8, (os.cpu_count() or 2) // 2))
+"""As the server has (`server.server`, which is not imported: on a bare machine there is no HTTP)."""
 QUALITY = 85
 """Of JPEG: what the server answers with unless asked for another."""
 _SETTLING = 3
@@ -55,7 +56,7 @@ def settle(painter: Painter, pictures: Sequence[Pixels]) -> None:
 def time_ticks(
     painter: Painter, rounds: Iterable[Sequence[Pixels]], seconds: float, clock: Clock = time.perf_counter
 ) -> Timing:
-    """Ticks alone, as many under way as the painter can have. `rounds` are the pictures of a tick, in turn."""
+    """Ticks alone, as many under way as the painter can have, one at least. `rounds` are the pictures of a tick, in turn."""
     timing, under_way, work = Timing(), deque[tuple[float, int, Any]](), cycle(rounds)
 
     def finish() -> None:
@@ -65,7 +66,7 @@ def time_ticks(
         timing.images += count
 
     began = clock()
-    while clock() - began < seconds:
+    while clock() - began < seconds or not (timing.latencies or under_way):
         pictures = next(work)
         under_way.append((clock(), len(pictures), painter.begin(pictures)))
         if len(under_way) == painter.depth:
@@ -108,7 +109,7 @@ def time_with_jpeg(painter: Painter, rounds: Iterable[Sequence[bytes]], side: in
 
         began = clock()
         following = decode()
-        while clock() - began < seconds:
+        while clock() - began < seconds or not (under_way or leaving):
             tick, following = following, decode()
             tick.ticket = painter.begin([future.result() for future in tick.decoding])
             under_way.append(tick)

@@ -10,6 +10,7 @@ class Noting:
     """A painter whose images are the negatives of its pictures. `notes` says what was asked of it, in order."""
 
     precision = "float32"
+    graphs: tuple[int, int] | None = None
 
     def __init__(self, depth: int = 1, sizes: tuple[int, ...] = (8,)) -> None:
         self.depth, self.sizes, self.notes = depth, sizes, list[str]()

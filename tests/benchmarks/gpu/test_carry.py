@@ -3,10 +3,13 @@
 import json
 import zipfile
 from collections.abc import Sequence
+from importlib.metadata import requires, version
 from pathlib import Path
 
 import numpy as np
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from benchmarks.gpu import carry
 
@@ -36,7 +39,7 @@ def test_there_and_back(tmp_path: Path) -> None:
         arrived.mkdir()
         folder.rename(arrived / folder.name)
         assert carry.unpack(arrived, site) == (["plots"] if number == 2 else [])
-    assert (site / "module_0/__init__.py").read_text() == "# matplotlib for 3.12\n"
+    assert (site / "module_0/__init__.py").read_text() == f"# matplotlib=={version('matplotlib')} for 3.12\n"
     assert all((site / f"module_{at}/lib.so").read_bytes() == noise(at) for at in range(len(carry.WHEELS["plots"])))
 
 
@@ -46,6 +49,20 @@ def test_parts_of_another_packing(tmp_path: Path) -> None:
     (folders[1] / "part").write_bytes(b"something else")
     with pytest.raises(ValueError, match="collect and carry them again"):
         carry.unpack(tmp_path, tmp_path / "site")
+
+
+def test_the_servers_needs_are_whole() -> None:
+    """What the carried packages of the server need is carried with them, or there already, in versions that fit."""
+    there = {"numpy", "pillow", "tokenizers", "cuda-bindings"}
+    elsewhere = {"openvino"}  # an engine of its own, which is not asked for there
+    carried = {canonicalize_name(name) for group in ("base", "server") for name in carry.WHEELS[group]}
+    for name in ("allaprima", *carry.WHEELS["server"]):
+        for demand in map(Requirement, requires(name) or ()):
+            if demand.marker is None or demand.marker.evaluate({"extra": "", "python_version": "3.12"}):
+                assert canonicalize_name(demand.name) in carried | there | elsewhere, f"{name} needs {demand}"
+    pinned = carry._pinned(carry.WHEELS["server"])
+    assert all("==" in demand for demand in pinned)
+    assert f"pydantic=={version('pydantic')}" in pinned
 
 
 def test_versions_are_the_projects(tmp_path: Path) -> None:

@@ -97,38 +97,33 @@ def test_torch_on_a_double(
     from tests.engines.pytorch import onhost
 
     shape = shapes[name]
-    bench = Bench("cpu", tmp_path, ((1, 2),))
-    bench._shape, bench._parts = shape, {torch.float32: parts(shape)}
     student, double = without_graphs(shape, tmp_path), CudaDouble()
     assert student.graphs is not None
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(onhost, "typed_graphs", lambda *_: bench.typed(shape, lambda given: typed(shape, given, tmp_path)))
+        patch.setattr(onhost, "typed_graphs", lambda _, options: typed(shape, parts(shape), options, tmp_path))
         networks = onhost.DeferredNetworks(double, student, onhost.TorchOptions(compile=False))
     painter = EnginePainter(GpuEngine(student, (1, 2), networks, double, Tokens(student)))
     reference = EnginePainter(open_reference(shape, parts(shape), (1, 2), tmp_path))
     given = pictures(2)
     for ours, theirs in zip(paint(painter, given), paint(reference, given), strict=True):
         assert float(np.abs(ours.astype(int) - theirs.astype(int)).mean()) < 1.5
+    assert painter.graphs is not None
+    assert painter.graphs[0] == painter.graphs[1] > 0
     assert painter.waits(lambda: [paint(painter, given[:1]) for _ in range(3)] and None) == 3
     timing = time_ticks(painter, [given], 0.05)
     assert (painter.depth, painter.precision, timing.images) == (2, "fp16", 2 * len(timing.latencies))
     painter.close()
 
 
-def test_graphs_are_traced_once(sd15: Shape, parts: PartsOf, tmp_path: Path) -> None:
-    """Engines of one shape are given copies of one tracing, which they may empty."""
-    bench = Bench("cpu", tmp_path, ((1,),))
-    bench._shape, bench._parts = sd15, {torch.float32: parts(sd15)}
-    made: list[Any] = []
-
-    def make(given: Parts) -> dict[str, Any]:
-        made.append(given)
-        return {"denoise": torch.ones(2)}
-
-    first = bench.typed(sd15, make)
-    first["denoise"].zero_()
-    assert bench.typed(sd15, make)["denoise"].tolist() == [1.0, 1.0]
-    assert len(made) == 1
+def test_what_is_traced_leaves_the_device(sd15: Shape, tmp_path: Path) -> None:
+    """Graphs are traced of copies on the processor, and the networks that they are copies of are let go."""
+    bench = Bench("cpu", tmp_path)
+    weight = next(bench.parts(sd15).unet.parameters())
+    made = bench.parts_on_cpu(sd15)
+    assert bench._parts == {}
+    copy = next(made.unet.parameters())
+    assert copy is not weight
+    torch.testing.assert_close(copy, weight)
 
 
 def test_tensorrt_is_given_graphs(sd15: Shape, parts: PartsOf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -182,7 +177,7 @@ def test_the_stand_in_on_a_stub_of_the_driver(tmp_path: Path) -> None:
 
 def test_all_of_a_shape_have_the_same_weights(sd15: Shape, tmp_path: Path) -> None:
     """Another type is a copy of the same numbers; another shape's networks take the place of these."""
-    bench = Bench("cpu", tmp_path, ((1,),))
+    bench = Bench("cpu", tmp_path)
     full, half = bench.parts(sd15), bench.parts(sd15, torch.bfloat16)
     weight, halved = (next(made.unet.parameters()) for made in (full, half))
     torch.testing.assert_close(weight.to(torch.bfloat16), halved)

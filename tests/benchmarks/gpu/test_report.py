@@ -13,8 +13,17 @@ ROW: dict[str, Any] = {
     "kind": "row", "engine": "torch", "family": "sd15", "pixels": 512, "precision": "fp16", "batch": 8, "under_way": 2,
     "images_per_s": 341.25, "p50_ms": 46.9, "p99_ms": 47.25, "jpeg_images_per_s": 320.0, "jpeg_p50_ms": 60.0,
     "jpeg_p99_ms": 65.0, "watts": 650.4, "joules_per_image": 1.906, "tflops": 364.1, "share": 0.4563, "waits_per_tick": 1.0,
+    "graphs": [9, 9],
 }  # fmt: skip
-UNMEASURED = {**ROW, "watts": None, "joules_per_image": None, "tflops": None, "share": None, "waits_per_tick": None}
+UNMEASURED = {
+    **ROW,
+    "watts": None,
+    "joules_per_image": None,
+    "tflops": None,
+    "share": None,
+    "waits_per_tick": None,
+    "graphs": None,
+}
 
 
 def test_a_line() -> None:
@@ -22,14 +31,14 @@ def test_a_line() -> None:
     cells = said(ROW).split()
     assert cells == [
         "torch", "sd15-512", "fp16", "8", "1", "341.2", "46.90", "47.25", "320.0", "60.00", "65.00", "650", "1.906", "364.1",
-        "45.6%", "1.0",
+        "45.6%", "1.0", "9", "of", "9",
     ]  # fmt: skip
     assert heading().index("batch") + len("batch") == said(ROW).index("  8  ") + 3
 
 
 def test_what_is_not_measured_is_a_dash() -> None:
     """Not zero."""
-    assert said(UNMEASURED).split()[-5:] == ["-"] * 5
+    assert said(UNMEASURED).split()[-6:] == ["-"] * 6
 
 
 @pytest.mark.parametrize(

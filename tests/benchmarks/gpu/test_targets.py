@@ -66,6 +66,13 @@ def test_small_networks_decide_nothing() -> None:
     assert "small networks" in str(verdicts[0])
 
 
+def test_variants_are_ours() -> None:
+    """What is faster by an option is ours as well."""
+    records = [MACHINE, row("streamdiffusion", 1, 50.0), row("torch", 1, 140.0), row("torch-fp8", 1, 151.0)]
+    assert judge(records)[0].met
+    assert "torch-fp8 with 1 under way 3.02 times" in judge(records)[0].figures
+
+
 def test_other_networks_do_not_count() -> None:
     """The targets are about SD 1.5's shapes."""
     records = [MACHINE, {**row("torch", 8, 1.0, 0.9), "family": "sdxl"}]

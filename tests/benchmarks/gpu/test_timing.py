@@ -49,6 +49,12 @@ def test_one_ahead(pictures: Callable[[int], list[Pixels]]) -> None:
     assert timing.latencies == [3.0, 4.0, 3.0]
 
 
+def test_a_window_that_is_too_short(pictures: Callable[[int], list[Pixels]]) -> None:
+    """However slow the machine, there is a tick to be timed."""
+    assert len(time_ticks(Noting(), [pictures(1)], 0.0).latencies) == 1
+    assert len(time_with_jpeg(Noting(depth=2), [to_jpeg(pictures(1))], 64, 0.0).latencies) >= 1
+
+
 def test_rounds_take_turns(pictures: Callable[[int], list[Pixels]]) -> None:
     """Each tick has the next round's pictures."""
     painter, given = Noting(), pictures(3)
