@@ -36,8 +36,9 @@ class FakeDevice(FakeEngine):
         row_seconds: float = 0.0,
         host_seconds: float = 0.0,
         gate: Path | None = None,
+        copies: bool = False,
     ) -> None:
-        super().__init__(student, batch_sizes, tick_seconds, row_seconds, gate)
+        super().__init__(student, batch_sizes, tick_seconds, row_seconds, gate, copies)
         self._host_seconds = host_seconds
         self._free = 0.0  # when the device will have done everything it was given
         self._under_way: deque[FakeTicket] = deque()

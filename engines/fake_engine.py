@@ -32,7 +32,8 @@ class FakeEngine:
     """The engine protocol on numpy alone. `tick_seconds` is a tick's fixed cost, `row_seconds` each row's.
 
     With a `gate` no tick ends before that file is there: a test then waits for what it wants to see, and not for so long. A
-    gate that never opens is an engine that hangs.
+    gate that never opens is an engine that hangs. With `copies` it paints nothing: an image is a copy of the source image, as
+    it is taken out of a device's memory, or grey; what is measured then is the server's own.
     """
 
     backend = "fake"
@@ -46,10 +47,12 @@ class FakeEngine:
         tick_seconds: float = 0.0,
         row_seconds: float = 0.0,
         gate: Path | None = None,
+        copies: bool = False,
     ) -> None:
         self.student = student
         self.batch_sizes = tuple(sorted(batch_sizes))
         self._tick_seconds, self._row_seconds, self._gate = tick_seconds, row_seconds, gate
+        self._copies = copies
         self._side = (student.height // 8, student.width // 8)
         self._slots = Slots((3, *self._side))
 
@@ -94,6 +97,8 @@ class FakeEngine:
     def _paint(self, row: Row) -> Painted:
         if row.conditioning[0, _FAULT] == _FAULTS["fake:error"]:
             return Painted(error="the fake engine was asked to fail this image")
+        if self._copies:
+            return Painted(image=self._copied(row)) if row.last else Painted()
         encoded = None if row.image is None else self._encode(row.image)
         try:
             x = self._slots.open(row, encoded)
@@ -111,6 +116,11 @@ class FakeEngine:
             self._slots.keep(row, x0.astype(np.float32))
             return Painted()
         return Painted(image=self._decode(x0))
+
+    def _copied(self, row: Row) -> NDArray[np.uint8]:
+        if row.image is not None:
+            return np.array(row.image)
+        return np.full((self.student.height, self.student.width, 3), 127, dtype=np.uint8)
 
     def _wanted(self, row: Row, encoded: NDArray[np.float32] | None) -> NDArray[np.float32]:
         corners = row.conditioning[0, 1:13].reshape(3, 2, 2)

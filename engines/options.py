@@ -139,6 +139,7 @@ class FakeOptions(EngineOptions):
     tick_seconds: Annotated[float, Option("seconds of a tick", least=0, flag="fake_tick", for_tests=True)] = 0.0
     row_seconds: Annotated[float, Option("seconds of a row", least=0, flag="fake_row", for_tests=True)] = 0.0
     overlap: Annotated[bool, Option("true: ticks overlap, as those of a GPU do", flag="fake_overlap", for_tests=True)] = False
+    copies: Annotated[bool, Option("true: source images, copied", flag="fake_copies", for_tests=True)] = False
     gate: Annotated[Path | None, Option("no tick ends before this file is there", flag="fake_gate", for_tests=True)] = None
 
 

@@ -39,7 +39,7 @@ class Records:
 
 def read_records(path: Path) -> list[Record]:
     """Those of a file. What is not a whole line of JSON is left out."""
-    records = []
+    records: list[Record] = []
     for line in path.read_text(errors="replace").splitlines():
         try:
             record = json.loads(line)

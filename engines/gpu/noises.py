@@ -4,11 +4,15 @@ A stream keeps its seed, so from its second frame on its noise is there.
 """
 
 from collections import OrderedDict
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..noise import noise
+
+_NONE = (-1, -1)
+"""Stands for no noise: seeds and steps are 0 or more."""
 
 
 class NoiseTable:
@@ -25,11 +29,17 @@ class NoiseTable:
 
     def place(self, seed: int, index: int) -> int:
         """Where the noise of this seed and step lies, or will once `missing` has been sent."""
-        key = (seed, index)
+        return self._place((seed, index), lambda: noise(seed, index, self._shape))
+
+    def none(self) -> int:
+        """Where no noise lies: for a step that wants none, whose noise nobody draws."""
+        return self._place(_NONE, lambda: np.zeros(self._shape, np.float32))
+
+    def _place(self, key: tuple[int, int], make: Callable[[], NDArray[np.float32]]) -> int:
         if key in self._places:
             self._places.move_to_end(key)
             return self._places[key]
-        made = noise(seed, index, self._shape)
+        made = make()
         full = len(self._places) == self._capacity
         place = self._places.popitem(last=False)[1] if full else len(self._places)
         self._places[key] = place

@@ -72,7 +72,7 @@ class Staging:
             numbers["opened"][at] = self.slots.find(row.job)
         else:
             numbers["a_z"][at] = step.a_z
-            numbers["noise"][at] = self.noises.place(row.seed, 0)
+            numbers["noise"][at] = self.noises.place(row.seed, 0) if step.a_z else self.noises.none()
             if row.image is not None:
                 numbers["a_img"][at] = step.a_img
                 numbers["encoded"][at] = staged.pictures
@@ -87,7 +87,8 @@ class Staging:
             staged.opened.append(row.job)
         numbers["alpha_next"][at], numbers["sigma_next"][at] = step.alpha_next, step.sigma_next
         numbers["kept"][at] = self.slots.take(row.job)
-        numbers["noise_next"][at] = self.noises.place(row.seed, row.index + 1)
+        fresh = self.noises.place(row.seed, row.index + 1) if step.sigma_next else self.noises.none()
+        numbers["noise_next"][at] = fresh
         return None
 
     def _write_noises(self, lane: Lane, staged: Staged) -> None:

@@ -111,14 +111,16 @@ def _numbers(graph: fx.GraphModule, node: fx.Node) -> tuple[int, ...] | None:
     if operator(node) != "conv2d" or len(node.users) > 1 or node.kwargs:
         return None
     _, weight, *rest = node.args
-    _, stride, padding, dilation, groups = [*rest, *(None, (1, 1), (0, 0), (1, 1), 1)[len(rest) :]]
+    defaults: tuple[Any, ...] = (None, (1, 1), (0, 0), (1, 1), 1)
+    given: list[Any] = [*rest, *defaults[len(rest) :]]
+    _, stride, padding, dilation, groups = given
     if not isinstance(weight, fx.Node) or weight.op != "get_attr" or isinstance(padding, str):
         return None
     value = weight_of(graph, weight)
-    if value.dtype not in _HALVES or any(side % _MULTIPLE for side in (value.shape[0], value.shape[1] * int(groups))):  # type: ignore[call-overload]
+    if value.dtype not in _HALVES or any(side % _MULTIPLE for side in (value.shape[0], value.shape[1] * int(groups))):
         return None
     pairs = [_pair(one) for one in (stride, padding, dilation)]
-    return (*pairs[0], *pairs[1], *pairs[2], int(groups))  # type: ignore[call-overload]
+    return (*pairs[0], *pairs[1], *pairs[2], int(groups))
 
 
 def _pair(value: Any) -> tuple[int, int]:

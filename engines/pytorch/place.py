@@ -115,9 +115,10 @@ class CudaPlace:
     def seconds(self, run: Callable[[], Any]) -> float:
         for _ in range(_SETTLING):
             run()
-        timed = []
+        timed: list[float] = []
+        event: Any = torch.cuda.Event  # which has no types
         for _ in range(_TIMED):
-            began, ended = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+            began, ended = (event(enable_timing=True) for _ in range(2))
             began.record()
             for _ in range(_IN_A_ROW):  # so that the device, not Python, is what takes time
                 run()

@@ -7,6 +7,7 @@ What fails, or gives something else, is not chosen; nor is what is quicker by le
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -86,7 +87,7 @@ class Tuning:
             ways: dict[str, Callable[[], Tensor]] = {
                 "default": lambda: F.scaled_dot_product_attention(q, k, v, scale=scale)
             }  # fmt: skip
-            return ways | {name: lambda name=name: attention(q, k, v, name, scale) for name in KERNELS}  # type: ignore[misc]
+            return ways | {name: partial(attention, q, k, v, name, scale) for name in KERNELS}
 
         q, k, _ = shapes
         return self._quickest(("attention", *shapes, scale, half), f"attention of {list(q)} to {k[2]} tokens", make)
@@ -111,9 +112,9 @@ class Tuning:
         numbers, adds = list(site.numbers), site.added is not None
 
         def make() -> dict[str, Callable[[], Tensor]]:
-            last = {"memory_format": torch.channels_last}
-            image, kernel = self._random(*shape, dtype=value.dtype).to(**last), self._random(*value.shape, dtype=value.dtype)  # type: ignore[call-overload]
-            kernel = (kernel / value[0].numel() ** 0.5).to(**last)
+            image, kernel = (self._random(*sides, dtype=value.dtype).to(memory_format=torch.channels_last)
+                             for sides in (shape, value.shape))  # fmt: skip
+            kernel = kernel / value[0].numel() ** 0.5
             bias = self._random(value.shape[0], dtype=value.dtype) if has_bias else None
             stride, padding, dilation, groups = numbers[0:2], numbers[2:4], numbers[4:6], numbers[6]
             added = torch.randn_like(F.conv2d(image, kernel, None, stride, padding, dilation, groups)) if adds else None
@@ -127,10 +128,9 @@ class Tuning:
                 made = F.conv2d(image, kernel, bias, stride, padding, dilation, groups)
                 return torch.relu(made if added is None else made + added)
 
-            def merged() -> Tensor:
-                if added is None:
-                    return convolution_relu(image, kernel, bias, numbers)
-                return convolution_add_relu(image, kernel, added, bias, numbers)
+            merged: Callable[[], Tensor] = partial(convolution_relu, image, kernel, bias, numbers)
+            if added is not None:
+                merged = partial(convolution_add_relu, image, kernel, added, bias, numbers)
 
             _check(merged(), truly())
             return {"apart": apart, "merged": merged}

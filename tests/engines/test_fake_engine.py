@@ -8,6 +8,7 @@ import pytest
 
 from engines.engine import Row
 from engines.errors import EngineError
+from engines.fake_device import FakeDevice
 from engines.fake_engine import FakeEngine
 from engines.student import Student
 from engines.students import load_student
@@ -80,3 +81,20 @@ def test_the_source_shows_through(name: str) -> None:
         means.append(float(image.mean()))
     assert means[0] > 235
     assert means[0] > means[1] > means[2] + 10
+
+
+@pytest.mark.parametrize("kind", [FakeEngine, FakeDevice])
+def test_copies(student: Student, kind: type[FakeEngine]) -> None:
+    """Asked to, it paints nothing: an image is the source image, a copy that is the caller's own; a still is grey."""
+    engine = kind(student, copies=True)
+    source = np.random.default_rng(0).integers(0, 256, (student.height, student.width, 3), dtype=np.uint8)
+    still = _row(engine, "a boat")
+    painted, grey = engine.tick([replace(still, image=source, job=2), still])
+    assert painted.image is not None
+    assert grey.image is not None
+    assert painted.image is not source
+    np.testing.assert_array_equal(painted.image, source)
+    assert painted.image.flags.writeable
+    assert (grey.image.shape, int(grey.image.min()), int(grey.image.max())) == (source.shape, 127, 127)
+    assert engine.tick([replace(still, last=False)])[0].image is None
+    assert engine.tick([_row(engine, "fake:error")])[0].error is not None

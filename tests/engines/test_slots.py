@@ -43,6 +43,22 @@ def test_no_noise_is_drawn_for_none(monkeypatch: pytest.MonkeyPatch) -> None:
     np.testing.assert_array_equal(slots.open(_row(index=1), None), np.float32(0.9) * picture)
 
 
+def test_noise_is_made_once_for_a_seed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stream keeps its seed, so from its second frame on its noise is there, for each of its steps."""
+    made: list[tuple[int, int]] = []
+
+    def noting(seed: int, index: int, shape: tuple[int, ...]) -> slots_module.Latents:
+        made.append((seed, index))
+        return noise(seed, index, shape)
+
+    monkeypatch.setattr(slots_module, "noise", noting)
+    slots = Slots(SHAPE)
+    for _ in range(3):
+        slots.open(_row(), None)
+        slots.keep(_row(), np.ones(SHAPE, np.float32))
+    assert made == [(7, 0), (7, 1)]
+
+
 def test_opening_changes_nothing() -> None:
     """The noise that is kept for a seed is the same the second time, and the picture is left alone."""
     slots, picture = Slots(SHAPE), np.ones(SHAPE, np.float32)

@@ -1,7 +1,13 @@
-import numpy as np
+from dataclasses import replace
 
+import numpy as np
+import pytest
+
+from engines.gpu import noises
 from engines.gpu.noises import NoiseTable
 from engines.noise import noise
+from tests.engines.gpu.studio import Studio
+from tests.engines.gpu.suite import image
 
 SHAPE = (2, 3)
 
@@ -38,3 +44,25 @@ def test_the_last_uses_stay() -> None:
             assert all(other == key for other, where in last.items() if where == place)
         assert len(set(used.values())) == len(used)
         last = used
+
+
+def test_no_noise_is_drawn_for_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A step that wants none has a place of zeros, one for all, which is sent once; no noise is drawn for it."""
+    monkeypatch.setattr(noises, "noise", None)
+    table = NoiseTable(8, SHAPE)
+    place = table.none()
+    assert table.none() == place
+    ((sent, zeros),) = table.missing()
+    assert sent == place
+    np.testing.assert_array_equal(zeros, np.zeros(SHAPE))
+
+
+def test_a_step_without_noise(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a student that starts at the image the device paints the same, and the host draws nothing."""
+    studio = Studio()
+    row = studio.repaint(3, picture=3)
+    row = replace(row, step=replace(row.step, a_img=1.0, a_z=0.0))
+    expected = image(studio.engine.tick([replace(row, job=900)])[0])
+    monkeypatch.setattr(noises, "noise", None)
+    for _ in range(2):
+        np.testing.assert_array_equal(image(studio.engine.tick([row])[0]), expected)
