@@ -93,10 +93,12 @@ def _fake(student: Student, batch_sizes: tuple[int, ...], options: FakeOptions) 
     if options.overlap:
         from .fake_device import FakeDevice
 
-        return FakeDevice(student, batch_sizes, options.tick_seconds, options.row_seconds, gate=options.gate)
+        return FakeDevice(
+            student, batch_sizes, options.tick_seconds, options.row_seconds, gate=options.gate, copies=options.copies
+        )
     from .fake_engine import FakeEngine
 
-    return FakeEngine(student, batch_sizes, options.tick_seconds, options.row_seconds, options.gate)
+    return FakeEngine(student, batch_sizes, options.tick_seconds, options.row_seconds, options.gate, options.copies)
 
 
 def _torch(

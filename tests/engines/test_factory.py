@@ -10,6 +10,7 @@ import pytest
 
 from engines.errors import EngineError
 from engines.factory import check_engine, make_engine
+from engines.fake_device import FakeDevice
 from engines.gpu import driver
 from engines.options import ENGINES, FakeOptions, OpenVinoOptions, TensorRtOptions, TorchOptions
 from engines.student import Student
@@ -97,3 +98,13 @@ def test_serving_needs_no_torch() -> None:
     unwanted = ("torch", "tensorrt", "tensorrt_rtx", "tensorrt_rtx_bindings", "onnx_ir", "cuda")
     code = f"import sys, server.__main__, engines.openvino_engine; sys.exit(bool(set({unwanted}) & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("overlap", [False, True])
+def test_the_fake_engine_is_given_all_its_options(student: Student, overlap: bool, tmp_path: Path) -> None:
+    """Whether its ticks overlap or not."""
+    options = FakeOptions(tick_seconds=0.5, row_seconds=0.25, overlap=overlap, copies=True, gate=tmp_path)
+    engine = make_engine("fake", student, (1, 2), options)
+    assert isinstance(engine, FakeDevice) is overlap
+    assert engine.warm_up() == {1: 0.75, 2: 1.0}
+    assert (engine._copies, engine._gate) == (True, tmp_path)  # type: ignore[attr-defined]

@@ -168,7 +168,7 @@ _HAVE = {
     "openvino": {"precision", "threads"},
     "tensorrt": {"precision", "stripped", "level", "workspace"},
     "torch": {"precision"},
-    "fake": {"precision", "fake_tick", "fake_row", "fake_overlap", "fake_gate"},
+    "fake": {"precision", "fake_tick", "fake_row", "fake_overlap", "fake_gate", "fake_copies"},
 }
 
 
@@ -177,7 +177,8 @@ _HAVE = {
 @pytest.mark.parametrize("way", ["flag", "environment"])
 def test_a_choice_of_another_engine(engine: str, flag: str, way: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """What an engine does not have is refused, whichever way it is said, naming the engines that do."""
-    value = {"precision": "fp32", "fake_tick": "0.1", "fake_row": "0.1"}.get(flag, "1")
+    (choice, *_) = all_choices()[flag]
+    value = {"precision": "fp32", "fake_tick": "0.1", "fake_row": "0.1"}.get(flag, choice.values[-1] if choice.values else "1")
     given = {"engine": engine}
     if way == "flag":
         given[flag] = value
