@@ -10,7 +10,6 @@ import argparse
 import asyncio
 import io
 import time
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +18,7 @@ from PIL import Image
 from engines.fake_device import FakeDevice
 from engines.fake_engine import FakeEngine
 from engines.students import load_student
+from server.codec_pool import CodecPool
 from server.metrics import Metrics
 from server.queue import MemoryQueue
 from server.session import next_job_id
@@ -59,7 +59,7 @@ def until_ready(worker: Worker) -> None:
 async def measure(kind: type[FakeEngine], clients: int, seconds: float) -> Measured:
     """Clients in closed loop, each with `DEPTH` frames in flight."""
     student, metrics, queue = load_student("embedded"), Metrics(), MemoryQueue(1000)
-    pool = ThreadPoolExecutor(2)
+    pool = CodecPool(2)
     engine = kind(student, SIZES, TICK, ROW)
     worker = Worker(student, lambda _: engine, queue, load_settings({"engine": "fake"}), Shared(pool, metrics))
     worker.start()

@@ -3,11 +3,12 @@
 import logging
 import time
 from collections.abc import Callable, Iterable
-from concurrent.futures import Executor
+from functools import partial
 
 from engines.engine import Pixels
 
 from . import codec
+from .codec_pool import CodecPool
 from .energy import Ledger
 from .logs import Seldom, fields
 from .metrics import StudentMetrics
@@ -24,7 +25,7 @@ _FAILING_STREAM = 10.0
 class Answers:
     """One student's answers. A job that was accepted has one, from whoever is first; others to it come to nothing."""
 
-    def __init__(self, queue: JobQueue, metrics: StudentMetrics, ledger: Ledger, pool: Executor) -> None:
+    def __init__(self, queue: JobQueue, metrics: StudentMetrics, ledger: Ledger, pool: CodecPool) -> None:
         self._queue, self._metrics, self._ledger, self._pool = queue, metrics, ledger, pool
         self._open: dict[int, Job] = {}
         self._encoding: set[int] = set()
@@ -47,7 +48,7 @@ class Answers:
         """Have it encoded and sent, with what it took; `encoded` is told when that is done, by another thread."""
         if self._close(task.job):
             self._encoding.add(task.job.id)
-            self._pool.submit(self._encode, task, pixels).add_done_callback(encoded)
+            self._pool.encode(task.job.owner, partial(self._encode, task, pixels)).add_done_callback(encoded)
 
     def late(self, job: Job) -> None:
         """Nobody waits for it any more, or its deadline has passed."""

@@ -1,7 +1,8 @@
-"""A few threads that work for many owners: each has a line of its own, and whoever had the least of their time is next.
+"""A few threads that work for many owners: whoever had the least of their time is next.
 
-Time is that of the processor, measured. With an allowance an owner whose work took more than its share waits until the share
-has grown again, though a thread be idle: it may fill a machine that paints, too. Heavy work leaves a thread free for light.
+Time is that of the processor, measured. What turns out to be heavy waits apart: it leaves a thread free for light work, and of
+it an owner has an allowance, whose share grows with time; over it the owner's heavy work waits, though a thread be idle, for
+the machine paints, too.
 """
 
 import threading
@@ -20,10 +21,10 @@ _IDLE_OWNERS = 256
 
 @dataclass(frozen=True, slots=True)
 class Allowance:
-    """Seconds of work that an owner may have each second, and at most at once after a time without any."""
+    """Seconds of heavy work that an owner may have each second, and at most at once after a time without any."""
 
     share: float
-    burst: float
+    burst: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +49,13 @@ class _Owner:
     served: float
     left: float
     at: float
-    line: deque[_Item] = field(default_factory=deque)
+    light: deque[_Item] = field(default_factory=deque)
+    heavy: deque[_Item] = field(default_factory=deque)
     running: int = 0
+
+    @property
+    def idle(self) -> bool:
+        return not (self.light or self.heavy or self.running)
 
 
 class FairPool:
@@ -69,10 +75,9 @@ class FairPool:
         self._waiting: dict[str, _Owner] = {}  # those with work that is not begun
         self._served = 0.0  # of the owner that was last begun with
         self._heavy, self._most_heavy = 0, max(1, threads - 1)
-        self._stopping = False
-        self._threads = [threading.Thread(target=self._run, name=f"{name}-{index}", daemon=True) for index in range(threads)]
-        for thread in self._threads:
-            thread.start()
+        self._stopping = self._finishing = False
+        self._threads = [threading.Thread(target=self._run, name=f"{name}_{index}", daemon=True) for index in range(threads)]
+        self._started = False
 
     def submit(self, owner: str, work: "Callable[[], T | Heavy[T]]") -> "Future[T]":
         """Run `work` when it is its owner's turn. Of a future that is cancelled nothing more is begun."""
@@ -80,8 +85,9 @@ class FairPool:
         with self._changed:
             if self._stopping:
                 raise RuntimeError("the pool is shut down")
+            self._start()
             its = self._owner(owner)
-            its.line.append(_Item(future, work))
+            its.light.append(_Item(future, work))
             self._waiting[owner] = its
             self._changed.notify()
         return future
@@ -89,21 +95,30 @@ class FairPool:
     def waiting(self) -> int:
         """Pieces of work not begun yet."""
         with self._changed:
-            return sum(len(owner.line) for owner in self._waiting.values())
+            return sum(len(owner.light) + len(owner.heavy) for owner in self._waiting.values())
 
-    def shutdown(self) -> None:
-        """Finish what is being worked at, cancel what waits, and return when the threads have ended."""
+    def shutdown(self, finish: bool = False) -> None:
+        """Take no more, and return when the threads have ended. What waits is cancelled, or with `finish` done first."""
         with self._changed:
-            self._stopping = True
-            waiting = [item for owner in self._waiting.values() for item in owner.line]
-            self._waiting.clear()
+            self._stopping, self._finishing = True, finish
+            waiting = [] if finish else [item for owner in self._waiting.values() for item in (*owner.light, *owner.heavy)]
+            if not finish:
+                self._waiting.clear()
             self._changed.notify_all()
         for item in waiting:
             item.future.cancel()
         for thread in self._threads:
-            thread.join()
+            if thread.ident is not None:
+                thread.join()
 
     # with the lock held --------------------------------------------------------------------------------------------
+
+    def _start(self) -> None:
+        """Threads begin with the first work."""
+        if not self._started:
+            self._started = True
+            for thread in self._threads:
+                thread.start()
 
     def _owner(self, name: str) -> _Owner:
         owner = self._owners.get(name)
@@ -112,20 +127,20 @@ class FairPool:
                 self._forget()
             left = self._allowance.burst if self._allowance else 0.0
             owner = self._owners[name] = _Owner(name, self._served, left, self._clock())
-        if not owner.line and not owner.running:
+        if owner.idle:
             owner.served = max(owner.served, self._served)  # time without work is nothing saved
         return owner
 
     def _forget(self) -> None:
         """Let go of those who have no work and owe nothing."""
         for name, owner in list(self._owners.items()):
-            if not owner.line and not owner.running:
+            if owner.idle:
                 self._until_allowed(owner)
                 if self._allowance is None or owner.left >= self._allowance.burst:
                     del self._owners[name]
 
     def _until_allowed(self, owner: _Owner) -> float:
-        """Seconds until the owner may have more; what it may have grows on the way."""
+        """Seconds until the owner may have more heavy work; what it may have grows on the way."""
         if self._allowance is None:
             return 0.0
         now = self._clock()
@@ -133,22 +148,24 @@ class FairPool:
         owner.at = now
         return max(0.0, -owner.left / self._allowance.share)
 
-    def _next(self) -> tuple[_Owner | None, float | None]:
-        """The owner to work for; else None and for how long at most to wait for one."""
+    def _next(self) -> tuple[_Item | None, _Owner | None, float | None]:
+        """Work to do, and whose; else for how long at most to wait for some."""
         able: list[_Owner] = []
         soonest: float | None = None
         for owner in self._waiting.values():
-            if owner.line[0].heavy and self._heavy >= self._most_heavy:
-                continue
-            if (wait := self._until_allowed(owner)) > 0:
-                soonest = wait if soonest is None else min(soonest, wait)
-            else:
+            if owner.light:
                 able.append(owner)
-        return min(able, key=lambda owner: (owner.running, owner.served), default=None), soonest
+            elif self._heavy < self._most_heavy:
+                if (wait := self._until_allowed(owner)) > 0:
+                    soonest = wait if soonest is None else min(soonest, wait)
+                else:
+                    able.append(owner)
+        best = min(able, key=lambda owner: (owner.running, owner.served), default=None)
+        return (None if best is None else self._take(best)), best, soonest
 
     def _take(self, owner: _Owner) -> _Item:
-        item = owner.line.popleft()
-        if not owner.line:
+        item = (owner.light or owner.heavy).popleft()
+        if not owner.light and not owner.heavy:
             del self._waiting[owner.name]
         owner.running += 1
         self._heavy += item.heavy
@@ -166,10 +183,11 @@ class FairPool:
             with self._changed:
                 owner.running -= 1
                 owner.served += seconds
-                owner.left -= seconds
-                self._heavy -= item.heavy
-                if rest is not None and not self._stopping:
-                    owner.line.appendleft(rest)
+                if item.heavy:
+                    owner.left -= seconds
+                    self._heavy -= 1
+                if rest is not None and (self._finishing or not self._stopping):
+                    owner.heavy.append(rest)
                     self._waiting[owner.name] = owner
                     rest = None
                 self._changed.notify()
@@ -179,11 +197,12 @@ class FairPool:
     def _await_work(self) -> tuple[_Owner, _Item] | None:
         """None when it is time to stop."""
         with self._changed:
-            while not self._stopping:
-                owner, wait = self._next()
-                if owner is not None:
-                    return owner, self._take(owner)
+            while not self._stopping or (self._finishing and self._waiting):
+                item, owner, wait = self._next()
+                if item is not None and owner is not None:
+                    return owner, item
                 self._changed.wait(wait)
+            self._changed.notify()  # or another thread would wait on for what this one did last
         return None
 
 

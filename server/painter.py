@@ -106,14 +106,14 @@ class Painter:
         if task.decoding is None:
             return True
         try:
-            task.image, seconds = task.decoding.result()
+            decoded = task.decoding.result()
         except Exception as error:
             if not isinstance(error, codec.BadImage):
                 log.exception("an image could not be decoded", extra=fields(request=task.job.request))
             self._answers.failed(task.job, "bad_image", str(error) or "the image cannot be decoded")
             return False
-        task.decoding = None
-        task.timings = Timings(decode=seconds)
+        task.image, task.decoding = decoded.pixels, None
+        task.timings = Timings(decode=decoded.seconds)
         return True
 
     def _row(self, task: Task) -> Row | None:

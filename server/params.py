@@ -8,6 +8,7 @@ from engines.student import Student
 from wire import WireError
 
 from .judge import Ask, Seed, Strength, Text, Unfit, judge
+from .similarity import Measure
 from .types import Prompt
 
 MAX_BLEND = 8
@@ -48,7 +49,8 @@ class Similarity(BaseModel):
 
     threshold: Annotated[float, Field(ge=-1, le=1)] = 0.98
     max_skips: Annotated[int, Field(ge=0, le=1000)] = 10
-    measure: Literal["cosine", "steady"] = "cosine"
+    max_seconds: Annotated[float, Field(ge=0, le=3600)] = 0.5
+    measure: Measure = "change"
 
 
 class Params(BaseModel):

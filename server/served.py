@@ -51,8 +51,8 @@ def serve_student(
             metrics=metrics,
             room=lambda owner: queue.has_room(owner, _TICKS_AHEAD * status().largest),
             max_prompt=settings.max_prompt,
-            max_pixels=settings.max_pixels,
             patience=lambda steps: max(settings.frame_deadline, _TICKS_OF_PATIENCE * steps * status().tick_seconds),
+            idle=lambda: queue.in_flight() == 0,
         )
 
     return Served(student, front, status, metrics, make_session)

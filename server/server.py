@@ -4,13 +4,15 @@ import os
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from engines.student import Student
 
+from .codec import Limits
+from .codec_pool import CodecPool
 from .energy import Energy, build_energy
 from .energy.cuda import pci_bus_id
+from .fair_pool import Allowance
 from .metrics import Metrics
 from .queue import MemoryQueue
 from .served import Served, serve_student
@@ -24,7 +26,7 @@ from .types import Job, Result
 from .worker import MakeEngine, Worker
 
 CODEC_THREADS = max(2, min(8, (os.cpu_count() or 2) // 2))
-"""JPEG takes a few milliseconds an image, so two threads are enough for a CPU's images, and not for a GPU's."""
+"""To decode, and as many to encode. JPEG takes milliseconds, so two are enough for a CPU's images, and not for a GPU's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +39,7 @@ class Server:
     metrics: Metrics
     energy: Energy
     tracer: Tracer
-    pool: ThreadPoolExecutor
+    pool: CodecPool
     sessions: Sessions
     stills: Stills
     started: float
@@ -90,7 +92,8 @@ def build_server(
     metrics = Metrics()
     energy = build_energy(settings.energy == "auto", settings.watts, _metered_gpus(settings))
     metrics.registry.register(energy.collector)
-    pool = ThreadPoolExecutor(CODEC_THREADS, thread_name_prefix="codec")
+    limits = Limits(settings.max_pixels, settings.max_whole_pixels)
+    pool = CodecPool(CODEC_THREADS, limits, Allowance(settings.decode_share))
     shared = Shared(pool, metrics, ledger=energy.ledger, tracer=build_tracer(settings))
     pairs = [_at_work(student, make_engine, settings, shared, on_failed) for student, make_engine in students]
     sessions = Sessions(settings, metrics, energy.ledger)

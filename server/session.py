@@ -1,6 +1,6 @@
 """One live user: params in force, the newest frame, the similarity filter, and answers in order. No sockets here.
 
-All methods run on the event loop, and none of them computes: thumbnails are made in the codec pool.
+All methods run on the event loop, and none of them computes: frames are decoded, and looked at, by the codec pool.
 """
 
 import asyncio
@@ -10,7 +10,7 @@ import secrets
 import time
 from collections import OrderedDict
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 import wire
@@ -18,11 +18,12 @@ from engines.student import Student
 from wire import FrameIn, FrameOut, Kind, WireError
 
 from . import codec
+from .codec_pool import CodecPool, Decoded
 from .mailbox import Mailbox
 from .metrics import StudentMetrics
-from .params import Params, first_params, merge, normalised
+from .params import Params, Similarity, first_params, merge, normalised
 from .queue import JobQueue, QueueFull
-from .similarity import SimilarityFilter, Verdict
+from .similarity import SimilarityFilter
 from .tally import Tally
 from .types import STREAM, Job, Outcome, Prompt, Refusal, Result
 
@@ -97,7 +98,8 @@ class Session:
     `tally` counts what one connection brings, and `trace` is that connection's span: whoever connects sets them.
 
     `room` says whether there is room for a second job of an owner's session; the first is always taken. `patience` gives
-    the seconds after which a frame of so many steps is not worth painting.
+    the seconds after which a frame of so many steps is not worth painting. `idle` says whether nobody's image waits or is
+    being painted.
     """
 
     def __init__(
@@ -105,12 +107,12 @@ class Session:
         student: Student,
         owner: str,
         queue: JobQueue,
-        pool: ThreadPoolExecutor,
+        pool: CodecPool,
         metrics: StudentMetrics,
         room: Callable[[str], bool],
         max_prompt: int,
-        max_pixels: int,
         patience: Callable[[int], float],
+        idle: Callable[[], bool] = lambda: False,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.token = secrets.token_urlsafe(12)
@@ -123,7 +125,7 @@ class Session:
         self.given_up, self.left = asyncio.Event(), asyncio.Event()
         self.trace = ""
         self._queue, self._pool, self._metrics, self._room, self._clock = queue, pool, metrics, room, clock
-        self._max_prompt, self._max_pixels, self._patience = max_prompt, max_pixels, patience
+        self._max_prompt, self._patience, self._idle = max_prompt, patience, idle
         self._travel = Travel(self.params.blend())
         self._filter = SimilarityFilter(random.Random())
         self._begin()
@@ -219,14 +221,14 @@ class Session:
 
     async def _paint_one(self, frame: FrameIn, arrived: float) -> None:
         try:
-            verdict = await self._judge(frame, self.params)
+            decoded = await self._decode(frame, self.params)
         except codec.BadImage as error:
             self._count(Outcome.FAILED)
             self._metrics.refused(_REASONS["bad_image"])
             self._answer(frame.id, wire.encode_text(wire.error("bad_image", str(error), frame.id)))
             return
-        params, rev = self.params, self.rev  # now, since they may have changed during the judging, which starts the filter anew
-        if verdict.skip:
+        params, rev = self.params, self.rev  # now, since they may have changed meanwhile, which starts the filter anew
+        if self._is_similar(decoded, params, arrived):
             self._count(Outcome.REPEAT)
             self._answer(frame.id, FrameOut(frame.id, Kind.REPEAT, rev=rev).encode())
             return
@@ -239,6 +241,8 @@ class Session:
             created=arrived,
             deadline=arrived + self._patience(self._steps()),
             image=frame.image,
+            pixels=decoded.pixels,
+            decoding=decoded.seconds,
             strength=params.strength,
             guidance=params.guidance,
             format=params.format,
@@ -255,15 +259,22 @@ class Session:
         self._in_flight.discard(task)
         self._freed.set()
 
-    async def _judge(self, frame: FrameIn, params: Params) -> Verdict:
-        """Ask the filter. It sees an eighth of the scale, which the codec pool decodes."""
-        similarity = params.similarity
-        if similarity is None or not self._travel.arrived(self._clock()):
+    def _filters(self, params: Params) -> Similarity | None:
+        """The filter that is wanted now; none while the prompt travels, since every frame is then painted otherwise."""
+        return params.similarity if self._travel.arrived(self._clock()) else None
+
+    async def _decode(self, frame: FrameIn, params: Params) -> Decoded:
+        """Once, for the filter and for the tick. Raises BadImage."""
+        wanted, student = self._filters(params), self.student
+        look = None if wanted is None else partial(self._filter.view, measure=wanted.measure)
+        return await asyncio.wrap_future(self._pool.decode(self.owner, frame.image, student.width, student.height, look))
+
+    def _is_similar(self, decoded: Decoded, params: Params, arrived: float) -> bool:
+        wanted = self._filters(params)
+        if wanted is None or decoded.seen is None:
             self._filter.reset()
-            return Verdict(False, None)
-        loop = asyncio.get_running_loop()
-        small = await loop.run_in_executor(self._pool, codec.thumbnail, frame.image, 32, 32, codec.Limits(self._max_pixels))
-        return self._filter.judge(small, similarity.threshold, similarity.max_skips, similarity.measure)
+            return False
+        return self._filter.judge(decoded.seen, wanted, arrived, self._idle()).skip
 
     async def _await_result(self, frame_id: int, rev: int, job: Job) -> None:
         try:

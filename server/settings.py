@@ -97,7 +97,13 @@ class Settings(_EngineChoices):  # type: ignore[misc]
     )
     stills_share: float = Field(0.2, gt=0, lt=1, description="share of rows that stills have while live frames wait, too")
     max_message: int = Field(4 << 20, ge=1024, description="bytes of the largest message or request taken")
-    max_pixels: int = Field(16_000_000, ge=65536, description="pixels of the largest image decoded")
+    max_pixels: int = Field(16_000_000, ge=65536, description="pixels of the largest JPEG decoded")
+    max_whole_pixels: int = Field(
+        5_000_000, ge=65536, description="pixels of the largest PNG or WebP decoded, which cannot be decoded at a smaller scale"
+    )
+    decode_share: float = Field(
+        0.25, gt=0, description="seconds a second that decoding the large pictures of one owner may take; over it they wait"
+    )
     max_prompt: int = Field(2000, ge=1, description="characters of the longest prompt taken")
     frame_deadline: float = Field(1.0, gt=0, description="seconds after which a live frame is not worth painting")
     still_deadline: float = Field(30.0, gt=0, description="seconds after which a still is given up")

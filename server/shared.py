@@ -1,8 +1,8 @@
 """What the students of one server share."""
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
+from .codec_pool import CodecPool
 from .energy import Ledger
 from .metrics import Metrics
 from .tracing import NO_TRACER, Tracer
@@ -13,7 +13,7 @@ from .turns import Device
 class Shared:
     """Threads for pixels, the device whose ticks take turns, the books of energy, traces and metrics."""
 
-    pool: ThreadPoolExecutor
+    pool: CodecPool
     metrics: Metrics
     device: Device = field(default_factory=Device)
     ledger: Ledger = field(default_factory=Ledger)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from engines.engine import Pixels
 from engines.student.contract import Step
 
+from .codec_pool import Decoded
 from .energy import Ledger
 from .energy.ledger import Tick
 from .tracing import Tracer
@@ -20,7 +21,7 @@ class Task:
 
     job: Job
     steps: tuple[Step, ...]
-    decoding: "Future[tuple[Pixels, float]] | None"
+    decoding: "Future[Decoded] | None"
     image: Pixels | None = None
     index: int = 0
     over: bool = False

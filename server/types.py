@@ -73,8 +73,8 @@ class Job:
     session that it belongs to, empty for a still, and `request` names who asked, for logs. `trace` is W3C's `traceparent` of
     the span that this job belongs to, empty where nobody traces.
 
-    `pixels` is the image decoded, where this process has done that already: uint8 [height, width, 3] of the student's size.
-    It does not cross machines.
+    `pixels` is the image decoded, where this process has done that already: uint8 [height, width, 3] of the student's size;
+    it does not cross machines. `decoding` is the seconds that it took.
     """
 
     id: int
@@ -93,6 +93,7 @@ class Job:
     request: str = ""
     trace: str = ""
     pixels: NDArray[np.uint8] | None = field(default=None, compare=False, repr=False)
+    decoding: float = 0.0
 
     @property
     def kind(self) -> JobKind:

@@ -7,18 +7,16 @@ hangs.
 
 import logging
 import threading
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from engines.engine import Engine, Pixels
+from engines.engine import Engine
 from engines.errors import EngineError
 from engines.say import Say
 from engines.student import Student
 from engines.student.contract import Step, UnsupportedStrength
 
-from . import codec
 from .answers import Answers
 from .batcher import Shares
 from .painter import Painter, Warm
@@ -28,7 +26,7 @@ from .settings import Settings
 from .shared import Shared
 from .status import Board, State
 from .task import Task
-from .types import Job, JobKind
+from .types import Job, JobKind, Timings
 from .watchdog import Watchdog
 
 log = logging.getLogger(__name__)
@@ -202,9 +200,9 @@ class Worker:
             if not (status := self.board.read()).ready:
                 self._answers.failed(job, "engine_stuck", status.error)
             elif job.image is None or job.pixels is not None:
-                tasks.append(Task(job, steps, None, job.pixels))
+                tasks.append(Task(job, steps, None, job.pixels, timings=Timings(decode=job.decoding)))
             else:
-                decoding = self._shared.pool.submit(self._decode, job.image)
+                decoding = self._shared.pool.decode(job.owner, job.image, self._student.width, self._student.height)
                 decoding.add_done_callback(prefetch.decoded)
                 tasks.append(Task(job, steps, decoding))
         return tasks
@@ -212,8 +210,3 @@ class Worker:
     def _steps(self, job: Job) -> tuple[Step, ...]:
         contract = self._student.contract
         return contract.still() if job.image is None else contract.repaint(job.strength)
-
-    def _decode(self, image: bytes) -> tuple[Pixels, float]:
-        began = time.perf_counter()
-        pixels = codec.decode(image, self._student.width, self._student.height, codec.Limits(self._settings.max_pixels))
-        return pixels, time.perf_counter() - began

@@ -1,7 +1,7 @@
 """The similarity filter in front of an engine: cameras at their own pace before a still scene and before a moving one.
 
-As the server does it: each camera has a filter of its own, which sees an eighth-scale decode of the JPEG; what it lets
-through is decoded, painted with what other cameras have at that moment, and encoded. A skipped frame costs nothing else.
+As the server does it: each camera has a filter of its own, which sees what the JPEG was decoded to; what it lets through is
+painted with what other cameras have at that moment, and encoded. A skipped frame costs nothing else.
 """
 
 import random
@@ -16,6 +16,7 @@ import numpy as np
 from engines.engine import Pixels
 from server import codec
 from server.energy.meter import Meter
+from server.params import Similarity
 from server.similarity import SimilarityFilter
 
 from .painter import Painter, paint
@@ -24,9 +25,8 @@ from .timing import CODEC_THREADS, QUALITY, make_pictures, to_jpeg
 
 RATE = 30.0
 """Frames per second of a camera."""
-THRESHOLD, MAX_SKIPS = 0.98, 10
-"""StreamDiffusion's and the server's defaults."""
-_THUMBNAIL = 32
+WANTED = Similarity()
+"""The server's defaults."""
 _NOISE = 2.0
 """Standard deviation of a camera's sensor, in levels of 255."""
 _LOOP = 60
@@ -83,7 +83,6 @@ def watch(
     moments, size = max(1, round(seconds * rate)), painter.sizes[-1]
     painted, busy, late = 0, 0.0, 0
     decode = partial(codec.decode, width=side, height=side)
-    thumbnail = partial(codec.thumbnail, width=_THUMBNAIL, height=_THUMBNAIL)
     encode = partial(codec.encode, image_format="jpeg", quality=QUALITY)
     with ThreadPoolExecutor(CODEC_THREADS, thread_name_prefix="codec") as pool, PowerTrace(meter) as power:
         began = time.perf_counter()
@@ -94,11 +93,11 @@ def watch(
             elif moment:
                 late += 1
             frames = [scene[(moment + camera) % len(scene)] for camera in range(cameras)]
-            if filtered:
-                small = pool.map(thumbnail, frames)
-                skips = [one.judge(seen, THRESHOLD, MAX_SKIPS).skip for one, seen in zip(filters, small, strict=True)]
-                frames = [frame for frame, skip in zip(frames, skips, strict=True) if not skip]
             pictures = list(pool.map(decode, frames))
+            if filtered:
+                views = [one.view(picture, WANTED.measure) for one, picture in zip(filters, pictures, strict=True)]
+                verdicts = [one.judge(view, WANTED, moment / rate) for one, view in zip(filters, views, strict=True)]
+                pictures = [picture for picture, verdict in zip(pictures, verdicts, strict=True) if not verdict.skip]
             start = time.perf_counter()
             images = [image for at in range(0, len(pictures), size) for image in paint(painter, pictures[at : at + size])]
             busy += time.perf_counter() - start if pictures else 0.0

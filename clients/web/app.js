@@ -164,6 +164,7 @@ function use(next) {
   source = next;
   stage.mention(null);
   capture.use(next);
+  connection.sendParams({}); // or what the last source left might be kept, should the new one look alike
   for (const button of document.querySelectorAll("#sources button")) {
     button.setAttribute("aria-pressed", String(button.dataset.source === next.name));
   }

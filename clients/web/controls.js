@@ -8,7 +8,7 @@ export class Controls {
   #form;
   #styles = [];
   #strengths = [];
-  #similarity = { threshold: 0.98, max_skips: 10 };
+  #similarity = {}; // the server's own
 
   constructor(form, params) {
     this.#form = form;

@@ -4,9 +4,9 @@ A picture's header is walked first, in bounded time, and what it promises is jud
 are not applied: numbers are taken as sRGB. Transparent pictures are laid on `BACKDROP`.
 """
 
-from .decode import decode, thumbnail
+from .decode import decode
 from .encode import encode
 from .picture import BACKDROP, DEFAULT_LIMITS, BadImage, Limits, Picture, Pixels
 from .walk import walk
 
-__all__ = ["BACKDROP", "DEFAULT_LIMITS", "BadImage", "Limits", "Picture", "Pixels", "decode", "encode", "thumbnail", "walk"]
+__all__ = ["BACKDROP", "DEFAULT_LIMITS", "BadImage", "Limits", "Picture", "Pixels", "decode", "encode", "walk"]

@@ -24,12 +24,6 @@ def decode(data: bytes | Picture, width: int, height: int, limits: Limits = DEFA
     return _upright(pixels, picture.orientation)
 
 
-def thumbnail(data: bytes, width: int, height: int, limits: Limits = DEFAULT_LIMITS) -> Pixels:
-    """A small picture for comparing, uint8 [h, w, 3]; width x height is what JPEG's own scaling aims at. Raises BadImage."""
-    picture = walk(data, limits)
-    return jpeg.decode(picture, width, height) if picture.format == "JPEG" else decode(picture, width, height, limits)
-
-
 def _opaque(image: Image.Image) -> Image.Image:
     if image.mode != "RGBA":
         return image

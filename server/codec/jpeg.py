@@ -63,9 +63,9 @@ class _Frame:
             return
         first, last, low = body[1 + 2 * count], body[2 + 2 * count], body[3 + 2 * count] & 15
         for name in body[1 : 1 + 2 * count : 2]:
+            self.samples += self._samples.get(name, self.width * self.height)
             if (bits := self._left_out.get(name)) is not None:
                 bits[first : last + 1] = [low] * len(bits[first : last + 1])
-                self.samples += self._samples[name]
 
     def complete(self) -> bool:
         """Whether every bit of every coefficient was in a scan. Baseline's one scan a component always has them all."""
@@ -121,7 +121,12 @@ def walk(data: bytes, limits: Limits) -> Picture:
     if adobe and adobe[0] > 2:  # a transform that nobody knows; decoders then assume the usual one
         adobe = b"\2" if frame.components == 4 else b"\1"
     clean = b"".join((_START, jfif, _ADOBE + adobe if adobe else b"", *kept, _END))
-    return Picture("JPEG", clean, frame.width, frame.height, turn, frame.samples, frame.progressive)
+    return Picture("JPEG", clean, frame.width, frame.height, turn, _cost(frame, len(clean)), frame.progressive)
+
+
+def _cost(frame: _Frame, size: int) -> float:
+    """Seconds, by measure: for each byte, and for each sample of each scan, of which a smaller scale leaves less to do."""
+    return frame.samples * (1.2e-9 if frame.progressive else 0.5e-9) + size * 12e-9
 
 
 def decode(picture: Picture, width: int, height: int) -> Pixels:

@@ -35,7 +35,7 @@ DEFAULT_LIMITS = Limits()
 class Picture:
     """A picture whose header was walked: what it says of itself, and the bytes that a decoder needs of it, cleaned.
 
-    `work` is how many samples a decoder passes over, a pixel's in each scan of a JPEG; `orientation` is EXIF's, 1 to 8.
+    `cost` is about the seconds that decoding it takes on a middling core; `orientation` is EXIF's, 1 to 8.
     """
 
     format: str
@@ -43,7 +43,7 @@ class Picture:
     width: int
     height: int
     orientation: int = 1
-    work: int = 0
+    cost: float = 0.0
     progressive: bool = False
 
     @property

@@ -43,7 +43,8 @@ def walk(data: bytes, limits: Limits) -> Picture:
         raise BadImage(f"the WebP has more than {MAX_CHUNKS} chunks")
     width, height, clean = _first_picture(first, flags, limits)
     turn = exif.orientation(first.get(b"EXIF", b""))
-    return Picture("WEBP", b"RIFF" + struct.pack("<I", len(clean) + 4) + b"WEBP" + clean, width, height, turn, width * height)
+    data = b"RIFF" + struct.pack("<I", len(clean) + 4) + b"WEBP" + clean
+    return Picture("WEBP", data, width, height, turn, width * height * 18e-9 + len(clean) * 15e-9)
 
 
 def _first_picture(first: dict[bytes, bytes], flags: int, limits: Limits) -> tuple[int, int, bytes]:

@@ -10,8 +10,8 @@ Four things can be a change, each over a limit of its own, and the greatest coun
 - *local*: blocks of 16 x 16 pixels became brighter or darker;
 - *tint*: such blocks, or the whole picture, changed in colour.
 
-Limits were set on photographs through JPEG of quality 50 to 85, with noise of 2 to 4 levels of several kinds
-(`python -m benchmarks.filter` measures them again).
+Limits were set on eighteen photographs through JPEG of quality 50 to 85, with noise of 2 to 4 levels of several kinds; on six
+of them `tests/server/similarity` holds what they give.
 """
 
 from collections.abc import Sequence

@@ -2,13 +2,14 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
 from engines.engine import Engine
 from engines.student import Student
+from server.codec import Limits
+from server.codec_pool import CodecPool
 from server.energy import Ledger
 from server.metrics import Metrics
 from server.queue import MemoryQueue
@@ -24,7 +25,7 @@ from .hand import Client, HandQueue
 @pytest.fixture
 async def make_client() -> AsyncIterator[Callable[..., Client]]:
     """`make_client(...)`: a client whose session paints until the end of the test; the filter is off unless asked for."""
-    pool, painting = ThreadPoolExecutor(1), []
+    pool, painting = CodecPool(1, Limits(1_000_000, 1_000_000)), []
 
     def make(similar: bool = False, **more: Any) -> Client:
         client = Client(HandQueue(), pool, **more)
@@ -45,7 +46,7 @@ async def make_client() -> AsyncIterator[Callable[..., Client]]:
 async def make_bench(student: Student, request: pytest.FixtureRequest) -> AsyncIterator[Callable[..., Any]]:
     """`await make_bench(batch_sizes=..., engine=..., of=..., setting=...)`: a worker, started, and stopped at the end."""
     benches: list[Bench] = []
-    pool = ThreadPoolExecutor(2)
+    pool = CodecPool(2)
 
     async def make(
         batch_sizes: tuple[int, ...] = (1, 2, 4),

@@ -3,10 +3,10 @@
 import asyncio
 import json
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from engines.students import load_student
+from server.codec_pool import CodecPool
 from server.metrics import Metrics
 from server.queue import QueueFull
 from server.session import Session
@@ -46,13 +46,13 @@ class HandQueue:
 class Client:
     """A session with its client's side: what it was sent, decoded."""
 
-    def __init__(self, queue: HandQueue, pool: ThreadPoolExecutor, **more: Any) -> None:
-        self.now, self.room = 1000.0, True
+    def __init__(self, queue: HandQueue, pool: CodecPool, **more: Any) -> None:
+        self.now, self.room, self.idle = 1000.0, True, False
         self.queue, self.metrics = queue, Metrics()
         student = more.pop("student", load_student("embedded"))
-        options: dict[str, Any] = {"max_prompt": 100, "max_pixels": 1_000_000, "patience": lambda steps: 1.0}
+        options: dict[str, Any] = {"max_prompt": 100, "patience": lambda steps: 1.0}
         own = self.metrics.of("embedded")
-        options |= {"room": lambda owner: self.room, "clock": lambda: self.now, **more}
+        options |= {"room": lambda owner: self.room, "idle": lambda: self.idle, "clock": lambda: self.now, **more}
         self.session = Session(student, "me", queue, pool, own, **options)  # type: ignore[arg-type]
         self.sent: list[FrameOut | dict[str, Any]] = []
         self.session.send = lambda m: self.sent.append(FrameOut.decode(m) if isinstance(m, bytes) else json.loads(m))

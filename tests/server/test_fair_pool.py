@@ -21,13 +21,13 @@ class Hands:
         self.pool = FairPool(threads, "hands", allowance, spent=lambda: self.spent, clock=lambda: self.now)
         self.gates: list[threading.Event] = []
 
-    def work(self, owner: str, seconds: float) -> "Future[str]":
+    def work(self, owner: str, seconds: float, heavy: bool = False) -> "Future[str]":
         def run() -> str:
             self.spent += seconds
             self.done.append(owner)
             return owner
 
-        return self.pool.submit(owner, run)
+        return self.pool.submit(owner, (lambda: Heavy(run)) if heavy else run)
 
     def hold(self, owner: str = "holder", heavy: bool = False) -> tuple[threading.Event, "Future[Any]"]:
         """Keep a thread busy until the event is set. Returns when it is."""
@@ -108,11 +108,11 @@ def test_idle_time_is_not_saved(make: Callable[..., Hands]) -> None:
 
 
 def test_an_allowance(make: Callable[..., Hands]) -> None:
-    """Who took more than his share waits until it has grown again, and nobody else with him."""
+    """Who took more than his share of heavy work waits until it has grown again, and nobody else with him."""
     hands = make(1, Allowance(share=0.25, burst=0.5))
-    _all([hands.work("greedy", 2.0)])
-    waiting = hands.work("greedy", 0.1)
-    _all([hands.work("modest", 0.1)])
+    _all([hands.work("greedy", 2.0, heavy=True)])
+    waiting = hands.work("greedy", 0.1, heavy=True)
+    _all([hands.work("modest", 0.1, heavy=True)])
     hands.later(5.9)
     assert hands.done == ["greedy", "modest"]
     hands.later(0.2)
@@ -122,21 +122,30 @@ def test_an_allowance(make: Callable[..., Hands]) -> None:
 def test_an_allowance_does_not_grow_for_ever(make: Callable[..., Hands]) -> None:
     """After a long time one has the burst, and no more."""
     hands = make(1, Allowance(share=0.25, burst=0.5))
-    _all([hands.work("one", 0.1)])
+    _all([hands.work("one", 0.1, heavy=True)])
     hands.later(1000)
-    _all([hands.work("one", 0.6)])
-    waiting = hands.work("one", 0.1)
+    _all([hands.work("one", 0.6, heavy=True)])
+    waiting = hands.work("one", 0.1, heavy=True)
     hands.later(0.3)
     assert not waiting.done()
     hands.later(0.2)
     waiting.result(PATIENCE)
 
 
-def test_time_wakes_a_thread(make: Callable[..., Hands]) -> None:
+def test_light_work_has_no_allowance(make: Callable[..., Hands]) -> None:
+    """Light work of one who has spent his allowance goes on, before the heavy that he had asked for earlier."""
+    hands = make(1, Allowance(share=0.25, burst=0.5))
+    _all([hands.work("greedy", 2.0, heavy=True)])
+    waiting = hands.work("greedy", 1.0, heavy=True)
+    _all([hands.work("greedy", 2.0) for _ in range(3)])
+    assert not waiting.done()
+
+
+def test_time_wakes_a_thread() -> None:
     """An allowance that has grown is seen without anything else happening."""
     pool = FairPool(1, "by the clock", Allowance(share=10.0, burst=0.1), spent=iter(range(100)).__next__)
-    pool.submit("one", lambda: None).result(PATIENCE)
-    assert pool.submit("one", lambda: 5).result(PATIENCE) == 5
+    pool.submit("one", lambda: Heavy(lambda: None)).result(PATIENCE)
+    assert pool.submit("one", lambda: Heavy(lambda: 5)).result(PATIENCE) == 5
     pool.shutdown()
 
 
@@ -186,11 +195,11 @@ def test_cancelled(make: Callable[..., Hands]) -> None:
 def test_owners_are_forgotten(make: Callable[..., Hands]) -> None:
     """Hundreds of owners that came and went are not remembered; one who owes is."""
     hands = make(1, Allowance(share=0.1, burst=1.0))
-    _all([hands.work("greedy", 5.0)])
+    _all([hands.work("greedy", 5.0, heavy=True)])
     for number in range(2000):
         _all([hands.work(str(number), 0.0)])
     assert len(hands.pool._owners) <= 257
-    waiting = hands.work("greedy", 1.0)
+    waiting = hands.work("greedy", 1.0, heavy=True)
     hands.later(1.0)
     assert not waiting.done()
 
@@ -210,3 +219,15 @@ def test_shut_down(make: Callable[..., Hands]) -> None:
     with pytest.raises(RuntimeError, match="shut down"):
         hands.work("a", 1.0)
     assert hands.pool.waiting() == 0
+
+
+def test_shut_down_when_all_is_done(make: Callable[..., Hands]) -> None:
+    """With `finish` what waits is done before the threads end, the heavy rest of it, too."""
+    hands = make(2)
+    gate, held = hands.hold()
+    waiting = [hands.work(owner, 1.0, heavy) for owner in "abc" for heavy in (False, True)]
+    ending = threading.Thread(target=hands.pool.shutdown, args=(True,))
+    ending.start()
+    gate.set()
+    ending.join(PATIENCE)
+    assert _all([held, *waiting])[1:] == ["a", "a", "b", "b", "c", "c"]

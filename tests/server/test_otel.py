@@ -3,7 +3,6 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
@@ -19,6 +18,7 @@ from opentelemetry.trace import StatusCode
 
 from engines.fake_engine import FakeEngine
 from engines.student import Student
+from server.codec_pool import CodecPool
 from server.metrics import Metrics
 from server.otel import OtelTracer, otlp_tracer
 from server.queue import JobQueue, MemoryQueue, QueueFull
@@ -64,7 +64,7 @@ def _job(**more: Any) -> Job:
 @pytest.fixture
 async def front(traced: Traced, student: Student) -> AsyncIterator[JobQueue]:
     """A traced queue with a worker behind it."""
-    queue, pool = MemoryQueue(10), ThreadPoolExecutor(2)
+    queue, pool = MemoryQueue(10), CodecPool(2)
     shared = Shared(pool, Metrics(), tracer=traced.tracer)
     worker = Worker(student, lambda say: FakeEngine(student), queue, load_settings({"engine": "fake"}), shared)
     worker.start()

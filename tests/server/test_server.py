@@ -31,7 +31,7 @@ def test_threads(student: Student) -> None:
     assert _names() >= {"energy", "engine", "intake"}
     server.shut()
     server.shut()
-    assert not _names() & {"energy", "engine", "intake", "codec"}
+    assert not _names() & {"energy", "engine", "intake", "decoding", "encoding"}
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,9 @@
 """A session: newest wins, every frame is answered once and in order, and params count from the next frame."""
 
 import asyncio
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from server.codec_pool import CodecPool
 from server.session import MOST_UNANSWERED, next_job_id
 from server.types import Outcome, Timings
 from wire import FrameOut, Kind
@@ -128,7 +128,8 @@ async def test_a_client_that_sends_without_waiting(make_client: Any, encoded: An
 
 async def test_leaving_withdraws(encoded: Any) -> None:
     """When the connection ends the jobs in flight are withdrawn, and the params stay for the next one."""
-    with ThreadPoolExecutor(1) as pool:
+    pool = CodecPool(1)
+    try:
         client = Client(HandQueue(), pool)
         client.params(similarity=None, prompt="kept")
         painting = asyncio.ensure_future(client.session.paint())
@@ -147,6 +148,8 @@ async def test_leaving_withdraws(encoded: Any) -> None:
         assert [a.id for a in client.answers] == [0]
         painting.cancel()
         await asyncio.wait([painting])
+    finally:
+        pool.shutdown()
 
 
 def test_job_ids_are_unique() -> None:

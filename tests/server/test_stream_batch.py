@@ -10,7 +10,6 @@ import json
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,6 +25,7 @@ from engines.openvino_engine import OpenVinoEngine
 from engines.options import OpenVinoOptions
 from engines.student import Student
 from engines.students import load_student
+from server.codec_pool import CodecPool
 from server.metrics import Metrics
 from server.queue import MemoryQueue
 from server.session import Session, next_job_id
@@ -84,7 +84,7 @@ class Stream:
     engine: Stepped
     worker: Worker
     queue: MemoryQueue
-    pool: ThreadPoolExecutor
+    pool: CodecPool
     metrics: Metrics
     strength: float
 
@@ -143,7 +143,7 @@ def openvino(tmp_path_factory: pytest.TempPathFactory) -> Engine:
 async def make_stream(request: pytest.FixtureRequest) -> AsyncIterator[Callable[..., Any]]:
     """`await make_stream(engine, student, strength)`: a worker that runs, and stops at the end."""
     streams: list[Stream] = []
-    pool = ThreadPoolExecutor(2)
+    pool = CodecPool(2)
 
     async def make(kind: str, name: str, strength: float) -> Stream:
         student = oracle.small(load_student(name), Path())
@@ -234,9 +234,7 @@ class LiveUser:
         self.stream, self.answers = stream, list[FrameOut]()
         student = stream.engine.student
         own = stream.metrics.of(student.name)
-        self.session = Session(
-            student, "me", stream.queue, stream.pool, own, lambda owner: True, 100, 1_000_000, lambda steps: PATIENCE
-        )
+        self.session = Session(student, "me", stream.queue, stream.pool, own, lambda owner: True, 100, lambda steps: PATIENCE)
         self.session.send = self._hear
         params = {"prompt": stream.prompt(0), "seed": 3, "strength": stream.strength, "format": "png", "similarity": None}
         self.session.text(json.dumps({"type": "params", **params}))
@@ -258,6 +256,11 @@ class LiveUser:
         await self.stream.until(lambda: len(self.answers) == FRAMES)
         painting.cancel()
 
+    def _unanswered(self) -> int:
+        """Frames without an answer, but for one that waits in the mailbox: when nothing more happens, they are jobs."""
+        waiting = sum(message is None for message in self.session._unanswered.values())
+        return waiting - (self.session._mailbox._item is not None)
+
     async def _settled(self) -> None:
         """Wait until nothing more will happen before a tick ends: jobs are in it, or decoded and waiting for the next."""
         queue, worker, engine = self.stream.queue, self.stream.worker, self.stream.engine
@@ -268,7 +271,7 @@ class LiveUser:
                 await asyncio.sleep(0)
             await self.stream.until(
                 lambda: (
-                    len(engine.ticks[-1]) + worker.waiting() == queue.in_flight()
+                    len(engine.ticks[-1]) + worker.waiting() == queue.in_flight() == self._unanswered()
                     and all(task.decoded() for task in worker._prefetch._tasks[JobKind.LIVE])
                 )
             )

@@ -150,9 +150,9 @@ async def test_a_slow_decode_delays_no_other(make_bench: Any, encoded: Any, monk
     bench, decode, slow = await make_bench(), codec.decode, threading.Event()
     heavy, light = encoded(seed=1), encoded(seed=2)
 
-    def decoder(data: bytes, *rest: int) -> Any:
-        assert data != heavy or slow.wait(PATIENCE)
-        return decode(data, *rest)
+    def decoder(picture: codec.Picture, *rest: int) -> Any:
+        assert picture.data != codec.walk(heavy).data or slow.wait(PATIENCE)
+        return decode(picture, *rest)
 
     monkeypatch.setattr(codec, "decode", decoder)
     waiting = bench.submit(image=heavy, owner="heavy")

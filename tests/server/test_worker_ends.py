@@ -3,7 +3,6 @@
 import asyncio
 import logging
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -12,6 +11,7 @@ from engines.engine import Painted, Row
 from engines.errors import EngineError
 from engines.fake_engine import FakeEngine
 from engines.student import Student
+from server.codec_pool import CodecPool
 from server.metrics import Metrics
 from server.queue import MemoryQueue
 from server.settings import load_settings
@@ -57,7 +57,7 @@ async def test_stop_while_jobs_come(make_bench: Any, round_: int) -> None:
 
 async def test_stop_before_start(student: Student) -> None:
     """A worker that never started stops at once."""
-    pool = ThreadPoolExecutor(1)
+    pool = CodecPool(1)
     shared = Shared(pool, Metrics())
     worker = Worker(student, lambda say: pytest.fail("not asked"), MemoryQueue(1), load_settings({}), shared)
     worker.stop()

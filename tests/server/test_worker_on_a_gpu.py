@@ -3,7 +3,6 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -13,6 +12,7 @@ from engines.engine import Row
 from engines.gpu.cuda import DeviceLost, OutOfDeviceMemory
 from engines.student import Student
 from server import codec
+from server.codec_pool import CodecPool
 from server.metrics import Metrics
 from server.queue import MemoryQueue
 from server.session import next_job_id
@@ -60,7 +60,7 @@ async def bench(request: pytest.FixtureRequest) -> AsyncIterator[Bench]:
     student = small()
     if request.param == 2:
         student = replace(student, contract=two_steps(student))
-    studio, queue, pool = Studio(CudaDouble(), student), MemoryQueue(1000), ThreadPoolExecutor(2)
+    studio, queue, pool = Studio(CudaDouble(), student), MemoryQueue(1000), CodecPool(2)
     # a double takes no time of its own, so it says what a device would take: time to bring a second tick beside the first
     studio.engine.warm_up()
     studio.engine.warm_up = lambda: dict.fromkeys(studio.sizes, 0.02)  # type: ignore[method-assign]

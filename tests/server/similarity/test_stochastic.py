@@ -1,4 +1,4 @@
-"""The similarity filter: the published formula, consecutive skips, and a measure that does not depend on brightness."""
+"""StreamDiffusion's stochastic filter: the published formula, exactly; consecutive skips; and a measure free of brightness."""
 
 import random
 
@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from server.similarity import SimilarityFilter, cosine, steady
+from server.params import Similarity
+from server.similarity import SimilarityFilter, Verdict, cosine, steady
 
 Frame = NDArray[np.uint8]
 
@@ -20,6 +21,14 @@ class Draws(random.Random):
 
     def random(self) -> float:
         return next(self._values)
+
+
+class Filter(SimilarityFilter):
+    """A filter by cosine at one moment."""
+
+    def decide(self, frame: Frame, threshold: float, max_skips: int) -> Verdict:
+        wanted = Similarity(threshold=threshold, max_skips=max_skips, measure="cosine")
+        return self.judge(self.view(frame, "cosine"), wanted, 0.0)
 
 
 def _pair_with_cosine(c: float) -> tuple[Frame, Frame]:
@@ -41,19 +50,19 @@ def _unit(frame: Frame) -> NDArray[np.float32]:
 
 def _pass_rate(c: float, threshold: float = 0.98, max_skips: int = 10, frames: int = 6000) -> float:
     a, b = _pair_with_cosine(c)
-    judge = SimilarityFilter(random.Random(1))
-    judge.judge(a, threshold, max_skips)
+    judge = Filter(random.Random(1))
+    judge.decide(a, threshold, max_skips)
     passed, here = 0, a
     for _ in range(frames):
         there = b if here is a else a
-        if not judge.judge(there, threshold, max_skips).skip:
+        if not judge.decide(there, threshold, max_skips).skip:
             passed, here = passed + 1, there
     return passed / frames
 
 
 def test_the_first_frame_passes() -> None:
     """With nothing to compare with there is no score and no skip."""
-    verdict = SimilarityFilter(Draws()).judge(np.zeros((4, 4, 3), np.uint8), 0.98, 10)
+    verdict = Filter(Draws()).decide(np.zeros((4, 4, 3), np.uint8), 0.98, 10)
     assert (verdict.skip, verdict.score) == (False, None)
 
 
@@ -65,9 +74,9 @@ def test_the_published_probability(c: float) -> None:
     assert score == pytest.approx(c, abs=3e-4)
     chance = max(0.0, (score - 0.98) / 0.02)
     for draw in (chance - 1e-6, chance + 1e-6):
-        judge = SimilarityFilter(Draws(draw))
-        judge.judge(a, 0.98, 10)
-        assert judge.judge(b, 0.98, 10).skip == (draw < chance)
+        judge = Filter(Draws(draw))
+        judge.decide(a, 0.98, 10)
+        assert judge.decide(b, 0.98, 10).skip == (draw < chance)
 
 
 @pytest.mark.parametrize("c", [0.97, 0.5, -1.0])
@@ -94,38 +103,38 @@ def test_pass_rates(c: float, published: float) -> None:
 def test_skips_in_a_row_are_counted() -> None:
     """After `max_skips` skips in a row a frame passes, and the count starts anew."""
     frame = np.full((4, 4, 3), 200, np.uint8)
-    judge = SimilarityFilter(Draws(*[0.0] * 100))
-    skips = [judge.judge(frame, 0.98, 3).skip for _ in range(9)]
+    judge = Filter(Draws(*[0.0] * 100))
+    skips = [judge.decide(frame, 0.98, 3).skip for _ in range(9)]
     assert skips == [False, True, True, True, False, True, True, True, False]
 
 
 def test_a_pass_ends_the_row() -> None:
     """Only consecutive skips count: a frame that passes by chance lets `max_skips` more be skipped."""
     frame, other = np.full((4, 4, 3), 200, np.uint8), np.zeros((4, 4, 3), np.uint8)
-    judge = SimilarityFilter(Draws(*[0.0] * 100))
-    skips = [judge.judge(f, 0.98, 2).skip for f in (frame, frame, other, other, other, other)]
+    judge = Filter(Draws(*[0.0] * 100))
+    skips = [judge.decide(f, 0.98, 2).skip for f in (frame, frame, other, other, other, other)]
     assert skips == [False, True, False, True, True, False]
 
 
 def test_no_skips_allowed() -> None:
     """With max_skips 0 every frame passes."""
     frame = np.full((4, 4, 3), 200, np.uint8)
-    judge = SimilarityFilter(Draws())
-    assert [judge.judge(frame, 0.98, 0).skip for _ in range(3)] == [False] * 3
+    judge = Filter(Draws())
+    assert [judge.decide(frame, 0.98, 0).skip for _ in range(3)] == [False] * 3
 
 
 def test_a_threshold_of_one() -> None:
     """A threshold of 1 skips nothing, and divides nothing by zero."""
     frame = np.full((4, 4, 3), 200, np.uint8)
-    judge = SimilarityFilter(random.Random(0))
-    assert not any(judge.judge(frame, 1.0, 10).skip for _ in range(5))
+    judge = Filter(random.Random(0))
+    assert not any(judge.decide(frame, 1.0, 10).skip for _ in range(5))
 
 
 def test_compared_with_the_last_that_passed() -> None:
     """A slow drift adds up: frames are compared with the one painted, not with the one before."""
-    judge = SimilarityFilter(Draws(*[0.5] * 100))
+    judge = Filter(Draws(*[0.5] * 100))
     ramp = np.linspace(0, 255, 32 * 32 * 3).reshape(32, 32, 3)
-    skips = [judge.judge(np.roll(ramp, 24 * i).astype(np.uint8), 0.9, 1000).skip for i in range(20)]
+    skips = [judge.decide(np.roll(ramp, 24 * i).astype(np.uint8), 0.9, 1000).skip for i in range(20)]
     assert skips[1]
     assert not all(skips[1:])
 
@@ -133,17 +142,17 @@ def test_compared_with_the_last_that_passed() -> None:
 def test_reset() -> None:
     """After a reset the next frame passes."""
     frame = np.full((4, 4, 3), 200, np.uint8)
-    judge = SimilarityFilter(Draws(0.0, 0.0))
-    judge.judge(frame, 0.98, 10)
+    judge = Filter(Draws(0.0, 0.0))
+    judge.decide(frame, 0.98, 10)
     judge.reset()
-    assert judge.judge(frame, 0.98, 10).score is None
+    assert judge.decide(frame, 0.98, 10).score is None
 
 
 def test_a_new_size_passes() -> None:
     """A frame of another size cannot be compared and passes."""
-    judge = SimilarityFilter(Draws())
-    judge.judge(np.zeros((4, 4, 3), np.uint8), 0.98, 10)
-    assert judge.judge(np.zeros((8, 4, 3), np.uint8), 0.98, 10).score is None
+    judge = Filter(Draws())
+    judge.decide(np.zeros((4, 4, 3), np.uint8), 0.98, 10)
+    assert judge.decide(np.zeros((8, 4, 3), np.uint8), 0.98, 10).score is None
 
 
 def test_filters_do_not_steer_each_other() -> None:
@@ -151,15 +160,15 @@ def test_filters_do_not_steer_each_other() -> None:
     frame = np.full((4, 4, 3), 200, np.uint8)
 
     def alone() -> list[bool]:
-        judge = SimilarityFilter(random.Random(5))
-        return [judge.judge(frame, 0.0, 3).skip for _ in range(20)]
+        judge = Filter(random.Random(5))
+        return [judge.decide(frame, 0.0, 3).skip for _ in range(20)]
 
     expected = alone()
-    noisy, judge = SimilarityFilter(random.Random(9)), SimilarityFilter(random.Random(5))
+    noisy, judge = Filter(random.Random(9)), Filter(random.Random(5))
     got = []
     for _ in range(20):
-        noisy.judge(255 - frame, 0.0, 3)
-        got.append(judge.judge(frame, 0.0, 3).skip)
+        noisy.decide(255 - frame, 0.0, 3)
+        got.append(judge.decide(frame, 0.0, 3).skip)
     assert got == expected
 
 
