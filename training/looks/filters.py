@@ -6,7 +6,7 @@ blurred, so that a look holds still when the picture does.
 
 import math
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import torch
 import torch.nn.functional as F
@@ -113,11 +113,20 @@ def places(h: int, w: int, device: torch.device) -> Tensor:
     return torch.stack([x, y], -1)[None]
 
 
-def look_up(x: Tensor, dx: Tensor, dy: Tensor, smooth: bool = False) -> Tensor:
-    """x at (dx, dy) pixels from each pixel, both [n or 1, 1, h, w]; beyond the edge is the edge."""
-    h, w = x.shape[-2:]
-    base = places(h, w, x.device)
-    grid = torch.stack([(base[..., 0] + dx[:, 0]) * (2 / (w - 1)) - 1, (base[..., 1] + dy[:, 0]) * (2 / (h - 1)) - 1], -1)
+@lru_cache(maxsize=32)
+def _grid(h: int, w: int, device: torch.device) -> Tensor:
+    """[1, h, w, 2]: each pixel's own place as `grid_sample` counts, from -1 to 1."""
+    at = places(h, w, device)
+    return torch.stack([at[..., 0] * (2 / (w - 1)) - 1, at[..., 1] * (2 / (h - 1)) - 1], -1)
+
+
+def _way(dx: Tensor, dy: Tensor) -> Tensor:
+    """Ways in pixels, both [n, 1, h, w], as `grid_sample` counts: [n, h, w, 2]."""
+    h, w = dx.shape[-2:]
+    return torch.stack([dx[:, 0] * (2 / (w - 1)), dy[:, 0] * (2 / (h - 1))], -1)
+
+
+def _sample(x: Tensor, grid: Tensor, smooth: bool = False) -> Tensor:
     n = max(x.shape[0], grid.shape[0])
     return F.grid_sample(
         x.expand(n, -1, -1, -1),
@@ -128,6 +137,11 @@ def look_up(x: Tensor, dx: Tensor, dy: Tensor, smooth: bool = False) -> Tensor:
     )
 
 
+def look_up(x: Tensor, dx: Tensor, dy: Tensor, smooth: bool = False) -> Tensor:
+    """x at (dx, dy) pixels from each pixel, both [n or 1, 1, h, w]; beyond the edge is the edge."""
+    return _sample(x, _grid(*x.shape[-2:], x.device) + _way(dx, dy), smooth)
+
+
 @dataclass
 class Flow:
     """The way the forms run: unit direction (x, y), how sure it is in [0, 1], and how much detail there is in [0, 1]."""
@@ -136,6 +150,11 @@ class Flow:
     y: Tensor
     sure: Tensor
     detail: Tensor
+
+    @cached_property
+    def way(self) -> Tensor:
+        """The direction as `grid_sample` counts, [n, h, w, 2]."""
+        return _way(self.x, self.y)
 
 
 def flow(x: Tensor, sigma: float, bend: Tensor | None = None) -> Flow:
@@ -175,12 +194,13 @@ def smear(x: Tensor, along: Flow, length: float) -> Tensor:
     Each pass averages what lies a step before and behind along the flow; what lies there is already smeared along its own flow,
     so the whole follows curves. `x` may be one fixed pattern for the whole batch.
     """
+    here = _grid(*x.shape[-2:], x.device)
     step = 1.0
     span = 0.0
     while span + 0.5 < length:
         step = min(step, max(length - span, 1.0))
-        dx, dy = along.x * step, along.y * step
-        x = 0.28 * (look_up(x, dx, dy) + look_up(x, -dx, -dy)) + 0.44 * x
+        ahead, behind = torch.add(here, along.way, alpha=step), torch.sub(here, along.way, alpha=step)
+        x = 0.28 * (_sample(x, ahead) + _sample(x, behind)) + 0.44 * x
         span += step
         step *= 1.7
     return x
@@ -191,7 +211,7 @@ def contrast(x: Tensor, sigma: float, floor: float) -> Tensor:
     return x / (blur(x.abs(), sigma) + floor)
 
 
-def kuwahara(x: Tensor, radius: float, along: Flow, sharp: int = 3) -> Tensor:
+def kuwahara(x: Tensor, radius: float, along: Flow) -> Tensor:
     """An anisotropic Kuwahara filter: each pixel takes the calmest of eight means around it, on an ellipse that lies along the
     flow.
     """
@@ -201,15 +221,17 @@ def kuwahara(x: Tensor, radius: float, along: Flow, sharp: int = 3) -> Tensor:
     m = luma(mean[:, :3])
     stack = torch.cat([mean[:, :3], (mean[:, 3:4] - m * m).clamp(min=0)], 1)
     long, short = 0.85 * radius * (1 + 0.7 * along.sure), 0.85 * radius / (1 + 0.7 * along.sure)
-    ux, uy, vx, vy = long * along.x, long * along.y, -short * along.y, short * along.x
+    ahead, aside = _way(long * along.x, long * along.y), _way(-short * along.y, short * along.x)
+    here = _grid(*x.shape[-2:], x.device)
     top = torch.zeros_like(x)
     total = torch.full_like(y, 1e-30)
     for i in range(4):
         c, s = math.cos(i * math.pi / 4), math.sin(i * math.pi / 4)
-        dx, dy = c * ux + s * vx, c * uy + s * vy
-        for side in (1, -1):
-            there = look_up(stack, dx * side, dy * side)
-            weight = (there[:, 3:4] * 6e3 + 1) ** -sharp
+        way = torch.add(c * ahead, aside, alpha=s)
+        for grid in (here + way, here - way):
+            there = _sample(stack, grid)
+            calm = torch.reciprocal(there[:, 3:4] * 6e3 + 1)
+            weight = calm * calm * calm
             top.addcmul_(there[:, :3], weight)
             total += weight
     return top / total
