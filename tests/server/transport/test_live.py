@@ -40,7 +40,9 @@ def closed(data: bytes) -> tuple[int, bytes]:
     return struct.unpack_from("!H", data, at + 2)[0], data[at + 4 :]
 
 
-@pytest.mark.parametrize("what", [PING, frame(b"", Opcode.PONG), frame(b"x" * 125, Opcode.PING)])
+@pytest.mark.parametrize(
+    "what", [PING, frame(b"", Opcode.PONG), frame(b"x" * 125, Opcode.PING)], ids=["pings", "pongs", "long pings"]
+)
 async def test_a_flood_of_control_frames(serve: Any, what: bytes) -> None:
     """A flood is closed with 1008 and a reason that reaches its sender, counted once, and thrown away unparsed."""
     got: Messages = []
@@ -111,7 +113,9 @@ async def test_a_message_that_is_too_long(serve: Any) -> None:
     assert got[-1]["code"] == 1009
 
 
-@pytest.mark.parametrize("begun", [frame(b"x" * 100)[:50], frame(b"x", fin=False), b"\x82"])
+@pytest.mark.parametrize(
+    "begun", [frame(b"x" * 100)[:50], frame(b"x", fin=False), b"\x82"], ids=["half", "unfinished", "a byte"]
+)
 async def test_a_message_without_end(serve: Any, begun: bytes) -> None:
     """A message that has begun and does not end in time is closed, also when pings show that its sender is there."""
     here = await serve(recorder([]), message_seconds=0.3)
