@@ -70,9 +70,9 @@ def write_graph(graph: nn.Module, inputs: Mapping[str, Tensor], outputs: Sequenc
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:
-    """The weights in a file by name, as float32. Raises FileNotFoundError."""
-    tensors = onnx.load(path).graph.initializer
-    return {t.name: torch.from_numpy(numpy_helper.to_array(t).copy()).float() for t in tensors}
+    """The weights in a file by name, as float32; whole numbers as they are. Raises FileNotFoundError."""
+    tensors = {t.name: torch.from_numpy(numpy_helper.to_array(t).copy()) for t in onnx.load(path).graph.initializer}
+    return {name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in tensors.items()}
 
 
 def load_weights(module: nn.Module, weights: Mapping[str, Tensor], prefix: str) -> None:

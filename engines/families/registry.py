@@ -3,11 +3,13 @@
 from ..student import Student
 from .embedded.family import EMBEDDED
 from .family import Family
+from .painter.family import PAINTER
 from .stable_diffusion import family as stable_diffusion
 from .stable_diffusion.variants import VARIANTS
 
 FAMILIES: dict[str, Family] = {
     "embedded": EMBEDDED,
+    "painter": PAINTER,
     **{name: stable_diffusion.of(variant) for name, variant in VARIANTS.items()},
 }
 

@@ -126,7 +126,7 @@ def test_a_mask_of_another_shape(engine: Engine, masked: Student) -> None:
 
 def test_unknown_family() -> None:
     """A family that is not there is refused with those that are."""
-    with pytest.raises(ValueError, match=r"unknown architecture 'sd9'; known: embedded, sd15"):
+    with pytest.raises(ValueError, match=r"unknown architecture 'sd9'; known: embedded, painter, sd15"):
         find_family("sd9")
     with pytest.raises(BadStudent, match="unknown architecture 'sd9'"):
         parse_student(tomllib.loads(FILE.replace('"small"', '"sd9"')), Path())

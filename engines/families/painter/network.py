@@ -1,0 +1,252 @@
+"""The painter's network: a UNet without norms on cells of 4 x 4 pixels, and a head that lays inks by thresholding textures.
+
+What a look is made of is given, so that little has to be learned: fixed textures (the looks' own maps), noise smeared along
+any direction (`bank`), the flow of the forms, contour lines. The net says where each is used. Two inks are laid over the
+painted ground, each covering a pixel where texture and picture together exceed a threshold: hatching, dots, bristles and lines
+stay as sharp as the pixels are, while the net works on cells.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from .scene import MAP, Asked, choices, grid, scene
+from .shapes import CELL, CHANNELS, WIDTH
+
+WIDTHS = (32, 64, 96, 128)
+EMBEDDING = 96
+INKS = 2
+DIRECTIONS = 8
+CYCLES = 11
+"""Fixed waves that tell where a cell lies in patterns of 8, 16 and 64 pixels."""
+FLOW = 3
+QUIET = 0.6
+"""Up to this time a picture to repaint is not noised (the contract's `quiet`)."""
+HEAD = CHANNELS + INKS * (CELL * CELL + 4) + 2
+"""Numbers that a cell's features become: the ground, of each ink its threshold at each pixel, its use of the texture and its
+colour, and the direction that strokes take."""
+
+
+def source_share(t: Tensor) -> Tensor:
+    """How much the network sees of its input: near the end it is noise."""
+    return ((1 - t) / 0.2).clamp(0, 1)
+
+
+def scene_share(t: Tensor) -> Tensor:
+    """How much of what the prompt names is painted: nothing up to 0.75, all from 0.8 on."""
+    return ((t - 0.75) / 0.05).clamp(0, 1)
+
+
+def landscape_share(t: Tensor) -> Tensor:
+    """How much the landscape replaces what is behind the thing: all of it at 1."""
+    return ((t - 0.8) / 0.2).clamp(0, 1)
+
+
+def head_size(maps: int) -> int:
+    """Numbers of a look's own head: its matrix, its textures, its pattern of 8 pixels, and how much of the picture shows."""
+    return HEAD * WIDTHS[0] + INKS * (maps + 2) + INKS * 4 * CELL * CELL + 3
+
+
+def rows(maps: int, variants: int) -> int:
+    """Rows of the conditioning."""
+    return 1 + -(-head_size(maps) // WIDTH) + variants * 4 * MAP * MAP // WIDTH
+
+
+@dataclass(frozen=True)
+class Told:
+    """The conditioning, taken apart."""
+
+    look: Tensor
+    head: Tensor
+    asked: Asked
+
+
+def pack(look: Tensor, head: Tensor, asked: Asked) -> Tensor:
+    """look [n, 96], head [n, head_size], and what is asked for, to the conditioning [n, rows, 128]."""
+    first = torch.cat([look, asked.colour, asked.coloured[:, None], asked.named[:, None]], 1)
+    first = F.pad(first, (0, WIDTH - first.shape[1]))
+    second = F.pad(head, (0, -head.shape[1] % WIDTH))
+    flat = torch.cat([first, second, asked.drawings.flatten(1)], 1)
+    return flat.view(flat.shape[0], -1, WIDTH)
+
+
+def unpack(conditioning: Tensor, maps: int) -> Told:
+    size = head_size(maps)
+    flat = conditioning.flatten(1)
+    drawings = flat[:, WIDTH * (1 + -(-size // WIDTH)) :].view(flat.shape[0], -1, 4, MAP, MAP)
+    e = EMBEDDING
+    asked = Asked(flat[:, e : e + 3], flat[:, e + 3], flat[:, e + 4], drawings)
+    return Told(flat[:, :e], flat[:, WIDTH : WIDTH + size], asked)
+
+
+class Block(nn.Module):
+    """Two 3 x 3 convolutions beside the way through, the first scaled and shifted by the embedding."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.first, self.second = nn.Conv2d(width, width, 3, padding=1), nn.Conv2d(width, width, 3, padding=1)
+        self.told = nn.Linear(EMBEDDING, 2 * width)
+        nn.init.normal_(self.second.weight, std=0.3 / math.sqrt(9 * width))
+        nn.init.zeros_(self.second.bias)  # type: ignore[arg-type]
+
+    def forward(self, x: Tensor, embedding: Tensor) -> Tensor:
+        scale, shift = self.told(embedding)[:, :, None, None].chunk(2, 1)
+        out: Tensor = x + self.second(F.silu(self.first(x) * (1 + scale) + shift))
+        return out
+
+
+def cut(maps: Tensor, origins: Sequence[tuple[int, int]] | None, side: int) -> Tensor:
+    """Of fixed maps [..., 128, 128] the squares whose upper left cells are `origins`, one a row of a batch; with none, all."""
+    if origins is None:
+        return maps[None]
+    return torch.stack([maps[..., top : top + side, left : left + side] for top, left in origins])
+
+
+class Painter(nn.Module):
+    """Latents [n, 48, 128, 128] (a picture in [-1, 1], its 4 x 4 pixels as channels), time [n] in 0..1 and conditioning to the
+    painted latents.
+
+    `maps` [m, 16, 128, 128] are the looks' fixed patterns, `bank` [8, 16, 128, 128] noise smeared in eight directions.
+    """
+
+    maps: Tensor
+    bank: Tensor
+    waves: Tensor
+    axes: Tensor
+
+    def __init__(self, maps: Tensor, bank: Tensor) -> None:
+        super().__init__()
+        a, b, c, d = WIDTHS
+        self.register_buffer("maps", maps)
+        self.register_buffer("bank", bank)
+        self.register_buffer("waves", cycles(maps.shape[-1]), persistent=False)
+        angle = torch.arange(DIRECTIONS) * (2 * math.pi / DIRECTIONS)
+        self.register_buffer("axes", torch.stack([angle.cos(), angle.sin()], 1), persistent=False)
+        self.time = nn.Linear(16, EMBEDDING)
+        self.mood = nn.Linear(6, EMBEDDING)
+        self.mix = nn.Sequential(nn.Linear(EMBEDDING, EMBEDDING), nn.SiLU(), nn.Linear(EMBEDDING, EMBEDDING), nn.SiLU())
+        self.enter = nn.Conv2d(CHANNELS + 4 * 4 + FLOW + maps.shape[0] + CYCLES, a, 1)
+        self.see = nn.Conv2d(a, a, 3, padding=1)
+        self.down1, self.down2, self.down3 = (nn.Conv2d(p, q, 3, stride=2, padding=1) for p, q in ((a, b), (b, c), (c, d)))
+        self.work1, self.work2, self.work3 = Block(b), Block(c), Block(d)
+        self.deep3, self.deep2, self.deep1, self.deep0 = Block(d), Block(c), Block(b), Block(a)
+        self.up3, self.up2, self.up1 = (nn.Conv2d(p, 4 * q, 1) for p, q in ((d, c), (c, b), (b, a)))
+        self.contour = nn.Conv2d(CELL * CELL, CELL * CELL, 3, padding=1)
+        with torch.no_grad():
+            self.contour.weight.copy_(_contour())
+            self.contour.bias.zero_()  # type: ignore[union-attr]
+
+    def embed(self, look: Tensor, t: Tensor, mean: Tensor) -> Tensor:
+        turns = t[:, None] * torch.arange(1, 9, device=t.device, dtype=t.dtype) * (math.pi / 2)
+        out: Tensor = self.mix(look + self.time(torch.cat([turns.sin(), turns.cos()], 1)) + self.mood(mean))
+        return out
+
+    def forward(self, x: Tensor, t: Tensor, conditioning: Tensor) -> Tensor:
+        told = unpack(conditioning, self.maps.shape[0])
+        noise = ((t - QUIET) / (1 - QUIET)).clamp(min=0.05)
+        small, cover = scene(choices(x, noise), told.asked, grid(x.shape[-1] * 2, x))
+        mean = torch.cat([x.view(x.shape[0], 3, -1).mean(-1), small.mean((-2, -1)) * 2 - 1], 1)
+        return self.paint(x, t, told, torch.cat([small * 2 - 1, cover], 1), mean)
+
+    def paint(
+        self,
+        x: Tensor,
+        t: Tensor,
+        told: Told,
+        small: Tensor,
+        mean: Tensor,
+        origins: Sequence[tuple[int, int]] | None = None,
+    ) -> Tensor:
+        """As `forward`, of a scene [n, 4, 2 h, 2 w] drawn already, the mean colours of picture and scene [n, 6] (they may be
+        more than x shows), and where in the picture x lies."""
+        n, _, h, w = x.shape
+        shown, drawn = source_share(t), scene_share(t)
+        x = x * shown[:, None, None, None]
+        small = small * drawn[:, None, None, None]
+        mean = torch.cat([mean[:, :3] * shown[:, None], mean[:, 3:] * drawn[:, None]], 1)
+        maps, bank, waves = (cut(fixed, origins, h) for fixed in (self.maps, self.bank, self.waves))
+        embedding = self.embed(told.look, t, mean)
+        rgb = x.view(n, 3, CELL * CELL, h, w)
+        luma = 0.299 * rgb[:, 0] + 0.587 * rgb[:, 1] + 0.114 * rgb[:, 2]
+        fixed = torch.cat([maps.mean(2), waves], 1).expand(n, -1, -1, -1)
+        seen = torch.cat([x, F.pixel_unshuffle(small, 2), flow(luma), fixed], 1)
+        h0 = F.silu(self.see(F.silu(self.enter(seen))))
+        h1 = self.work1(self.down1(h0), embedding)
+        h2 = self.work2(self.down2(h1), embedding)
+        deep = self.deep3(self.work3(self.down3(h2), embedding), embedding)
+        deep = self.deep2(F.pixel_shuffle(self.up3(deep), 2) + h2, embedding)
+        deep = self.deep1(F.pixel_shuffle(self.up2(deep), 2) + h1, embedding)
+        deep = self.deep0(F.pixel_shuffle(self.up1(deep), 2) + h0, embedding)
+        return self._head(deep, told.head, rgb, luma, maps, bank, waves)
+
+    def _head(self, deep: Tensor, head: Tensor, rgb: Tensor, luma: Tensor, maps: Tensor, bank: Tensor, waves: Tensor) -> Tensor:
+        n, a, h, w = deep.shape
+        cell, m = CELL * CELL, self.maps.shape[0]
+        sizes = [HEAD * a, INKS * m, INKS * 2, INKS * cell * 4, 3]
+        matrix, mixed, own, weave, shown = torch.split(head, sizes, 1)
+        out = (matrix.view(n, HEAD, a) @ deep.flatten(2)).view(n, HEAD, h, w)
+        sizes = [CHANNELS, *[cell, 4] * INKS, 2]
+        parts = torch.split(out, sizes, 1)
+        ground = parts[0].view(n, 3, cell, h, w) + rgb * shown[:, :, None, None, None]
+        heading = (self.axes @ parts[-1].flatten(2)).softmax(1).view(n, DIRECTIONS, 1, h, w)
+        bristles = (heading * bank).sum(1)
+        contour = self.contour(luma)
+        contour = contour / (F.avg_pool2d(contour.abs().mean(1, keepdim=True), 5, 1, 2) + 0.05)
+        textures = (mixed.view(n, INKS, m) @ maps.flatten(2)).view(n, INKS, cell, h, w)
+        woven = torch.cat([torch.ones_like(waves[:, :1]), waves[:, :3]], 1)
+        textures = textures + (weave.view(n, INKS * cell, 4) @ woven.flatten(2)).view(n, INKS, cell, h, w)
+        for ink in range(INKS):
+            own_bristles, own_contour = own[:, 2 * ink, None, None, None], own[:, 2 * ink + 1, None, None, None]
+            texture = textures[:, ink] + own_bristles * bristles + own_contour * contour
+            threshold, used = parts[1 + 2 * ink], parts[2 + 2 * ink]
+            laid = torch.sigmoid(2 * threshold + (1 + used[:, :1]) * texture)[:, None]
+            ground = ground + laid * (used[:, 1:, None] - ground)
+        painted: Tensor = ground.reshape(n, CHANNELS, h, w)
+        return painted
+
+
+def flow(luma: Tensor) -> Tensor:
+    """Luma [n, 16, h, w] to twice the angle of the gradient (cosine and sine, times how sure it is) and its strength."""
+    half = F.avg_pool2d(F.pixel_shuffle(luma, CELL), 2)
+    dx, dy = half[..., 1:, 1:] - half[..., 1:, :-1], half[..., 1:, 1:] - half[..., :-1, 1:]
+    tensor = F.pad(torch.cat([dx * dx, dy * dy, dx * dy], 1), (1, 0, 1, 0))
+    tensor = F.avg_pool2d(F.avg_pool2d(tensor, 2), 5, 1, 2, count_include_pad=False)
+    energy = tensor[:, :1] + tensor[:, 1:2] + 4e-4
+    return torch.cat([(tensor[:, :1] - tensor[:, 1:2]) / energy, 2 * tensor[:, 2:] / energy, energy.sqrt()], 1)
+
+
+def cycles(side: int) -> Tensor:
+    """[11, side, side]: halves of 8 pixels across, down and both; waves of 16 and of 64 pixels."""
+    k = torch.arange(side, dtype=torch.float32)
+    even = 1 - 2 * (k % 2)
+    x, y = even[None, :].expand(side, side), even[:, None].expand(side, side)
+    planes = [x, y, x * y]
+    for cells in (4, 16):
+        angle = (k + 0.5) * (2 * math.pi / cells)
+        for wave in (angle.sin(), angle.cos()):
+            planes += [wave[None, :].expand(side, side), wave[:, None].expand(side, side)]
+    return torch.stack(planes)
+
+
+def _contour() -> Tensor:
+    """A difference of Gaussians of pixels as a convolution of cells: [16, 16, 3, 3]."""
+    reach = torch.arange(-5, 6, dtype=torch.float32)
+
+    def bell(sigma: float) -> Tensor:
+        g = torch.exp(-0.5 * (reach / sigma) ** 2)
+        return torch.outer(g, g) / g.sum() ** 2
+
+    kernel = (bell(2.1) - bell(1.2)) * 4
+    weight = torch.zeros(CELL, CELL, 3 * CELL, 3 * CELL)
+    for i in range(CELL):
+        for j in range(CELL):
+            # of the window of 12 x 12 pixels around the cell, those within 5 of this one
+            for p in range(max(0, i - 1), min(12, i + 10)):
+                for q in range(max(0, j - 1), min(12, j + 10)):
+                    weight[i, j, p, q] = kernel[p - (i - 1), q - (j - 1)]
+    weight = weight.view(CELL * CELL, 3, CELL, 3, CELL).permute(0, 2, 4, 1, 3)
+    return weight.reshape(CELL * CELL, CELL * CELL, 3, 3)

@@ -1,0 +1,120 @@
+"""The painter's network, with random weights."""
+
+import pytest
+import torch
+from torch import Tensor
+
+from engines.architectures import ARCHITECTURES
+from engines.families.painter.network import (
+    CHANNELS,
+    EMBEDDING,
+    Painter,
+    Told,
+    cut,
+    flow,
+    head_size,
+    landscape_share,
+    pack,
+    rows,
+    scene_share,
+    source_share,
+    unpack,
+)
+from engines.families.painter.scene import Asked
+from training.looks import MAPS
+
+MAPS_HERE, SIDE = 2, 32
+
+
+def _asked(n: int) -> Asked:
+    return Asked(torch.rand(n, 3), torch.rand(n), torch.ones(n), torch.rand(n, 2, 4, 64, 64))
+
+
+@pytest.fixture
+def painter() -> Painter:
+    return Painter(torch.randn(MAPS_HERE, 16, SIDE, SIDE), torch.randn(8, 16, SIDE, SIDE)).eval().requires_grad_(False)
+
+
+def _told(n: int) -> Told:
+    return Told(torch.randn(n, EMBEDDING), 0.1 * torch.randn(n, head_size(MAPS_HERE)), _asked(n))
+
+
+def _conditioning(told: Told) -> Tensor:
+    return pack(told.look, told.head, told.asked)
+
+
+def test_conditioning_is_taken_apart_as_it_was_put_together() -> None:
+    """Look, head, colours and drawings come out of the conditioning as they went in."""
+    told = _told(2)
+    conditioning = _conditioning(told)
+    assert conditioning.shape == (2, rows(MAPS_HERE, 2), 128)
+    again = unpack(conditioning, MAPS_HERE)
+    assert torch.equal(again.look, told.look)
+    assert torch.equal(again.head, told.head)
+    for name in ("colour", "coloured", "named", "drawings"):
+        assert torch.equal(getattr(again.asked, name), getattr(told.asked, name))
+
+
+def test_the_architecture_states_the_conditioning() -> None:
+    """What the engines are told of the conditioning's shape is what the looks' maps and two drawings make of it."""
+    assert ARCHITECTURES["painter"].text_shape == (rows(len(MAPS), 2), 128)
+
+
+def test_rows_do_not_mix(painter: Painter) -> None:
+    """What is painted for one row is the same whatever the others are."""
+    x, t, conditioning = torch.randn(3, CHANNELS, SIDE, SIDE), torch.tensor([0.4, 0.7, 1.0]), _conditioning(_told(3))
+    together = painter(x, t, conditioning)
+    for row in range(3):
+        alone = painter(x[row : row + 1], t[row : row + 1], conditioning[row : row + 1])
+        assert torch.allclose(alone[0], together[row], atol=1e-4)
+
+
+def test_a_still_is_its_noises_choices(painter: Painter) -> None:
+    """At the end, of the noise only what it chooses is seen; before, nothing of what the prompt names is."""
+    told, x = _told(1), torch.randn(1, CHANNELS, SIDE, SIDE)
+    other = Told(told.look, told.head, _asked(1))
+    ends = [painter(x, torch.tensor([1.0]), _conditioning(one)) for one in (told, other)]
+    assert not torch.allclose(ends[0], ends[1])
+    repaints = [painter(x, torch.tensor([0.7]), _conditioning(one)) for one in (told, other)]
+    assert torch.equal(repaints[0], repaints[1])
+    # a shift that no choice sees
+    assert torch.allclose(painter(x + 3.0, torch.tensor([1.0]), _conditioning(told)), ends[0], atol=1e-4)
+
+
+def test_a_crop_is_painted_as_the_whole(painter: Painter) -> None:
+    """Away from its edges a crop is painted as that part of the whole: fixed patterns lie where they lie."""
+    told, x, t = _told(1), torch.randn(1, CHANNELS, SIDE, SIDE), torch.tensor([0.5])
+    small, mean = torch.zeros(1, 4, 2 * SIDE, 2 * SIDE), torch.zeros(1, 6)
+    whole = painter.paint(x, t, told, small, mean)
+    left = painter.paint(x[:, :, :16, 16:], t, told, small[:, :, :32, 32:], mean, [(0, 16)])
+    right = painter.paint(x[:, :, :16, 16:], t, told, small[:, :, :32, 32:], mean, [(0, 0)])
+    near = (left - whole[:, :, :16, 16:]).abs()[:, :, :4, -4:].mean()
+    far = (right - whole[:, :, :16, 16:]).abs()[:, :, :4, -4:].mean()
+    assert near < 0.5 * far
+
+
+def test_cutting() -> None:
+    """Each row gets its own square of the fixed maps; without origins all get all of them."""
+    maps = torch.arange(16.0).view(1, 4, 4)
+    assert torch.equal(cut(maps, None, 4), maps[None])
+    assert torch.equal(
+        cut(maps, [(0, 0), (2, 1)], 2)[:, 0], torch.tensor([[[0.0, 1.0], [4.0, 5.0]], [[9.0, 10.0], [13.0, 14.0]]])
+    )
+
+
+def test_flow_of_stripes() -> None:
+    """Stripes across and down have opposite flow, and flat areas none."""
+    stripes = torch.sin(torch.arange(64.0) * 0.7).expand(1, 1, 64, 64)
+    across = flow(torch.nn.functional.pixel_unshuffle(stripes, 4))
+    down = flow(torch.nn.functional.pixel_unshuffle(stripes.transpose(-1, -2), 4))
+    assert across[0, 0, 4:-4, 4:-4].min() > 0.9
+    assert down[0, 0, 4:-4, 4:-4].max() < -0.9
+    assert flow(torch.zeros(1, 16, 16, 16))[:, :2].abs().max() == 0
+
+
+def test_shares_of_time() -> None:
+    """The picture is seen until noise is all there is; what is named appears at 0.75; the landscape at last."""
+    t = torch.tensor([0.5, 0.75, 0.8, 0.9, 1.0])
+    assert source_share(t).tolist() == pytest.approx([1, 1, 1, 0.5, 0], abs=1e-5)
+    assert scene_share(t).tolist() == pytest.approx([0, 0, 1, 1, 1], abs=1e-5)
+    assert landscape_share(t).tolist() == pytest.approx([0, 0, 0, 0.5, 1], abs=1e-5)
