@@ -4,9 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from engines.architectures import ARCHITECTURES
 from engines.families.painter.network import (
-    CHANNELS,
     EMBEDDING,
     Painter,
     Told,
@@ -21,6 +19,7 @@ from engines.families.painter.network import (
     unpack,
 )
 from engines.families.painter.scene import Asked
+from engines.families.painter.shapes import CHANNELS, ROWS, WIDTH
 from training.looks import MAPS
 
 MAPS_HERE, SIDE = 2, 32
@@ -55,9 +54,9 @@ def test_conditioning_is_taken_apart_as_it_was_put_together() -> None:
         assert torch.equal(getattr(again.asked, name), getattr(told.asked, name))
 
 
-def test_the_architecture_states_the_conditioning() -> None:
+def test_the_family_states_the_conditioning() -> None:
     """What the engines are told of the conditioning's shape is what the looks' maps and two drawings make of it."""
-    assert ARCHITECTURES["painter"].text_shape == (rows(len(MAPS), 2), 128)
+    assert (rows(len(MAPS), 2), 128) == (ROWS, WIDTH)
 
 
 def test_rows_do_not_mix(painter: Painter) -> None:

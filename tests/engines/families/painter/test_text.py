@@ -3,7 +3,8 @@
 import torch
 
 from engines.families.painter.network import rows, unpack
-from engines.families.painter.text import TOKENS, Text, packed, tinted, unpacked
+from engines.families.painter.shapes import TOKENS
+from engines.families.painter.text import Text, packed, tinted, unpacked
 
 LOOKS, THINGS, COLOURS, MAPS, VARIANTS = 3, 4, 2, 2, 2
 

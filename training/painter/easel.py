@@ -1,0 +1,55 @@
+"""All that is trained of the painter: its network, and what it knows of each look."""
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from engines.families.painter.network import EMBEDDING, HEAD, WIDTHS, Painter, Told, head_size
+from engines.families.painter.scene import Asked
+from training.looks import LOOKS
+
+from .textures import bank, look_maps
+
+
+class Easel(nn.Module):
+    """The painter and what it knows of each look: all that is trained."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        maps = look_maps()
+        self.painter = Painter(maps, bank())
+        size = head_size(maps.shape[0])
+        self.look = nn.Parameter(torch.randn(len(LOOKS), EMBEDDING) * 0.5)
+        self.head = nn.Parameter(torch.zeros(len(LOOKS), size))
+        self.common = nn.Parameter(torch.zeros(size))
+        with torch.no_grad():
+            self.common[: HEAD * WIDTHS[0]].normal_(std=0.5 / math.sqrt(WIDTHS[0]))
+            self.common[-3:] = 0.5
+
+    def heads(self) -> Tensor:
+        """[looks, head_size]."""
+        return self.common + self.head
+
+    def told(self, look: Tensor, wanted: Asked) -> Told:
+        return Told(self.look[look], self.common + self.head[look], wanted)
+
+
+def adopt(easel: Easel, state: dict[str, Tensor], looks: list[str]) -> None:
+    """Load what fits: by name, the tables of looks by the names of the looks, grown tensors in their first part."""
+    own = easel.state_dict()
+    for name, value in state.items():
+        if name not in own or name in ("painter.maps", "painter.bank"):
+            continue
+        if name in ("look", "head"):
+            known = {look: value[k] for k, look in enumerate(looks)}
+            for k, look in enumerate(LOOKS):
+                if look in known and known[look].shape == own[name][k].shape:
+                    own[name][k] = known[look]
+        elif own[name].shape == value.shape:
+            own[name] = value
+        else:
+            print(f"{name} has grown from {tuple(value.shape)} to {tuple(own[name].shape)}", flush=True)
+            part = tuple(slice(0, min(a, b)) for a, b in zip(own[name].shape, value.shape, strict=True))
+            own[name][part] = value[part]
+    easel.load_state_dict(own)

@@ -1,0 +1,43 @@
+"""How far a painting is from what it should be."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+def _slopes(x: Tensor) -> tuple[Tensor, Tensor]:
+    return x[..., :, 1:] - x[..., :, :-1], x[..., 1:, :] - x[..., :-1, :]
+
+
+def _texture(x: Tensor) -> Tensor:
+    """How rough a picture is around each place: means of its differences over 8 pixels, [n, 6, h / 4, w / 4]."""
+    dx, dy = _slopes(x)
+    rough = torch.cat([F.pad(dx.abs(), (0, 1)), F.pad(dy.abs(), (0, 0, 0, 1))], 1)
+    return F.avg_pool2d(F.avg_pool2d(rough, 4), 3, 1, 1)
+
+
+def painting_loss(painted: Tensor, wanted: Tensor, weight: Tensor, texture: float) -> Tensor:
+    """Pixels, their differences, and their roughness; pictures [n, 3, h, w] in [-1, 1], `weight` [n, 1, h, w] of each pixel.
+
+    Absolute differences alone are least for the mean of what might be, which is smooth where the true painting is not. The
+    last term asks for as much roughness as the painting has, wherever its strokes lie.
+    """
+    off = (painted - wanted) * weight
+    dx, dy = _slopes(off)
+    rough = (_texture(painted * weight) - _texture(wanted * weight)).abs().mean()
+    return off.abs().mean() + 1.5 * (dx.abs().mean() + dy.abs().mean()) + texture * rough
+
+
+def margin(n: int, side: int, origins: list[tuple[int, int]] | None, whole: int, width: int) -> Tensor:
+    """[n, 1, side, side]: 0 within `width` of a crop's edges that are not edges of the whole picture, else 1. All in cells."""
+    weight = torch.ones(n, 1, side, side)
+    for k, (top, left) in enumerate(origins or []):
+        if top > 0:
+            weight[k, :, :width] = 0
+        if top + side < whole:
+            weight[k, :, -width:] = 0
+        if left > 0:
+            weight[k, :, :, :width] = 0
+        if left + side < whole:
+            weight[k, :, :, -width:] = 0
+    return weight

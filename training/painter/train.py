@@ -1,0 +1,220 @@
+"""Train the painter: python -m training.painter.train --out FOLDER --seconds N [--device cuda] [--batch 64]
+
+On a processor it learns from shards that `training.painter.shards` renders beside it, and picks up new ones as they come; on a
+GPU it renders for itself. A checkpoint every two minutes, with a sheet to look at; the same command goes on from there. New
+looks are added to a checkpoint by name, and what has grown keeps the weights that still fit.
+"""
+
+import argparse
+import copy
+import json
+import math
+import random
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from engines.families.painter.network import QUIET
+from engines.families.painter.scene import Asked, grid, scene
+from engines.families.painter.shapes import CELL
+from training.looks import LOOKS
+from training.photographs import load as load_photographs
+
+from .easel import Easel, adopt
+from .losses import margin, painting_loss
+from .shards import KINDS, Shards
+from .sheet import draw_sheet
+from .studio import Batch, Studio, asked
+from .things import load_small
+
+SAVE_EVERY = 120.0
+SHEET_EVERY = 600.0
+CROP = 64
+"""Cells of a crop's side: a quarter of a picture at a time."""
+EDGE = 4
+"""Cells at a crop's edge that do not count: there the network lacks what lies beyond."""
+
+
+def crops(n: int, whole: int, rng: random.Random) -> list[tuple[int, int]]:
+    """Where n crops lie, in cells: a multiple of 16 of them, so that patterns of 64 pixels stay whole."""
+    steps = (whole - CROP) // 16
+    return [(16 * rng.randint(0, steps), 16 * rng.randint(0, steps)) for _ in range(n)]
+
+
+def latents(pixels: Tensor) -> Tensor:
+    """uint8 [n, 3, h, w] to [n, 48, h / 4, w / 4]."""
+    return F.pixel_unshuffle(pixels.float() / 127.5 - 1, CELL)
+
+
+def _cut(x: Tensor, origins: list[tuple[int, int]], scale: int) -> Tensor:
+    side = CROP * scale
+    return torch.stack(
+        [x[k, :, scale * a : scale * a + side, scale * b : scale * b + side] for k, (a, b) in enumerate(origins)]
+    )
+
+
+def painted(easel: Easel, batch: Batch, drawings: Tensor, origins: list[tuple[int, int]], half: bool) -> Tensor:
+    """What the network gives for crops of a batch: pictures [n, 3, 256, 256] in [-1, 1]."""
+    t = batch.t
+    level = ((t - QUIET) / (1 - QUIET)).clamp(0, 1)[:, None, None, None]
+    pixels = _cut(batch.source, origins, CELL)
+    x = (1 - level) * latents(pixels)
+    x = x + level * torch.randn_like(x)
+    wanted = asked(batch, drawings)
+    n = len(t)
+    mean = torch.zeros(n, 6, device=x.device)
+    mean[:, :3] = (1 - level[:, :, 0, 0]) * (batch.source[..., ::8, ::8].float().mean((-2, -1)) / 127.5 - 1)
+    small = torch.zeros(n, 4, 2 * CROP, 2 * CROP, device=x.device)
+    late = (t > 0.75).nonzero()[:, 0]
+    if len(late):
+        some = Asked(wanted.colour[late], wanted.coloured[late], wanted.named[late], wanted.drawings[late])
+        side = batch.target.shape[-1] // 2
+        drawn, cover = scene(batch.choices[late], some, grid(side, x))
+        mean[late, 3:] = drawn.mean((-2, -1)) * 2 - 1
+        whole = torch.cat([drawn * 2 - 1, cover], 1)
+        small[late] = _cut(whole, [origins[int(k)] for k in late], 2)
+    with torch.autocast(x.device.type, torch.bfloat16, enabled=half):
+        out = easel.painter.paint(x, t, easel.told(batch.look, wanted), small, mean, origins)
+    return F.pixel_shuffle(out.float(), CELL)
+
+
+class Trainer:
+    """The easel, its average, the optimizer, how far it is, and its checkpoint."""
+
+    def __init__(self, out: Path, rate: float, device: str, texture: float) -> None:
+        torch.manual_seed(0)
+        self.out, self.rate, self.device, self.texture = out, rate, device, texture
+        self.easel = Easel().to(device)
+        self.step, self.spent = 0, 0.0
+        self.rng = random.Random(time.time_ns())
+        self._checkpoint = out / "painter.pt"
+        saved: dict[str, Any] = {}
+        if self._checkpoint.exists():
+            saved = torch.load(self._checkpoint, map_location=device, weights_only=True)
+            adopt(self.easel, saved["easel"], saved["looks"])
+            self.step, self.spent = saved["step"], saved["spent"]
+        self.average = copy.deepcopy(self.easel).eval().requires_grad_(False)
+        if saved:
+            adopt(self.average, saved["average"], saved["looks"])
+        self.optimizer = torch.optim.AdamW(self.easel.parameters(), lr=rate, weight_decay=1e-3, betas=(0.9, 0.98), fused=True)
+        if saved and saved["looks"] == list(LOOKS):
+            try:
+                self.optimizer.load_state_dict(saved["optimizer"])
+            except ValueError:
+                print("the network has grown: its optimizer starts anew", flush=True)
+        self.drawings = torch.from_numpy(load_small(out / "things.npz")).to(device)
+
+    def save(self) -> None:
+        states = {
+            "easel": self.easel.state_dict(),
+            "average": self.average.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "looks": list(LOOKS),
+            "step": self.step,
+            "spent": self.spent,
+        }
+        temporary = self._checkpoint.with_suffix(".tmp")
+        torch.save(states, temporary)
+        temporary.replace(self._checkpoint)
+
+    def learn(self, batch: Batch, done: float) -> float:
+        """One step, `done` of the way through; its loss."""
+        group = self.optimizer.param_groups[0]
+        group["lr"] = self.rate * min(1.0, (self.step + 1) / 100) * (0.05 + 0.95 * (0.5 + 0.5 * math.cos(math.pi * done)))
+        batch = batch.to(self.device)
+        whole = batch.target.shape[-1] // CELL
+        origins = crops(len(batch.t), whole, self.rng)
+        picture = painted(self.easel, batch, self.drawings, origins, True)
+        wanted = _cut(batch.target, origins, CELL).float() / 127.5 - 1
+        weight = margin(len(origins), CROP, origins, whole, EDGE).to(self.device)
+        weight = weight.repeat_interleave(CELL, -1).repeat_interleave(CELL, -2)
+        loss = painting_loss(picture, wanted, weight, self.texture)
+        self.optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_(self.easel.parameters(), 1.0)
+        self.optimizer.step()
+        decay = min(0.998, 1 - 1 / (self.step + 10))
+        with torch.no_grad():
+            torch._foreach_lerp_(list(self.average.parameters()), list(self.easel.parameters()), 1 - decay)
+        self.step += 1
+        return loss.item()
+
+
+def fresh(studio: Studio, n: int, rng: random.Random) -> Batch:
+    """n pictures rendered now, eight of a look at a time."""
+    each = min(8, n)
+    batches = []
+    for _ in range(max(1, n // each)):
+        kind = rng.choices(list(KINDS), list(KINDS.values()))[0]
+        batches.append(studio.paint(rng.randrange(len(LOOKS)), kind, each))
+    return Batch.join(batches)
+
+
+def train(
+    out: Path,
+    seconds: float,
+    batch_size: int = 8,
+    rate: float = 2e-3,
+    device: str = "cpu",
+    texture: float = 2.0,
+    photographs: Path | None = None,
+) -> None:
+    """Train until it has had `seconds`, over all its sittings. Raises SystemExit where there is nothing to learn from."""
+    trainer = Trainer(out, rate, device, texture)
+    rng = random.Random(time.time_ns())
+    shards = Shards(out / "shards")
+    live = None
+    if device != "cpu":
+        pictures = list(load_photographs(held_out=False, folder=photographs).values())
+        live = Studio(out / "things.npz", pictures, device, rng.getrandbits(32))
+    running, known = 0.0, 0
+    last = saved = drawn = time.monotonic()
+    looked = -math.inf
+    while trainer.spent < seconds:
+        if live is not None:
+            with torch.no_grad():
+                batch = fresh(live, batch_size, rng)
+        else:
+            if last - looked > 30:
+                known, looked = shards.refresh(), last
+                if not known:
+                    raise SystemExit(f"nothing to learn from in {shards.folder}: run training.painter.shards first")
+            batch = shards.draw(batch_size, rng)
+        loss = trainer.learn(batch, trainer.spent / seconds)
+        running = loss if not running else 0.98 * running + 0.02 * loss
+        now = time.monotonic()
+        trainer.spent, last = trainer.spent + now - last, now
+        if trainer.step % 50 == 0:
+            done = round(trainer.spent / seconds, 3)
+            print(json.dumps({"done": done, "step": trainer.step, "loss": round(running, 4), "pictures": known}), flush=True)
+        if now - saved > SAVE_EVERY:
+            trainer.save()
+            saved = now
+        if now - drawn > SHEET_EVERY:
+            draw_sheet(trainer.average, trainer.drawings, out / "sheets" / f"{trainer.step:07d}.png", photographs)
+            drawn = last = time.monotonic()
+    trainer.save()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--seconds", type=float, default=3600, help="training time, over all its sittings")
+    parser.add_argument("--batch", type=int, default=8)
+    parser.add_argument("--rate", type=float, default=2e-3)
+    parser.add_argument("--texture", type=float, default=2.0, help="weight of roughness in the loss")
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--threads", type=int, default=0, help="of the processor; 0 for one a core")
+    parser.add_argument("--photographs", type=Path, help="where training.photographs fetched to, if not to its own folder")
+    args = parser.parse_args()
+    if args.threads:
+        torch.set_num_threads(args.threads)
+    train(args.out, args.seconds, args.batch, args.rate, args.device, args.texture, args.photographs)
+
+
+if __name__ == "__main__":
+    main()
