@@ -6,7 +6,7 @@ HOURS ?= 2
 DEVICE ?= cpu
 BATCH ?= 16
 
-.PHONY: run test check bench soak siege dashboards student clean
+.PHONY: run test check bench soak siege dashboards student painter clean
 
 run: .venv/base
 	$(BIN)/allaprima serve
@@ -46,6 +46,11 @@ docs/metrics.md: server/instruments.py server/metrics_doc.py server/types.py | .
 # Make the embedded student again, from nothing. On a GPU: make student DEVICE=cuda BATCH=512
 student: .venv/student
 	BIN=$(BIN) OUT=$(STUDENT) HOURS=$(HOURS) DEVICE=$(DEVICE) BATCH=$(BATCH) sh training/make.sh
+
+# Make the painter, the student that comes next. On a GPU: make painter DEVICE=cuda BATCH=64
+PAINTER ?= build/painter
+painter: .venv/student
+	BIN=$(BIN) OUT=$(PAINTER) HOURS=$(HOURS) DEVICE=$(DEVICE) BATCH=$(BATCH) sh training/painter/make.sh
 
 .venv/base: pyproject.toml
 	$(PYTHON) -m venv .venv
