@@ -21,7 +21,8 @@ class Prefetch:
     def __init__(self, costs: Mapping[int, float], shares: Shares, busy: Callable[[], bool] = lambda: False) -> None:
         self._costs, self._most, self._shares, self._busy = costs, max(costs), shares, busy
         lock = threading.Lock()
-        self._arrived, self._left = threading.Condition(lock), threading.Condition(lock)  # for the engine, and for intake
+        self._arrived = threading.Condition(lock)  # for the engine's thread
+        self._left = {kind: threading.Condition(lock) for kind in JobKind}  # for intake's
         self._tasks: dict[JobKind, list[Task]] = {kind: [] for kind in JobKind}
         self.stopped = False
 
@@ -34,24 +35,28 @@ class Prefetch:
         with self._arrived:
             self.stopped = True
             self._arrived.notify_all()
-            self._left.notify_all()
+            self._all_left()
 
     def clear(self) -> None:
         """Forget what waits."""
-        with self._left:
+        with self._arrived:
             self._tasks = {kind: [] for kind in JobKind}
-            self._left.notify_all()
+            self._all_left()
+
+    def _all_left(self) -> None:
+        for left in self._left.values():
+            left.notify()
 
     # intake ------------------------------------------------------------------------------------------------------
 
     def room(self, kind: JobKind) -> int:
         """Wait until there is room for jobs of this kind; for how many. 0 when it is time to stop."""
-        with self._left:
+        with self._left[kind]:
             while not self.stopped:
                 busy = kind is JobKind.STILL and self._busy()
                 if (room := self._most - len(self._tasks[kind])) > 0 and not busy:
                     return room
-                self._left.wait()
+                self._left[kind].wait()
             return 0
 
     def add(self, tasks: Sequence[Task]) -> None:
@@ -67,8 +72,8 @@ class Prefetch:
 
     def encoded(self, _: object = None) -> None:
         """There is less to do behind the engine."""
-        with self._left:
-            self._left.notify_all()
+        with self._left[JobKind.STILL]:
+            self._left[JobKind.STILL].notify()
 
     # the engine's thread -----------------------------------------------------------------------------------------
 
@@ -90,7 +95,7 @@ class Prefetch:
             tasks += self._shares.choose({kind: self._ready(kind) for kind in JobKind}, count - len(tasks))
             for kind, waiting in self._tasks.items():
                 self._tasks[kind] = [task for task in waiting if task not in tasks]
-            self._left.notify_all()
+            self._all_left()
             return tasks
 
     def _able(self, begun: Sequence[Task]) -> int:

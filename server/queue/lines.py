@@ -17,7 +17,9 @@ class Lines:
 
     def add(self, job: Job) -> None:
         """To the end of its owner's line; a new owner's line comes after the others."""
-        self._lines.setdefault(job.owner, OrderedDict())[job.id] = job
+        if (line := self._lines.get(job.owner)) is None:
+            line = self._lines[job.owner] = OrderedDict()
+        line[job.id] = job
         self._size += 1
 
     def remove(self, job: Job) -> bool:

@@ -3,7 +3,6 @@
 import asyncio
 import threading
 import time
-from collections import Counter
 from collections.abc import Callable, Iterable
 
 from ..types import Job, JobKind, Outcome, Result
@@ -31,36 +30,38 @@ class MemoryQueue:
         self._changed = {kind: threading.Condition(self._lock) for kind in JobKind}
         self._closed = False
         self._answers: dict[int, asyncio.Future[Result]] = {}
-        self._live: Counter[str] = Counter()  # live jobs in flight by owner; the event loop's own, like their sum
+        self._live: dict[str, int] = {}  # live jobs in flight by owner; the event loop's own, like their sum
         self._all_live = 0
 
     async def submit(self, job: Job) -> Result:
-        loop = asyncio.get_running_loop()
+        loop, kind = asyncio.get_running_loop(), job.kind
         with self._lock:
             if self._closed or len(self._answers) >= self._capacity:
                 raise QueueFull(_CLOSED if self._closed else "too many images are waiting")
             answer: asyncio.Future[Result] = loop.create_future()
             self._answers[job.id] = answer
-            self._lines[job.kind].add(job)
-            self._changed[job.kind].notify()
-        self._count(job, 1)
+            self._lines[kind].add(job)
+            self._changed[kind].notify()
+        if kind is JobKind.LIVE:
+            self._all_live += 1
+            self._live[job.owner] = self._live.get(job.owner, 0) + 1
         expiry = loop.call_later(job.deadline - time.monotonic(), self._expire, job)
         try:
             return await answer
         finally:
             expiry.cancel()
             self._answers.pop(job.id, None)
-            self._count(job, -1)
+            if kind is JobKind.LIVE:
+                self._uncount(job.owner)
             if not answer.done() or answer.cancelled():
                 self._let_go(job)
 
-    def _count(self, job: Job, step: int) -> None:
-        if job.kind is not JobKind.LIVE:
-            return
-        self._all_live += step
-        self._live[job.owner] += step
-        if not self._live[job.owner]:
-            del self._live[job.owner]
+    def _uncount(self, owner: str) -> None:
+        self._all_live -= 1
+        if (left := self._live[owner] - 1) > 0:
+            self._live[owner] = left
+        else:
+            del self._live[owner]
 
     def _let_go(self, job: Job) -> bool:
         """Take a job out of its line; False if it is not there any more."""
@@ -81,7 +82,7 @@ class MemoryQueue:
         return len(self._answers)
 
     def has_room(self, owner: str, pipeline: int) -> bool:
-        return self._all_live < pipeline or self._live[owner] < pipeline // len(self._live)
+        return self._all_live < pipeline or self._live.get(owner, 0) < pipeline // len(self._live)
 
     def take(self, kind: JobKind, most: int, timeout: float) -> list[Job]:
         lines = self._lines[kind]
