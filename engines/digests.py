@@ -5,7 +5,7 @@ import json
 import os
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -36,20 +36,30 @@ class Digests:
 
     def of(self, *paths: Path) -> str:
         """The digest of files in the order given: of contents, not of names. Raises OSError if one cannot be read."""
+        digest = hashlib.sha256()
+        for content in self._contents(paths):
+            digest.update(bytes.fromhex(content))
+        return digest.hexdigest()
+
+    def content(self, path: Path) -> str:
+        """The digest of one file's contents, as `digest_of` gives it. Raises OSError."""
+        return self._contents((path,))[0]
+
+    def _contents(self, paths: Sequence[Path]) -> list[str]:
         known = _read(self._memo)
-        digest, fresh = hashlib.sha256(), {}
+        contents, fresh = [], {}
         for path in paths:
             key, before = str(path.absolute()), path.stat()
             content = known[key]["sha256"] if known.get(key, {}).get("stamp") == _stamp(before) else None
             if content is None:
                 now = time.time()
-                content = _hash(path)
+                content = digest_of(path)
                 if before.st_size >= _BIG and _settled(before, now) and _stamp(path.stat()) == _stamp(before):
                     fresh[key] = {"stamp": _stamp(before), "sha256": content}
-            digest.update(bytes.fromhex(content))
+            contents.append(content)
         if fresh:
             self._add(fresh)
-        return digest.hexdigest()
+        return contents
 
     def _add(self, fresh: Mapping[str, Any]) -> None:
         # read again: another process may have added its own meanwhile
@@ -66,7 +76,8 @@ class Digests:
                 raise
 
 
-def _hash(path: Path) -> str:
+def digest_of(path: Path) -> str:
+    """SHA-256 of a file's contents. Raises OSError."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

@@ -5,24 +5,26 @@ lies between a graph's last convolution and its output in fp32: there the affine
 the noisy end multiplies errors (A = 14.6 for epsilon students).
 """
 
+import hashlib
 import logging
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import openvino as ov
 from numpy.typing import NDArray
 
-from .build_cache import BuildCache
+from .build_cache import BuildCache, Facts, sealed_digests
 from .digests import Digests
 from .engine import Conditioning, Painted, Row
 from .errors import EngineError
+from .explain import first_line
 from .graphs import graph_files, ports, with_weights
 from .options import OpenVinoOptions
-from .ports import AROUND_TICKS, RENOISING
+from .ports import AROUND_TICKS, GRAPHS, RENOISING
 from .rows import LATENTS_GONE, NOT_A_NUMBER, time_ticks, wrong_with
 from .slots import Latents, Slots
 from .student import Student
@@ -34,6 +36,10 @@ FOLDER = "openvino"
 """Under the folder of all builds."""
 _HINTS = {"bf16": "bf16", "fp32": "f32"}
 """What OpenVINO calls a precision."""
+_RECIPE = "2"
+"""Grows when something else would be kept of the same graphs."""
+_Key: TypeAlias = tuple[str, int]
+"""A graph, and the size that it is compiled for."""
 _NOT_TOLD = RENOISING | {"x"}
 """Inputs of the denoiser that no row tells."""
 
@@ -75,6 +81,7 @@ class OpenVinoEngine:
         }
         if options.threads:
             config["INFERENCE_NUM_THREADS"] = options.threads
+        self._mapped: list[Any] = []
         self._build(cache, config)
 
     def warm_up(self) -> dict[int, float]:
@@ -110,6 +117,7 @@ class OpenVinoEngine:
 
     def close(self) -> None:
         del self._text, self._encode, self._denoise, self._decode
+        self._mapped.clear()  # which they used
 
     # the parts of a tick -----------------------------------------------------------------------------------------
 
@@ -166,31 +174,93 @@ class OpenVinoEngine:
             "backend": f"openvino {ov.get_version()}",
             "device": str(self._core.get_property(self.device, "FULL_DEVICE_NAME")).strip(),
             "options": ",".join(f"{key}={value}" for key, value in sorted(config.items())),
+            "recipe": _RECIPE,
         }
 
     def _build(self, root: Path, config: dict[str, Any]) -> None:
         cache, facts = BuildCache(root), self._facts(config, Digests(root))
-        config = {**config, "CACHE_DIR": str(cache.folder(facts))}
+        folder = cache.folder(facts)
         began = time.perf_counter()
-        models = {name: self._core.read_model(path) for name, path in self._files.items()}
-        self._text = self._compile(models["text"], 1, config)
+        wanted = [(graph, size) for graph in GRAPHS for size in (self.batch_sizes if graph in AROUND_TICKS else (1,))]
+        models = self._kept(folder, wanted, config) or self._compiled(cache, folder, facts, wanted, config)
+        bound = {key: _bound(model) for key, model in models.items()}
+        self._text = bound["text", 1]
         self._encode, self._denoise, self._decode = (
-            {size: self._compile(models[name], size, config) for size in self.batch_sizes} for name in AROUND_TICKS
+            {size: bound[graph, size] for size in self.batch_sizes} for graph in AROUND_TICKS
         )
-        cache.seal(facts)
         log.info("%s built for ticks of %s in %.1f s", self.student.name, facts["batch_sizes"], time.perf_counter() - began)
 
-    def _compile(self, model: Any, size: int, config: dict[str, Any]) -> _Bound:
+    def _kept(self, folder: Path, wanted: Sequence[_Key], config: dict[str, Any]) -> dict[_Key, Any] | None:
+        """What was compiled before, if it is all there and what was sealed; what is not is said."""
+        sealed = sealed_digests(folder)
+        if not all(_blob(*key) in sealed for key in wanted):
+            return None
+        models = {}
+        for graph, size in wanted:
+            path = folder / _blob(graph, size)
+            try:
+                # the model goes on using this memory, a copy of what others may write into the file from now on
+                memory = np.memmap(path, np.uint8, "c")
+                if hashlib.sha256(memory.data).hexdigest() != sealed[path.name]:
+                    raise ValueError("it is not what was sealed")
+                models[graph, size] = self._core.import_model(ov.Tensor(memory, shared_memory=True), self.device, config)
+            except (OSError, ValueError, RuntimeError) as error:
+                log.warning("%s cannot be used (%s): %s is compiled again", path, first_line(error), self.student.name)
+                self._mapped.clear()
+                return None
+            self._mapped.append(memory)
+        return models
+
+    def _compiled(
+        self, cache: BuildCache, folder: Path, facts: Facts, wanted: Sequence[_Key], config: dict[str, Any]
+    ) -> dict[_Key, Any]:
+        """Compile, and keep what is compiled. Where it cannot be kept that is said, and the engine runs all the same."""
+        models, keeping = {}, True
+        read = {name: self._core.read_model(path) for name, path in self._files.items()}
+        for graph, size in wanted:
+            models[graph, size] = compiled = self._compile(read[graph], size, config)
+            keeping = keeping and self._keep(compiled, folder / _blob(graph, size))
+        if keeping:
+            try:
+                cache.seal(facts)
+            except OSError as error:
+                self._cannot_keep(folder, error)
+        return models
+
+    def _keep(self, compiled: Any, path: Path) -> bool:
+        temporary = path.with_suffix(".tmp")
+        try:
+            temporary.write_bytes(compiled.export_model().getbuffer())
+            temporary.replace(path)
+        except OSError as error:
+            temporary.unlink(missing_ok=True)
+            self._cannot_keep(path.parent, error)
+            return False
+        return True
+
+    def _cannot_keep(self, folder: Path, error: OSError) -> None:
+        log.warning(
+            "what was compiled for %s cannot be kept in %s (%s), so that every start compiles it again: free space there, or "
+            "choose another folder with --cache", self.student.name, folder, error.strerror or error,
+        )  # fmt: skip
+
+    def _compile(self, model: Any, size: int, config: dict[str, Any]) -> Any:
         shapes = {}
         for port in model.inputs:
             shape = port.get_partial_shape()
             shape[0] = size
             shapes[port] = shape
         model.reshape(shapes)
-        request = self._core.compile_model(model, self.device, config).create_infer_request()
-        inputs = _bind(request, request.model_inputs)
-        outputs = _bind(request, request.model_outputs)
-        return _Bound(request, inputs, outputs)
+        return self._core.compile_model(model, self.device, config)
+
+
+def _blob(graph: str, size: int) -> str:
+    return f"{graph}-{size}.blob"
+
+
+def _bound(model: Any) -> _Bound:
+    request = model.create_infer_request()
+    return _Bound(request, _bind(request, request.model_inputs), _bind(request, request.model_outputs))
 
 
 def _bind(request: Any, ports: Iterable[Any]) -> dict[str, NDArray[Any]]:

@@ -31,7 +31,8 @@ def prepare(student: Student, cache: Path, choices: Choices, say: Say) -> Studen
             raise EngineError(f"{student.name} comes with its graphs: it takes no weights, LoRA or VAE of your own")
         return student
     family = family_of(student)
-    located = family.locate(student.weights, choices, Digests(cache))
+    digests = Digests(cache)
+    located = family.locate(student.weights, choices, digests)
     facts = {
         "student": student.name,
         "architecture": student.architecture,
@@ -39,7 +40,7 @@ def prepare(student: Student, cache: Path, choices: Choices, say: Say) -> Studen
         **located.facts,
         "exporter": _EXPORTER,
     }
-    builds = BuildCache(cache / "graphs")
+    builds = BuildCache(cache / "graphs", digests)
     folder = builds.folder(facts)
     if not builds.sealed(facts):
         say(f"building {student.name} at {facts['size']} from {facts['weights']}")

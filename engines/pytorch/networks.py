@@ -16,6 +16,7 @@ from typing import Any
 import torch
 from torch import fx
 
+from ..build_cache import KeptFiles
 from ..errors import EngineError
 from ..examples import example_inputs
 from ..families.modules import GraphModules
@@ -85,7 +86,7 @@ def typed_graphs(student: Student, options: TorchOptions, modules: GraphModules 
 class TorchNetworks:
     """Implements `Networks` by typed graphs, whose weights it takes over, on a place that it closes.
 
-    `say` is told of what is compiled, which takes up to minutes. `backend` is torch.compile's.
+    `say` is told of what is compiled, which takes up to minutes. `backend` is torch.compile's; `kept` is what it keeps.
     """
 
     backend = "torch"
@@ -97,13 +98,14 @@ class TorchNetworks:
         options: TorchOptions,
         say: Say = log.info,
         backend: str = "inductor",
+        kept: KeptFiles | None = None,
     ) -> None:
         computed = graphs["denoise"].precision
         self.precision = f"{computed} and fp8" if options.fp8 else computed
         self._graphs, self._place, self._say = graphs, place, say
         self._compiler = backend if options.compile else None
         self._tuning = Tuning(options, place.device, place.seconds)
-        self._closed = False
+        self._closed, self._kept = False, kept
         for graph in graphs.values():
             try:
                 _move(graph.graph, place.device)
@@ -136,6 +138,11 @@ class TorchNetworks:
     def settled(self) -> None:
         # first runs were not captured, and what they used is of no use any more
         self._place.trim()
+        if self._kept is not None:
+            try:
+                self._kept.note()
+            except OSError as error:  # the next start will be slow, and no worse
+                log.warning("what torch compiled cannot be kept (%s): free space there, or choose another --cache", error)
 
     def close(self) -> None:
         if self._closed:

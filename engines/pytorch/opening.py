@@ -7,6 +7,7 @@ from pathlib import Path
 
 import torch
 
+from ..build_cache import KeptFiles
 from ..errors import EngineError
 from ..gpu.cuda import Cuda
 from ..gpu.driver import Driver
@@ -59,16 +60,17 @@ def _open(
     student: Student, sizes: tuple[int, ...], cache: Path, device: int, cuda: Cuda, options: TorchOptions, say: Say
 ) -> GpuEngine:
     place = CudaPlace(cuda, device)
-    networks = None
+    networks, kept = None, None
     try:
         if options.compile:
             keep_compiled(cache / FOLDER)
+            kept = KeptFiles(cache / FOLDER)
+            kept.drop_changed()
         graphs = typed_graphs(student, options)
         check_able(cuda, options, {graph.precision for graph in graphs.values()})
         check_fits(cuda, {"weights": sum(graph.size for graph in graphs.values())}, sizes)
-        assert student.graphs is not None  # or nothing would have been read
         tokens = Tokens(student)
-        networks = TorchNetworks(graphs, place, options, say)
+        networks = TorchNetworks(graphs, place, options, say, kept=kept)
         return GpuEngine(student, sizes, networks, cuda, tokens)
     except BaseException:
         (place if networks is None else networks).close()

@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from ..build_cache import SIDECAR, Facts
+from ..build_cache import SIDECAR, Facts, is_sound
 from ..digests import Digests
 from ..errors import EngineError
 from ..graphs import graph_files, precisions, with_weights
@@ -69,7 +69,7 @@ def find_build(roots: Iterable[Path], wanted: Facts, gpu: str) -> Path | None:
     None if nothing was built for this student; raises EngineError if something was and does not fit, naming each field in
     which the nearest is off, and the command that makes one that fits.
     """
-    near = _builds(roots, wanted, (gpu,))
+    near = [build for build in _builds(roots, wanted, (gpu,)) if build[0] or is_sound(build[1])]
     if not near:
         return None
     off, folder, built = near[0]
@@ -85,7 +85,7 @@ def find_build(roots: Iterable[Path], wanted: Facts, gpu: str) -> Path | None:
 
 def fitting_build(root: Path, wanted: Facts, gpus: tuple[str, ...]) -> Path | None:
     """The folder of a whole build under `root` that has these facts and covers these GPUs, perhaps among others."""
-    return next((folder for off, folder, _ in _builds((root,), wanted, gpus) if not off), None)
+    return next((folder for off, folder, _ in _builds((root,), wanted, gpus) if not off and is_sound(folder)), None)
 
 
 def remedy(wanted: Facts, gpu: str) -> str:

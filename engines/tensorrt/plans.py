@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from ..build_cache import COMPILED, KeptFiles
 from ..errors import EngineError
 from ..gpu.cuda import Address, Cuda, Stream
 from ..gpu.network import Capture, Tensor
@@ -46,7 +47,9 @@ class Plans:
         self._flavour, self._logger, self._folder, self._sizes = flavour, logger, folder, tuple(sorted(batch_sizes))
         self._stream, self._ready, self._cuda = cuda.stream(), cuda.event(), cuda
         kept = re.sub(r"[^A-Za-z0-9]+", "-", cuda.name)
-        self._compiled = {graph: (compiled or folder) / f"{graph}-{kept}.compiled" for graph in GRAPHS}
+        self._compiled = {graph: (compiled or folder) / f"{graph}-{kept}{COMPILED}" for graph in GRAPHS}
+        self._kept = KeptFiles(compiled or folder, f"*{COMPILED}")
+        self._kept.drop_changed()
         self._caches: dict[str, Any] = {}
         self._contexts: list[Context] = []
         self._configs: list[Any] = []
@@ -81,6 +84,7 @@ class Plans:
         for graph, cache in self._caches.items():
             try:
                 self._compiled[graph].write_bytes(bytes(cache.serialize()))
+                self._kept.note()
             except (OSError, TypeError) as error:  # the next start will be slow, and no worse
                 log.warning("what was compiled for %s cannot be kept: %s", graph, error)
 

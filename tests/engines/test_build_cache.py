@@ -1,11 +1,12 @@
 """The build cache: a key of everything that could make a build wrong, and a sidecar that says so in words."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
 
-from engines.build_cache import SIDECAR, BuildCache, key_of
+from engines.build_cache import KEPT, SIDECAR, BuildCache, KeptFiles, key_of, list_builds
 from engines.errors import EngineError
 
 FACTS = {"student": "embedded", "graphs": "abc", "batch_sizes": "1,2", "precision": "f32", "backend": "x 1.0"}
@@ -31,7 +32,7 @@ def test_a_sealed_build(tmp_path: Path) -> None:
     folder = cache.folder(FACTS)
     cache.seal(FACTS)
     assert cache.folder(FACTS) == folder
-    assert json.loads((folder / SIDECAR).read_text()) == FACTS
+    assert json.loads((folder / SIDECAR).read_text()) == {**FACTS, "sha256": {}}
     assert [path.name for path in folder.iterdir()] == [SIDECAR]
 
 
@@ -65,3 +66,104 @@ def test_no_place_for_a_cache(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(EngineError, match="choose another with --cache"):
         BuildCache(tmp_path / "file" / "cache").folder(FACTS)
+
+
+def _sealed(root: Path, name: str = "deep/denoise.blob") -> tuple[BuildCache, Path]:
+    """A sealed build of one file."""
+    cache = BuildCache(root)
+    path = cache.folder(FACTS) / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(bytes(range(256)) * 64)
+    cache.seal(FACTS)
+    return cache, path
+
+
+def _flip(path: Path, at: int = 1000) -> None:
+    """Turn one bit, in a file that is as old and as large as before."""
+    content, stat = bytearray(path.read_bytes()), path.stat()
+    content[at] ^= 4
+    path.write_bytes(content)
+    os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+
+
+def test_what_is_on_the_disk_is_what_was_sealed(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """A build whose files are as they were is used without a word; with one bit turned it is not, which one line says."""
+    cache, path = _sealed(tmp_path)
+    assert cache.sealed(FACTS)
+    assert not caplog.records
+    _flip(path)
+    assert not cache.sealed(FACTS)
+    (line,) = caplog.messages
+    assert line == f"the build in {cache.folder(FACTS)} is not what was sealed (deep/denoise.blob): it is built again"
+
+
+def test_a_file_that_is_gone(tmp_path: Path) -> None:
+    """What lacks a file is not whole, and what has one more is."""
+    cache, path = _sealed(tmp_path)
+    (path.parent / "more").write_text("of somebody's")
+    assert cache.sealed(FACTS)
+    path.unlink()
+    assert not cache.sealed(FACTS)
+
+
+def test_built_again(tmp_path: Path) -> None:
+    """What is built in the place of what had changed is sealed as it is then."""
+    cache, path = _sealed(tmp_path)
+    _flip(path)
+    assert not cache.sealed(FACTS)
+    cache.seal(FACTS)
+    assert cache.sealed(FACTS)
+
+
+def test_a_sidecar_of_an_earlier_version(tmp_path: Path) -> None:
+    """A build that was sealed before there were digests is used as it is."""
+    cache, _ = _sealed(tmp_path)
+    (cache.folder(FACTS) / SIDECAR).write_text(json.dumps(FACTS))
+    assert cache.sealed(FACTS)
+
+
+def test_builds_are_listed_by_their_facts(tmp_path: Path) -> None:
+    """Whoever lists builds sees what they are of, and no digests."""
+    cache, _ = _sealed(tmp_path / "openvino")
+    assert list_builds(tmp_path) == [{**FACTS, "folder": str(cache.folder(FACTS))}]
+
+
+def test_what_a_library_keeps(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Files of a library's are left as they are until one is not what was noted: then all go, which one line says."""
+    for name in ("a.compiled", "deep/b.compiled", "c.plan"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(bytes(2000))
+    kept = KeptFiles(tmp_path, "*.compiled")
+    kept.drop_changed()
+    kept.note()
+    _flip(tmp_path / "c.plan")
+    kept.drop_changed()
+    assert not caplog.records
+    _flip(tmp_path / "deep/b.compiled")
+    kept.drop_changed()
+    assert caplog.messages == [f"{tmp_path} is not what was kept there (deep/b.compiled): it is made again"]
+    assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["c.plan"]
+    kept.drop_changed()
+    assert len(caplog.messages) == 1
+
+
+def test_a_librarys_files_are_no_part_of_a_build(tmp_path: Path) -> None:
+    """What a library writes beside a build when it runs does not make it another."""
+    cache = BuildCache(tmp_path)
+    folder = cache.folder(FACTS)
+    (folder / "denoise.compiled").write_text("first")
+    (folder / KEPT).write_text("{}")
+    cache.seal(FACTS)
+    (folder / "denoise.compiled").write_text("second")
+    (folder / KEPT).unlink()
+    assert cache.sealed(FACTS)
+
+
+def test_a_full_disk(tmp_path: Path) -> None:
+    """A sidecar that cannot be written is an error, and leaves nothing behind."""
+    cache = BuildCache(tmp_path)
+    folder = cache.folder(FACTS)
+    (folder / "built.tmp").symlink_to("/dev/full")
+    with pytest.raises(OSError, match="No space left"):
+        cache.seal(FACTS)
+    assert list(folder.iterdir()) == []

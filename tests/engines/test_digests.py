@@ -23,7 +23,7 @@ class Reader:
     def __init__(self) -> None:
         self.read: list[str] = []
         self.meanwhile: Callable[[], object] = lambda: None
-        self._hash = module._hash
+        self._hash = module.digest_of
 
     def __call__(self, path: Path) -> str:
         self.read.append(path.name)
@@ -37,7 +37,7 @@ def reader(monkeypatch: pytest.MonkeyPatch) -> Reader:
     made = Reader()
     monkeypatch.setattr(module, "_BIG", BIG)
     monkeypatch.setattr(module, "_SETTLED_SECONDS", -1.0)
-    monkeypatch.setattr(module, "_hash", made)
+    monkeypatch.setattr(module, "digest_of", made)
     return made
 
 

@@ -39,6 +39,61 @@ def test_the_cache(student: Student, tmp_path: Path) -> None:
     assert len(blobs) > 1
 
 
+def test_flipped_bits(student: Student, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Whatever file has changed on the disk is compiled again, which one line says, and no picture is a wrong one."""
+    first = OpenVinoEngine(student, (1,), tmp_path, FP32)
+    image = _still(first)
+    first.close()
+    (folder,) = tmp_path.iterdir()
+    blobs = sorted(folder.glob("*.blob"))
+    assert len(blobs) == 4
+    for blob in blobs:
+        content = bytearray(blob.read_bytes())
+        for at in (len(content) // 3, len(content) // 2, len(content) - 9):
+            content[at] ^= 16
+        blob.write_bytes(content)
+        caplog.clear()
+        engine = OpenVinoEngine(student, (1,), tmp_path, FP32)
+        np.testing.assert_array_equal(_still(engine), image)
+        engine.close()
+        assert [record.levelname for record in caplog.records] == ["WARNING"]
+        assert f"{blob} cannot be used (it is not what was sealed): embedded is compiled again" in caplog.text
+    OpenVinoEngine(student, (1,), tmp_path, FP32).close()
+    assert len(caplog.records) == 1
+
+
+def test_a_blob_that_is_gone_or_torn(student: Student, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """A file that is missing, empty or cut off is no reason not to start."""
+    OpenVinoEngine(student, (1,), tmp_path, FP32).close()
+    (blob,) = tmp_path.glob("*/decode-1.blob")
+    for change in (blob.unlink, lambda: blob.write_bytes(b""), lambda: blob.write_bytes(blob.read_bytes()[:100])):
+        change()
+        caplog.clear()
+        engine = OpenVinoEngine(student, (1,), tmp_path, FP32)
+        assert _still(engine).any()
+        engine.close()
+        assert len(caplog.records) == 1
+
+
+def test_a_full_disk(student: Student, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """What cannot be kept is said in one line, with the folder and what to do, at every start; the engine runs."""
+    OpenVinoEngine(student, (1,), tmp_path, FP32).close()
+    (folder,) = tmp_path.iterdir()
+    (folder / SIDECAR).unlink()
+    for blob in folder.glob("*.blob"):
+        blob.unlink()
+    for _ in range(2):
+        (folder / "denoise-1.tmp").symlink_to("/dev/full")
+        caplog.clear()
+        engine = OpenVinoEngine(student, (1,), tmp_path, FP32)
+        assert _still(engine).any()
+        engine.close()
+        (line,) = caplog.messages
+        assert line.startswith(f"what was compiled for embedded cannot be kept in {folder} (No space left on device), so that ")
+        assert line.endswith("free space there, or choose another folder with --cache")
+        assert not (folder / SIDECAR).exists()
+
+
 def test_a_mismatch(student: Student, tmp_path: Path) -> None:
     """A build of something else under the same key is refused with the field, and never used."""
     OpenVinoEngine(student, (1,), tmp_path, FP32).close()

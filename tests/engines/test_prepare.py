@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from engines import prepare as module
+from engines.build_cache import SIDECAR
 from engines.choices import Choices
 from engines.errors import EngineError
 from engines.families.family import Located, Shapes
@@ -83,6 +84,18 @@ def test_built_once(builder: Builder, cache: Path) -> None:
     said.clear()
     assert prepare(_student(), cache, Choices(), said.append) == first
     assert (len(builder.built), said) == (1, [])
+
+
+def test_graphs_that_changed_on_the_disk(builder: Builder, cache: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Graphs that are not what was sealed are built again, which one line says, and are then used."""
+    first = prepare(_student(), cache, Choices(), _quiet)
+    assert first.graphs is not None
+    (first.graphs / "text.onnx").write_text("half of a grapg")
+    assert prepare(_student(), cache, Choices(), _quiet) == first
+    assert (first.graphs / "text.onnx").read_text() == "half of a graph"
+    assert caplog.messages == [f"the build in {first.graphs} is not what was sealed (text.onnx): it is built again"]
+    assert prepare(_student(), cache, Choices(), _quiet) == first
+    assert len(builder.built) == 2
 
 
 def test_serving_needs_no_torch(builder: Builder, cache: Path, mirror: Path) -> None:
@@ -197,10 +210,14 @@ def test_another_builds_sidecar(field: str, builder: Builder, cache: Path) -> No
 
 @pytest.mark.parametrize("text", ["", "{}", '{"text_shape": [77, 32], "guidance": false}'])
 def test_shapes_that_cannot_be_read(text: str, builder: Builder, cache: Path) -> None:
-    """A table of shapes that is damaged is refused, with what to delete."""
+    """A table of shapes that is damaged, where nothing tells what it was, is refused with what to delete."""
     ready = prepare(_student(), cache, Choices(), _quiet)
     assert ready.graphs is not None
     (ready.graphs / "shapes.json").write_text(text)
+    sidecar = ready.graphs / SIDECAR
+    facts = json.loads(sidecar.read_text())
+    del facts["sha256"]  # as earlier versions wrote it
+    sidecar.write_text(json.dumps(facts))
     with pytest.raises(EngineError, match=f"shapes.json cannot be read .*: delete {ready.graphs} and build again"):
         prepare(_student(), cache, Choices(), _quiet)
 

@@ -9,9 +9,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ...errors import EngineError
+from ...explain import first_line
 from ..sources import Source
 from .download import download, failures, store
-from .explain import first_line
 
 _DISK = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS, errno.EEXIST, errno.ENOTDIR)
 """Errors of the disk: full, not to be written, or something in the way."""

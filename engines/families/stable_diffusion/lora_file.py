@@ -11,7 +11,7 @@ from typing import Any
 from torch import Tensor
 
 from ...errors import EngineError
-from .explain import first_line
+from ...explain import first_line
 from .state import read_notes, read_state
 
 _HALF = re.compile(

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from ...errors import EngineError
-from .explain import first_line
+from ...explain import first_line
 from .files import INDEX, weights_files
 from .state import read_state
 

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from ...errors import EngineError
-from .explain import first_line
+from ...explain import first_line
 
 _SAFE = (".safetensors", ".sft")
 

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import EngineError
-from .explain import first_line
+from ...explain import first_line
 
 
 def write_tokenizer(folder: Path, to: Path, encoder: Any) -> int:

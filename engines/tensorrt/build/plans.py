@@ -71,12 +71,12 @@ def build_plans(
                 write_plan(flavour, make_logger(flavour), monitor, timings, order, whole)
                 whole.replace(plan)
             say(f"built {name} in {time.perf_counter() - start:.1f} s, {plan.stat().st_size / 1e6:.1f} MB")
+        builds.seal(facts)
     except OSError as error:
         raise EngineError(
             f"the plans of {student.name} cannot be written to {folder} ({error.strerror or error}): free space there, or "
             f"choose another folder with --cache"
         ) from error
-    builds.seal(facts)
     say(f"built {student.name} in {time.perf_counter() - began:.0f} s: {folder}")
     return folder
 

@@ -15,7 +15,7 @@ from engines.errors import EngineError
 from engines.graphs import graph_files
 from engines.options import TensorRtOptions
 from engines.student import Student
-from engines.tensorrt.facts import facts_of, find_build, profile_sizes, remedy
+from engines.tensorrt.facts import facts_of, find_build, fitting_build, profile_sizes, remedy
 from tests.engines.tensorrt.flavours import stand_in
 
 FLAVOUR = stand_in("tensorrt_rtx", "1.7.1")
@@ -163,3 +163,16 @@ def test_options_that_are_none(choice: dict[str, Any], said: str) -> None:
     """An option that does not exist is refused with those that do."""
     with pytest.raises(EngineError, match=said):
         TensorRtOptions(**choice)
+
+
+def test_a_plan_that_changed_on_the_disk(student: Student, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """A build whose plans are not what was sealed is none, which one line says: not for a device, and not for a builder."""
+    folder = seal(student, tmp_path)
+    (folder / "denoise.plan").write_bytes(bytes(5000))
+    assert seal(student, tmp_path) == folder
+    assert found(student, tmp_path) == folder
+    (folder / "denoise.plan").write_bytes(bytes(4999) + b"\1")
+    assert found(student, tmp_path) is None
+    assert caplog.messages == [f"the build in {folder} is not what was sealed (denoise.plan): it is built again"]
+    wanted = facts_of(student, SIZES, TensorRtOptions(), FLAVOUR, ("sm80", "sm89"), DIGESTS)
+    assert fitting_build(tmp_path, wanted, ("sm80", "sm89")) is None

@@ -255,11 +255,23 @@ def test_what_rtx_compiled_is_kept_elsewhere(tmp_path: Path) -> None:
     first = Studio(plans, rtx=True).open(compiled=compiled)
     first.load("denoise", 1)
     first.settled()
-    assert [path.name for path in compiled.iterdir()] == ["denoise-a-double.compiled"]
+    assert sorted(path.name for path in compiled.iterdir()) == ["denoise-a-double.compiled", "kept.json"]
     assert not list(plans.glob("*.compiled"))
     again = Studio(plans, rtx=True)
     again.open(compiled=compiled).load("denoise", 1)
     assert again.engines["denoise"].contexts[0].given.cache.held == b"ours: compiled"
+
+
+def test_what_rtx_compiled_has_changed(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """What was compiled on the device and is not what was kept is compiled again, which one line says."""
+    first = Studio(tmp_path, rtx=True).open()
+    first.load("denoise", 1)
+    first.settled()
+    (tmp_path / "denoise-a-double.compiled").write_bytes(b"ours: cnmpiled")
+    again = Studio(tmp_path, rtx=True)
+    again.open().load("denoise", 1)
+    assert again.engines["denoise"].contexts[0].given.cache.held != b"ours: cnmpiled"
+    assert caplog.messages == [f"{tmp_path} is not what was kept there (denoise-a-double.compiled): it is made again"]
 
 
 def test_what_cannot_be_kept(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
