@@ -6,15 +6,19 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from fastapi import FastAPI, Response
-from fastapi.responses import FileResponse
+from fastapi import APIRouter, FastAPI, Response
+from fastapi.middleware.cors import CORSMiddleware
 from fastapi.staticfiles import StaticFiles
 
 from . import __version__
-from .api import errors, live, models, openai, operations
-from .api.limit import BodyLimit
-from .api.request_id import RequestId
+from .api import documents, errors, live, models, openai, operations
+from .api.doors import Door, Doors, door
+from .api.gate import Gate, Names
+from .api.headers import PAGE as PAGE_POLICY
+from .api.headers import POLICY, SafeHeaders
+from .api.request_id import HEADER, RequestId
 from .server import Server
+from .settings import Settings
 
 PAGE = Path(__file__).parent.parent / "clients" / "web"
 
@@ -36,25 +40,52 @@ _LAST_TICK = 0.5
 
 def make_app(server: Server) -> FastAPI:
     """The app; its lifespan starts the server's workers and shuts the server."""
+    settings = server.settings
 
     @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        app.openapi()  # takes some tens of milliseconds, once
         server.start()
         try:
             yield
         finally:
             await asyncio.to_thread(server.shut, _LAST_TICK)
 
-    app = FastAPI(title="Allaprima", version=__version__, lifespan=lifespan, redoc_url=None)
-    errors.install(app, server.metrics)
-    app.add_middleware(BodyLimit, limit=server.settings.max_message)
-    app.add_middleware(RequestId)  # the last one is outermost
-    for part in (operations, models, openai, live):
-        app.include_router(part.routes(server))
-
-    @app.get("/", include_in_schema=False)
-    async def page() -> FileResponse:
-        return FileResponse(PAGE / "index.html", headers=_FRESH)
-
+    app = FastAPI(title="Allaprima", version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None)
+    caught, doors = errors.Errors(server.metrics), Doors()
+    errors.install(app, caught)
+    for router in (
+        *(part.routes(server) for part in (operations, models, openai, live)),
+        documents.routes(settings),
+        _page(settings),
+    ):
+        doors.add(router)
+        app.include_router(router)
+    doors.know(str(app.openapi_url), ("GET",), Door(key="docs" not in settings.public))
+    app.mount("/docs/files", documents.files(), name="documents")
     app.mount("/web", _PageFiles(directory=PAGE), name="web")
+    # the last one is outermost
+    app.add_middleware(Gate, settings=settings, doors=doors, errors=caught)
+    app.add_middleware(
+        CORSMiddleware, allow_origins=settings.allow_origins, allow_methods=["GET", "HEAD", "POST"], allow_headers=["*"],
+        expose_headers=[HEADER, "Retry-After"],
+    )  # fmt: skip
+    app.add_middleware(Names, settings=settings, errors=caught)
+    app.add_middleware(SafeHeaders)
+    app.add_middleware(RequestId)
     return app
+
+
+def _page(settings: Settings) -> APIRouter:
+    """Our page. Its addresses are relative; a proxy's path without its last slash would lead them astray, so it is stated."""
+    text = (PAGE / "index.html").read_text("utf-8")
+    if settings.root_path:
+        text = text.replace("<head>", f'<head>\n  <base href="{settings.root_path}/">', 1)
+    router = APIRouter(include_in_schema=False)
+
+    @router.get("/")
+    @door(key=False)
+    async def page() -> Response:
+        return Response(text, media_type="text/html", headers={**_FRESH, POLICY: PAGE_POLICY})
+
+    return router

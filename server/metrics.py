@@ -23,7 +23,7 @@ values.ValueClass = values.MutexValue
 # the time at which each counter began is a series beside each counter, and tells no more than process_start_time_seconds
 prometheus_client.disable_created_metrics()  # type: ignore[no-untyped-call]
 
-_OPENMETRICS = "application/openmetrics-text"
+OPENMETRICS = "application/openmetrics-text"
 _STAGES = ("wait", "decode", "engine", "encode")
 
 
@@ -122,7 +122,7 @@ class Metrics:
 
     def exposition(self, accept: str = "") -> tuple[bytes, str]:
         """All series and their content type: OpenMetrics if the Accept header asks for it, else Prometheus's text format."""
-        if _OPENMETRICS in accept:
+        if OPENMETRICS in accept:
             body: bytes = openmetrics.generate_latest(self.registry)  # type: ignore[no-untyped-call]
             return body, openmetrics.CONTENT_TYPE_LATEST
         return generate_latest(self.registry), CONTENT_TYPE_PLAIN_0_0_4

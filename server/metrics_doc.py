@@ -7,8 +7,9 @@ from .instruments import GROUPS, Instrument
 _HEAD = """\
 # Metrics
 
-`GET /metrics`, without a key: Prometheus's text format, or OpenMetrics for who asks for it in the `Accept` header. This
-page is generated (`python -m server.metrics_doc > docs/metrics.md`) from the declarations in `server/instruments.py`.
+`GET /metrics`, with a key where keys are set and not `--public metrics`: Prometheus's text format, or OpenMetrics for who
+asks for it in the `Accept` header. This page is generated (`python -m server.metrics_doc > docs/metrics.md`) from the
+declarations in `server/instruments.py`.
 
 Units are seconds, bytes, joules and watts. Labels are of bounded size: never a session, a request, or anything else that a
 client chooses, so the number of series depends on the students served and on the meters found, and on nothing that happens
@@ -37,9 +38,9 @@ is most of the series that a student brings: `sum by (le)` before a percentile o
 Reasons of refusals: `unauthorized`, no key or a wrong one; `full`, no room for a session, a still or a frame; `not_ready`,
 starting or stopping; `bad_request`, a value that cannot be, a route that is not there, a frame that is no image;
 `too_large`, a message over the limit; `unknown_student`; `unsupported`, what this student cannot do; `protocol`, a message
-or subprotocol that is not the live protocol's; `crowded`, no room
-for a connection, or dropped while idle to make some; `flood`, frames without end that carry nothing; `slow`, a header, a
-body, a message, a frame or a reader that took too long. A refused frame or still that had a student counts in
+or subprotocol that is not the live protocol's; `foreign`, another site's page or a name that is not ours; `crowded`, no
+room for a connection, or dropped while idle to make some; `flood`, frames without end that carry nothing; `slow`, a
+header, a body, a message, a frame or a reader that took too long. A refused frame or still that had a student counts in
 `allaprima_frames_total` too.
 
 The room taken is `allaprima_sessions` over `allaprima_sessions_limit`, and `allaprima_stills` over `allaprima_stills_limit`:

@@ -8,11 +8,14 @@ from engines.student import Student
 from wire import WireError
 
 from .judge import Ask, Seed, Strength, Text, Unfit, judge
+from .shallow import complaint
 from .similarity import Measure
 from .types import Prompt
 
 MAX_BLEND = 8
 """Prompts in one blend."""
+MOST_VALUES = 64
+"""Values of a params message; all of them at once, with the largest blend, are 37."""
 _LONGEST_NAME = 80
 """Characters of a client's own words that an error quotes."""
 
@@ -88,8 +91,12 @@ def _complaint(error: ValidationError) -> str:
     first = error.errors(include_url=False)[0]
     place = ".".join(str(part) for part in first["loc"] if part not in (_STRING, _BLEND))[:_LONGEST_NAME]
     if first["type"] == "extra_forbidden":
-        return f"unknown key {place!r}; known: {', '.join(Params.model_fields)}"
+        return _unknown(place)
     return f"{place}: {first['msg']}" if place else str(first["msg"])
+
+
+def _unknown(key: str) -> str:
+    return f"unknown key {key[:_LONGEST_NAME]!r}; known: {', '.join(Params.model_fields)}"
 
 
 def first_params(student: Student) -> Params:
@@ -99,6 +106,11 @@ def first_params(student: Student) -> Params:
 
 def merge(current: Params, changes: dict[str, Any], max_prompt: int, student: Student) -> Params:
     """`current` with `changes` from a params message. Raises WireError with the key and what is wrong with it."""
+    # first what costs little to find: a model says of each value apart what is wrong with it
+    if (unknown := next((key for key in changes if key not in Params.model_fields), None)) is not None:
+        raise WireError("bad_params", _unknown(unknown))
+    if (why := complaint(changes, MOST_VALUES)) is not None:
+        raise WireError("bad_params", f"a params message has {why}; prompts are up to {MAX_BLEND}")
     try:
         merged = Params.model_validate({**current.model_dump(), **changes})
     except ValidationError as error:

@@ -83,6 +83,16 @@ class Settings(_EngineChoices):  # type: ignore[misc]
     api_keys: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="keys that clients must show, comma-separated; none: open"
     )
+    public: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="metrics and docs, comma-separated: open to all where keys are set; none: for those with a key"
+    )
+    allow_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="names it is asked for by, beside localhost, addresses and this machine's, comma-separated; *: any"
+    )
+    allow_origins: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="pages of others that may use it, as https://example.com, comma-separated; *: any; none: its own only"
+    )
+    root_path: str = Field("", description="path under which a proxy serves it, such as /paint")
     max_sessions: int = Field(32, ge=1, description="live sessions at once; the next one is refused")
     max_sessions_per_owner: int | None = Field(
         None, ge=1, description="live sessions of one key, or of one address without keys; none: three quarters of max_sessions"
@@ -133,7 +143,18 @@ class Settings(_EngineChoices):  # type: ignore[misc]
     traces: str | None = Field(None, description="OTLP endpoint (HTTP) that traces are sent to, http://HOST:4318; none: off")
     trace_share: float = Field(1.0, ge=0, le=1, description="share of sessions and images that are traced, 0 to 1")
 
-    @field_validator("batch_sizes", "api_keys", "student", "lora", "energy_device", "proxies", mode="before")
+    @field_validator(
+        "batch_sizes",
+        "api_keys",
+        "student",
+        "lora",
+        "energy_device",
+        "proxies",
+        "public",
+        "allow_hosts",
+        "allow_origins",
+        mode="before",
+    )
     @classmethod
     def _split(cls, value: Any) -> Any:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
@@ -182,6 +203,37 @@ class Settings(_EngineChoices):  # type: ignore[misc]
         for lora in loras:
             parse_lora(lora)
         return loras
+
+    @field_validator("public")
+    @classmethod
+    def _public(cls, parts: tuple[str, ...]) -> tuple[str, ...]:
+        if not set(parts) <= {"metrics", "docs"}:
+            raise ValueError("what may be public is metrics and docs")
+        return parts
+
+    @field_validator("allow_origins")
+    @classmethod
+    def _origins(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
+        for origin in origins:
+            if origin not in ("*", "null") and not re.fullmatch(r"[a-z][a-z0-9+.-]*://[^/?#@]+/?", origin.lower()):
+                raise ValueError("an origin is a scheme and a host, as https://example.com")
+        return tuple(origin.rstrip("/") for origin in origins)
+
+    @field_validator("allow_hosts")
+    @classmethod
+    def _hosts(cls, hosts: tuple[str, ...]) -> tuple[str, ...]:
+        for host in hosts:
+            if not re.fullmatch(r"\*|(\*\.)?[\w.-]+", host):
+                raise ValueError("a host is a name without scheme and port, *.example.com, or *")
+        return hosts
+
+    @field_validator("root_path")
+    @classmethod
+    def _path(cls, path: str) -> str:
+        path = path.rstrip("/")
+        if path and not re.fullmatch(r"(/[\w.~-]+)+", path):
+            raise ValueError("a path is /such/as/this")
+        return path
 
     @field_validator("proxies")
     @classmethod

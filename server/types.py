@@ -38,6 +38,7 @@ class Refusal(StrEnum):
     UNKNOWN_STUDENT = "unknown_student"
     UNSUPPORTED = "unsupported"
     PROTOCOL = "protocol"
+    FOREIGN = "foreign"
     CROWDED = "crowded"
     FLOOD = "flood"
     SLOW = "slow"

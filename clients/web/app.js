@@ -17,7 +17,10 @@ const KEY = "allaprima.key";
 const byId = (id) => document.getElementById(id);
 const asked = new URLSearchParams(location.search);
 
-let key = asked.get("key") ?? sessionStorage.getItem(KEY) ?? "";
+// in the fragment, which a browser sends to no server: a key in the query would be in every log on the way
+const brought = new URLSearchParams(location.hash.slice(1)).get("key");
+if (brought) sessionStorage.setItem(KEY, brought);
+let key = sessionStorage.getItem(KEY) ?? "";
 let student = asked.get("student");
 let known = null;
 let state = { name: "connecting" };
@@ -26,8 +29,9 @@ let source = null;
 let inForce = 0;
 
 // a key in the address bar ends up in screenshots and bookmarks
-if (asked.has("key")) {
+if (brought !== null || asked.has("key")) {
   const address = new URL(location.href);
+  address.hash = "";
   address.searchParams.delete("key");
   history.replaceState(null, "", address);
 }

@@ -101,7 +101,7 @@ export class Connection {
   }
 
   #address(student, resuming) {
-    const address = new URL("/v1/stream", location.href);
+    const address = new URL("v1/stream", document.baseURI);
     address.protocol = address.protocol === "https:" ? "wss:" : "ws:";
     address.searchParams.set("student", student);
     if (resuming) address.searchParams.set("resume", this.#session);

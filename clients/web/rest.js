@@ -4,12 +4,13 @@ import { Problem } from "./problems.js";
 const PATIENCE_MS = 8000;
 const STILL_PATIENCE_MS = 60000;
 
+// paths are relative to the page: who serves it may have put it under a path of its own
 async function ask(path, key, init, patience) {
   const headers = new Headers(init.headers);
   if (key) headers.set("Authorization", `Bearer ${key}`);
   let response;
   try {
-    response = await fetch(path, { ...init, headers, signal: AbortSignal.timeout(patience) });
+    response = await fetch(new URL(path, document.baseURI), { ...init, headers, signal: AbortSignal.timeout(patience) });
   } catch {
     throw new Problem("unreachable");
   }
@@ -34,7 +35,7 @@ async function reason(response) {
 }
 
 export async function students(key) {
-  const { data } = await ask("/v1/models", key, {}, PATIENCE_MS);
+  const { data } = await ask("v1/models", key, {}, PATIENCE_MS);
   return data;
 }
 
@@ -42,7 +43,7 @@ export async function students(key) {
 export async function still(key, { prompt, student, seed }) {
   const body = { prompt, model: student, seed, n: 1, response_format: "b64_json", output_format: "jpeg" };
   const init = { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) };
-  const { data } = await ask("/v1/images/generations", key, init, STILL_PATIENCE_MS);
+  const { data } = await ask("v1/images/generations", key, init, STILL_PATIENCE_MS);
   const bytes = Uint8Array.from(atob(data[0].b64_json), (character) => character.charCodeAt(0));
   return new Blob([bytes], { type: "image/jpeg" });
 }

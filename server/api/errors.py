@@ -1,11 +1,15 @@
 """Errors in the OpenAI shape: {"error": {"message", "type", "param", "code"}}, with the request's id, counted and logged."""
 
 import logging
+from collections.abc import Mapping
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from starlette._utils import get_route_path
 from starlette.exceptions import HTTPException
+from starlette.requests import HTTPConnection
+from starlette.types import Receive, Scope, Send
 
 from ..logs import fields
 from ..metrics import Metrics
@@ -31,6 +35,8 @@ _REASONS = {
     "unsupported": Refusal.UNSUPPORTED,
     "unsupported_strength": Refusal.UNSUPPORTED,
     "invalid_size": Refusal.UNSUPPORTED,
+    "unknown_host": Refusal.FOREIGN,
+    "foreign_origin": Refusal.FOREIGN,
 }
 """Codes of refusals. Other codes are bad requests where the client is at fault, and failures where it is not."""
 _CLIENT_WENT_AWAY = 499
@@ -39,9 +45,18 @@ _CLIENT_WENT_AWAY = 499
 class ApiError(Exception):
     """A refusal with a status, a text for a person, and a code for a program."""
 
-    def __init__(self, status: int, message: str, code: str, param: str | None = None, retry_after: int | None = None) -> None:
+    def __init__(
+        self,
+        status: int,
+        message: str,
+        code: str,
+        param: str | None = None,
+        retry_after: int | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
         super().__init__(message)
         self.status, self.message, self.code, self.param, self.retry_after = status, message, code, param, retry_after
+        self.headers = headers or {}
 
 
 def _body(status: int, message: str, code: str, param: str | None, request: str) -> dict[str, object]:
@@ -53,9 +68,9 @@ def _body(status: int, message: str, code: str, param: str | None, request: str)
     return {"error": {"message": message, "type": kind, "param": param, "code": code, "request_id": request}}
 
 
-def _response(error: ApiError, request: Request) -> JSONResponse:
-    name = request_id(request)
-    headers = {HEADER: name}
+def _response(error: ApiError, connection: HTTPConnection) -> JSONResponse:
+    name = request_id(connection)
+    headers = {**error.headers, HEADER: name}
     if error.retry_after is not None:
         headers["Retry-After"] = str(error.retry_after)
     if error.status == 401:
@@ -67,6 +82,8 @@ def _reason(error: ApiError) -> Refusal | None:
     """Why a client was refused; None if it was not, but failed or let go."""
     if error.status == _CLIENT_WENT_AWAY:
         return None
+    if error.status == 408:
+        return Refusal.SLOW
     return _REASONS.get(error.code, Refusal.BAD_REQUEST if error.status < 500 else None)
 
 
@@ -88,31 +105,55 @@ def _api(path: str) -> str:
     return "sdapi" if path.startswith("/sdapi/") else "openai" if path.startswith("/v1/") else "http"
 
 
-def install(app: FastAPI, metrics: Metrics) -> None:
-    """Make every error of this app an answer in that shape, and count and log those that are refusals."""
+class Errors:
+    """Answers errors in that shape, and counts and logs those that are refusals."""
 
-    def answer(error: ApiError, request: Request) -> JSONResponse:
-        if (reason := _reason(error)) is not None:
-            path = request.url.path
-            more = {"request": request_id(request), "client": request.client.host if request.client else None}
-            turn_away(metrics, reason, error.message, api=_api(path), where=path, code=error.code, **more)
-        return _response(error, request)
+    def __init__(self, metrics: Metrics) -> None:
+        self._metrics = metrics
+
+    def answer(self, error: ApiError, connection: HTTPConnection) -> JSONResponse:
+        self._count(error, connection)
+        return _response(error, connection)
+
+    async def turn_away(self, error: ApiError, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer whoever asks, by HTTP or for a live connection, before any route does."""
+        connection = HTTPConnection(scope)
+        if scope["type"] == "http":
+            await self.answer(error, connection)(scope, receive, send)
+            return
+        self._count(error, connection)
+        await send({"type": "websocket.close"})  # before it is accepted: the handshake is answered 403
+
+    def _count(self, error: ApiError, connection: HTTPConnection) -> None:
+        if (reason := _reason(error)) is None:
+            return
+        path = get_route_path(connection.scope)
+        client = connection.client.host if connection.client else None
+        more = {"request": request_id(connection), "client": client}
+        turn_away(self._metrics, reason, error.message, api=_api(path), where=path, code=error.code, **more)
+
+
+def install(app: FastAPI, errors: Errors) -> None:
+    """Make every error of this app such an answer."""
 
     @app.exception_handler(ApiError)
     async def refused(request: Request, error: ApiError) -> JSONResponse:
-        return answer(error, request)
+        return errors.answer(error, request)
 
     @app.exception_handler(RequestValidationError)
     async def invalid(request: Request, error: RequestValidationError) -> JSONResponse:
-        return answer(_invalid(error), request)
+        return errors.answer(_invalid(error), request)
 
     @app.exception_handler(HTTPException)
     async def http(request: Request, error: HTTPException) -> JSONResponse:
-        code = {404: "not_found", 405: "method_not_allowed", 413: "request_too_large"}.get(error.status_code, "http_error")
-        return answer(ApiError(error.status_code, str(error.detail), code), request)
+        code = {404: "not_found", 405: "method_not_allowed"}.get(error.status_code, "http_error")
+        headers = dict(error.headers or {})
+        if "GET" in headers.get("Allow", ""):
+            headers["Allow"] += ", HEAD"
+        return errors.answer(ApiError(error.status_code, str(error.detail), code, headers=headers), request)
 
     @app.exception_handler(Exception)
     async def broken(request: Request, error: Exception) -> JSONResponse:
         # the traceback is logged by whoever runs this app
         log.error("a request broke", extra=fields(request=request_id(request), where=request.url.path, why=repr(error)))
-        return answer(ApiError(500, "something went wrong on the server; its log says what", "internal_error"), request)
+        return errors.answer(ApiError(500, "something went wrong on the server; its log says what", "internal_error"), request)

@@ -3,13 +3,12 @@
 from dataclasses import asdict
 from typing import Any
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter
 
 from engines.student import Student
 
 from ..server import Server
 from .errors import ApiError
-from .keys import keyed
 
 
 def guidance_bounds(student: Student) -> dict[str, float] | None:
@@ -28,7 +27,7 @@ def describe(student: Student, created: int) -> dict[str, Any]:
 
 
 def routes(server: Server) -> APIRouter:
-    router = APIRouter(prefix="/v1", dependencies=[Depends(keyed(server))])
+    router = APIRouter(prefix="/v1")
     created = int(server.started)
 
     @router.get("/models")

@@ -5,7 +5,7 @@ import time
 from dataclasses import asdict
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from engines.student import Student
@@ -17,7 +17,7 @@ from ..stills import Asked, Refused, Still
 from ..tracing import known_trace
 from ..types import Result
 from .errors import ApiError
-from .keys import keyed, owner
+from .keys import owner
 from .presence import while_present
 from .request_id import request_id
 
@@ -115,7 +115,7 @@ def _timings(result: Result) -> dict[str, Any]:
 
 
 def routes(server: Server) -> APIRouter:
-    router = APIRouter(prefix="/v1", dependencies=[Depends(keyed(server))])
+    router = APIRouter(prefix="/v1")
 
     @router.post("/images/generations")
     async def generations(request: Request, asked: ImagesRequest) -> dict[str, Any]:

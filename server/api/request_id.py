@@ -25,7 +25,7 @@ class RequestId:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
+        if scope["type"] not in ("http", "websocket"):
             await self._app(scope, receive, send)
             return
         shown = Headers(scope=scope).get(HEADER, "")
@@ -38,4 +38,4 @@ class RequestId:
                 MutableHeaders(scope=message)[HEADER] = name
             await send(message)
 
-        await self._app(scope, receive, named)
+        await self._app(scope, receive, named if scope["type"] == "http" else send)

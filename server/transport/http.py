@@ -6,6 +6,7 @@ from http import HTTPStatus
 from typing import Any
 
 import h11
+from uvicorn.protocols.http.flow_control import CLOSE_HEADER
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from ..types import Refusal
@@ -15,10 +16,10 @@ from .polite import PoliteTransport
 MOST_HEADER = 16 << 10
 """Bytes of a request's line and headers."""
 MOST_HEADERS = 100
-MOST_PIECES = 1024
-"""Chunks of one body: each costs some microseconds, however small it is."""
-LINGER_SECONDS = 5.0
-"""For a peer to finish sending a request that was answered already."""
+MOST_PIECES, _FULL_PIECE = 1024, 1024
+"""Chunks of one body that are smaller than so many bytes: each costs some microseconds, however small it is."""
+LINGER_SECONDS, QUIET_SECONDS = 5.0, 1.0
+"""For a peer to finish sending a request that was answered already, and between two parts of it."""
 _PIECE = 8 << 10
 """Bytes parsed at once: what is too long is found before all of it is parsed."""
 _quiet = logging.getLogger(f"{__name__}.uvicorn")
@@ -38,7 +39,7 @@ class _Counted(h11.Connection):
 
     def __init__(self) -> None:
         super().__init__(h11.SERVER, MOST_HEADER)
-        self._pieces = 0
+        self._pieces = self._bytes = 0
         self.fault: h11.RemoteProtocolError | None = None
 
     def next_event(self) -> Any:
@@ -50,13 +51,14 @@ class _Counted(h11.Connection):
 
     def _counted(self, event: Any) -> Any:
         if isinstance(event, h11.Request):
-            self._pieces = 0
+            self._pieces = self._bytes = 0
             if len(event.headers) > MOST_HEADERS:
                 raise h11.RemoteProtocolError(f"more than {MOST_HEADERS} headers", error_status_hint=431)
         elif isinstance(event, h11.Data):
             self._pieces += 1
-            if self._pieces > MOST_PIECES:
-                raise h11.RemoteProtocolError(f"a body of more than {MOST_PIECES} chunks")
+            self._bytes += len(event.data)
+            if self._pieces > MOST_PIECES + self._bytes // _FULL_PIECE:
+                raise h11.RemoteProtocolError(f"a body of more than {MOST_PIECES} small chunks")
         return event
 
 
@@ -69,6 +71,7 @@ class HttpProtocol(H11Protocol):
         super().__init__(*args, **more)
         self.conn = self._counted = _Counted()
         self.logger = _quiet
+        self._served, self.app = self.app, self._serve
         self.address: str | None = None
         self._guard = guard
         self._header_since: float | None = None
@@ -120,6 +123,16 @@ class HttpProtocol(H11Protocol):
 
     def _still_sends(self) -> bool:
         return self.conn.their_state in (h11.SEND_BODY, h11.ERROR)
+
+    async def _serve(self, scope: Any, receive: Any, send: Any) -> None:
+        """The app; an answer that comes before the whole request tells the client that it is the last on this connection."""
+
+        async def tell(message: Any) -> None:
+            if message["type"] == "http.response.start" and self.conn.their_state is h11.SEND_BODY:
+                message = {**message, "headers": [*message.get("headers", ()), CLOSE_HEADER]}
+            await send(message)
+
+        await self._served(scope, receive, tell)
 
     # uvicorn -----------------------------------------------------------------------------------------------------
 
@@ -175,7 +188,7 @@ class HttpProtocol(H11Protocol):
     def look(self, now: float) -> None:
         transport, limits = self.transport, self._guard.limits
         if transport.ending_since is not None:
-            transport.settle(now, LINGER_SECONDS)
+            transport.settle(now, LINGER_SECONDS, QUIET_SECONDS)
         elif self._header_is_late(now):
             self._too_slow()
         elif self._reading.stalled(transport.taken(), transport.get_write_buffer_size(), now, limits.stall_seconds):

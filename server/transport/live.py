@@ -18,6 +18,8 @@ _PIECE = 4 << 10
 """Bytes parsed at once."""
 _FRAMES_A_TURN = 64
 """Frames parsed before everybody else has a turn: some hundred microseconds."""
+_QUIET_SECONDS = 0.5
+"""For a peer that was told to go and says nothing more to do so."""
 _SLACK_SECONDS = 5.0
 """For the live route, which knows better how to part with one who does not read, to do it itself."""
 _NOT_UTF8 = 1007
@@ -162,7 +164,7 @@ class LiveProtocol(WebSocketsSansIOProtocol):
     def look(self, now: float) -> None:
         transport, limits = self.transport, self._guard.limits
         if transport.ending_since is not None:
-            transport.settle(now, CLOSE_SECONDS)
+            transport.settle(now, CLOSE_SECONDS, _QUIET_SECONDS)
         elif self._unfinished_since is not None and now - self._unfinished_since > limits.message_seconds:
             why = f"a message was not finished in {limits.message_seconds:g} s"
             self._guard.refuse(Refusal.SLOW, why, self.address)

@@ -6,8 +6,6 @@ from typing import Any
 
 CLOSE_SECONDS = 1.0
 """For a peer to take the last that it is told."""
-QUIET_SECONDS = 0.1
-"""Without a byte from it after which a peer counts as done with sending."""
 LINGER_BYTES = 64 << 20
 """Of a peer that goes on sending which are thrown away before it is cut off."""
 
@@ -48,10 +46,14 @@ class PoliteTransport(asyncio.Transport):
         else:
             self._real.close()
 
-    def settle(self, now: float, linger_seconds: float) -> None:
-        """End what is ending, if the peer is done or has had its time: so much to stop sending, and a second to read."""
+    def settle(self, now: float, linger_seconds: float, quiet_seconds: float) -> None:
+        """End what is ending, if the peer is done or has had its time.
+
+        It has so many seconds to stop sending, and counts as done when it has sent nothing for `quiet_seconds`; then it has a
+        second to read.
+        """
         assert self.ending_since is not None
-        if self.lingering and now - self._heard_at >= QUIET_SECONDS:
+        if self.lingering and now - self._heard_at >= quiet_seconds:
             self.lingering, self.ending_since = False, now
             self._real.close()
         elif now - self.ending_since > (linger_seconds if self.lingering else CLOSE_SECONDS):

@@ -85,7 +85,7 @@ async def test_stills_too_late(start: Any, tmp_path: Path) -> None:
 @pytest.fixture(scope="module")
 def guarded(start: Any) -> Any:
     """A server that wants a key."""
-    return start("--engine", "fake", "--api-keys", "right,other.key-2")
+    return start("--engine", "fake", "--api-keys", "right,other.key-2", "--public", "metrics")
 
 
 @pytest.mark.parametrize("subprotocols", [("allaprima.v1", "bearer.right"), ("bearer.other.key-2", "allaprima.v1")])

@@ -70,7 +70,8 @@ async def test_frames_keep_a_place(hasty: Any, encoded: Any) -> None:
 
 async def test_nobody_holds_all_places(start: Any, encoded: Any) -> None:
     """One address has its share of the sessions and no more; with keys each key has."""
-    server = start("--engine", "fake", "--max-sessions", "3", "--max-sessions-per-owner", "2", "--api-keys", "one,two")
+    keys = ("--api-keys", "one,two", "--public", "metrics")
+    server = start("--engine", "fake", "--max-sessions", "3", "--max-sessions-per-owner", "2", *keys)
 
     def by(key: str) -> dict[str, Any]:
         return {"subprotocols": ("allaprima.v1", f"bearer.{key}")}
@@ -89,8 +90,10 @@ async def test_nobody_holds_all_places(start: Any, encoded: Any) -> None:
 
 
 async def test_half_of_everything(hasty: Any, encoded: Any) -> None:
-    """Half a header, half a handshake and half a message all end by themselves, while others are served."""
-    halves = [b"GET /hea", HANDSHAKE[:-2].encode(), HANDSHAKE.encode() + b"\x82\xfe"]
+    """Half a header, body, handshake and message all end by themselves, while others are served."""
+    post = b"POST /v1/images/generations HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+    post += b"Content-Length: 9\r\n\r\n"
+    halves = [b"GET /hea", post, post + b"{", HANDSHAKE[:-2].encode(), HANDSHAKE.encode() + b"\x82\xfe"]
     async with _peers(hasty, *halves) as peers:
         async with hasty.live() as user:
             assert (await user.paint(1, encoded())).kind == IMAGE

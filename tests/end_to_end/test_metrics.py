@@ -99,7 +99,7 @@ async def test_refusals(server: Any, reason: str, provoke: Any, times: int) -> N
 
 async def test_refusals_at_the_door(start: Any) -> None:
     """Wrong keys and too many users are counted too; who watches over the server is refused nothing."""
-    server = start("--engine", "fake", "--api-keys", "right", "--max-sessions", "1")
+    server = start("--engine", "fake", "--api-keys", "right", "--max-sessions", "1", "--public", "metrics")
     key = {"additional_headers": {"Authorization": "Bearer right"}}
     async with server.http() as http:
         await _unauthorized(server, http)
@@ -196,5 +196,5 @@ def test_a_scraper_that_hangs_up(server: Any) -> None:
     """One that asks and does not wait for the answer leaves no trace."""
     for _ in range(20):
         with socket.create_connection(("127.0.0.1", server.port)) as hasty:
-            hasty.sendall(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
+            hasty.sendall(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n")
     assert server.metric("process_open_fds") < 100

@@ -2,12 +2,14 @@
 
 import shutil
 import socket
+import socketserver
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from urllib.error import URLError
 
@@ -83,6 +85,44 @@ def serving(*flags: str) -> Iterator[Server]:
         yield server
     finally:
         server.kill()
+
+
+class _Stripping(socketserver.BaseRequestHandler):
+    """A connection through a proxy that serves another server under `/paint`, and takes that off its path."""
+
+    def handle(self) -> None:
+        head = self.request.recv(65536)
+        method, path, rest = head.split(b" ", 2)
+        path = (path.removeprefix(b"/paint") or b"/") if path.startswith(b"/paint") else b"/nowhere"
+        lines = rest.split(b"\r\n")
+        is_live = any(line.lower().startswith(b"upgrade:") for line in lines)
+        # one request a connection: the next one's path would have to be changed, too
+        kept = [line for line in lines if is_live or not line.lower().startswith(b"connection:")]
+        kept[1:1] = [] if is_live else [b"Connection: close"]
+        with socket.create_connection(("127.0.0.1", self.server.inner)) as inner:  # type: ignore[attr-defined]
+            inner.sendall(b" ".join((method, path, b"\r\n".join(kept))))
+            back = threading.Thread(target=_pump, args=(inner, self.request))
+            back.start()
+            _pump(self.request, inner)
+            back.join()
+
+
+def _pump(source: socket.socket, sink: socket.socket) -> None:
+    with suppress(OSError):
+        while data := source.recv(65536):
+            sink.sendall(data)
+    with suppress(OSError):
+        sink.shutdown(socket.SHUT_WR)
+
+
+@contextmanager
+def stripping(inner: int) -> Iterator[int]:
+    """A proxy in front of that port; its own."""
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), _Stripping) as proxy:
+        proxy.daemon_threads, proxy.inner = True, inner  # type: ignore[attr-defined]
+        threading.Thread(target=proxy.serve_forever, daemon=True).start()
+        yield proxy.server_address[1]
+        proxy.shutdown()
 
 
 @pytest.fixture(scope="module")
@@ -206,7 +246,7 @@ def test_still_from_the_words(server: Server, open_page: Callable[[str], Page]) 
 def test_wrong_key_is_said_plainly(open_page: Callable[[str], Page]) -> None:
     """A wrong key shows a plain message and a field, and the right one typed there starts the painting."""
     with serving("--api-keys", "right") as guarded:
-        page = open_page(f"{guarded.url}?key=wrong")
+        page = open_page(f"{guarded.url}#key=wrong")
         note = page.get_by_test_id("note")
         expect(note).to_contain_text("asks for a key", timeout=PATIENCE_MS)
         expect(note).to_contain_text("was not accepted")
@@ -215,6 +255,54 @@ def test_wrong_key_is_said_plainly(open_page: Callable[[str], Page]) -> None:
         page.get_by_test_id("key").press("Enter")
         wait_for_paint(page)
         expect(note).to_be_hidden()
+
+
+def test_key_in_the_address(open_page: Callable[[str], Page]) -> None:
+    """A key in the fragment opens, leaves the address bar, and is still known after a reload; one in the query is not taken."""
+    with serving("--api-keys", "right") as guarded:
+        page = open_page(f"{guarded.url}#key=right")
+        wait_for_paint(page)
+        assert "right" not in page.url
+        page.reload()
+        wait_for_paint(page)
+        other = open_page(f"{guarded.url}?key=right")
+        assert "right" not in other.url
+
+
+@pytest.mark.parametrize(("flags", "opened"), [((), "/paint/"), (("--root-path", "/paint"), "/paint")])
+def test_under_a_path(open_page: Callable[[str], Page], flags: tuple[str, ...], opened: str) -> None:
+    """Behind a proxy that takes a path off, the page is styled, paints, and makes stills; if told, also without a slash."""
+    with serving(*flags) as inner, stripping(inner.port) as port:
+        page = open_page(f"http://127.0.0.1:{port}{opened}")
+        wait_for_paint(page)
+        assert page.evaluate("getComputedStyle(document.body).margin") == "0px"
+        page.get_by_test_id("prompt").fill("a red heart")
+        page.get_by_test_id("still").click()
+        expect(page.get_by_test_id("stills").get_by_role("img", name="a red heart")).to_have_js_property("naturalWidth", 256)
+
+
+def test_the_page_about_the_api(server: Server, open_page: Callable[[str], Page]) -> None:
+    """The page about the API shows its routes, with nothing from another host and nothing that its policy forbids."""
+    page = open_page(server.url)
+    said: list[str] = []
+    page.on("console", lambda message: said.append(message.text))
+    page.goto(f"{server.url}docs")
+    expect(page.get_by_text("/v1/images/generations", exact=True)).to_be_visible()
+    assert [text for text in said if "Content Security Policy" in text] == []
+
+
+def test_nothing_that_the_policy_forbids(server: Server, open_page: Callable[[str], Page]) -> None:
+    """Painting, stills and snapshots need nothing that the page's own policy forbids."""
+    page = open_page("about:blank")
+    said: list[str] = []
+    page.on("console", lambda message: said.append(message.text))
+    page.goto(f"{server.url}?prompt=a+red+heart")
+    wait_for_paint(page)
+    page.get_by_test_id("still").click()
+    expect(page.get_by_test_id("stills").get_by_role("img", name="a red heart")).to_have_js_property("naturalWidth", 256)
+    with page.expect_download():
+        page.get_by_test_id("snapshot").click()
+    assert [text for text in said if "Content Security Policy" in text] == []
 
 
 def test_server_killed_and_back(open_page: Callable[[str], Page]) -> None:

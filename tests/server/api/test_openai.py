@@ -27,7 +27,7 @@ async def server(student: Student) -> AsyncIterator[Server]:
 @pytest.fixture
 async def http(server: Server) -> AsyncIterator[httpx.AsyncClient]:
     transport = httpx.ASGITransport(make_app(server))
-    async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+    async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
         yield client
 
 
@@ -84,7 +84,7 @@ async def test_an_error_no_one_thought_of(server: Server, monkeypatch: pytest.Mo
 
     monkeypatch.setattr(server.stills, "_jobs", broken)
     transport = httpx.ASGITransport(make_app(server), raise_app_exceptions=False)
-    async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+    async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
         response = await client.post(PATH, json={"prompt": "x"}, headers={"X-Request-Id": "mine"})
     assert response.status_code == 500
     assert response.headers["x-request-id"] == response.json()["error"]["request_id"] == "mine"

@@ -144,6 +144,7 @@ async def test_an_answer_reaches_who_is_still_sending(serve: Any, more: bytes) -
         await peer.send(POST + more + b"Content-Length: %d\r\n\r\n" % len(body) + body)
         got = await peer.all()
     assert got.startswith(b"HTTP/1.1 413")
+    assert b"connection: close" in got.lower()
     assert got.endswith(b"done")
     await here.empty()
 
