@@ -76,10 +76,10 @@ async def test_whoever_holds_on(start: Any) -> None:
     """Half a header, half a body, half a handshake and a live user who reads nothing do not keep the server from its end."""
     server = start("--engine", "fake", "--grace", "1")
     handshake = (
-        b"GET /v1/stream HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        b"GET /v1/stream HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
         b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
     )
-    post = b"POST /v1/images/generations HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+    post = b"POST /v1/images/generations HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
     heads = [b"", b"GET / HT", post, post + b'Content-Length: 4000\r\n\r\n{"prompt":', handshake, handshake + b"\r\n"]
     with ExitStack() as held:
         for head in heads:
