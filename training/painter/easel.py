@@ -5,11 +5,22 @@ import math
 import torch
 from torch import Tensor, nn
 
-from engines.families.painter.network import EMBEDDING, HEAD, WIDTHS, Painter, Told, head_size
+from engines.families.painter.network import EMBEDDING, HEAD, INKS, WIDTHS, Painter, Told, head_size
 from engines.families.painter.scene import Asked
+from engines.families.painter.shapes import CELL, CHANNELS
 from training.looks import LOOKS
 
 from .textures import bank, look_maps
+
+
+def first_head(maps: int) -> Tensor:
+    """A head [head_size] that gives the picture back, its inks nearly dry: from there every look is a short way."""
+    features, cell = WIDTHS[0], CELL * CELL
+    matrix = torch.randn(HEAD, features) * (0.3 / math.sqrt(features))
+    matrix[:CHANNELS] = 0.0
+    weave = torch.zeros(INKS * cell, 4)
+    weave[:, 0] = -2.0
+    return torch.cat([matrix.flatten(), torch.zeros(INKS * (maps + 2)), weave.flatten(), torch.ones(3)])
 
 
 class Easel(nn.Module):
@@ -24,8 +35,7 @@ class Easel(nn.Module):
         self.head = nn.Parameter(torch.zeros(len(LOOKS), size))
         self.common = nn.Parameter(torch.zeros(size))
         with torch.no_grad():
-            self.common[: HEAD * WIDTHS[0]].normal_(std=0.5 / math.sqrt(WIDTHS[0]))
-            self.common[-3:] = 0.5
+            self.common.copy_(first_head(maps.shape[0]))
 
     def heads(self) -> Tensor:
         """[looks, head_size]."""

@@ -1,6 +1,6 @@
 """A sheet to look at: held-out photographs and things, painted by the network above and by the looks themselves below."""
 
-from collections.abc import Mapping
+from collections.abc import Collection
 from pathlib import Path
 
 import numpy as np
@@ -48,9 +48,9 @@ def to_tensor(image: Image.Image) -> Tensor:
 
 @torch.no_grad()
 def draw_sheet(
-    easel: Easel, drawings: Tensor, path: Path, photographs: Path | None = None, looks: Mapping[str, object] = LOOKS
+    easel: Easel, drawings: Tensor, path: Path, photographs: Path | None = None, looks: Collection[str] = tuple(LOOKS)
 ) -> None:
-    """Every look: a photograph by the network, the same by the look, a thing by the network."""
+    """Each of some looks: a photograph by the network, the same by the look, a thing by the network."""
     device = next(easel.parameters()).device
     known = load_photographs(held_out=True, folder=photographs)
     names = [name for name in ("astronaut", "mariya-georgieva", "obama", "coffee") if name in known]

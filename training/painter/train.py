@@ -33,8 +33,12 @@ from .things import load_small
 
 SAVE_EVERY = 120.0
 SHEET_EVERY = 600.0
+ON_A_SHEET = 12
+"""Looks on a sheet; the next one has the next."""
 CROP = 64
 """Cells of a crop's side: a quarter of a picture at a time."""
+CROPS_EACH = 4
+"""Steps that pictures rendered on the device are kept for, each with other crops: they take longer to paint than a step."""
 EDGE = 4
 """Cells at a crop's edge that do not count: there the network lacks what lies beyond."""
 
@@ -171,13 +175,15 @@ def train(
     if device != "cpu":
         pictures = list(load_photographs(held_out=False, folder=photographs).values())
         live = Studio(out / "things.npz", pictures, device, rng.getrandbits(32))
-    running, known = 0.0, 0
+    running, known, sheets = 0.0, 0, 0
+    batch: Batch | None = None
     last = saved = drawn = time.monotonic()
     looked = -math.inf
     while trainer.spent < seconds:
         if live is not None:
-            with torch.no_grad():
-                batch = fresh(live, batch_size, rng)
+            if trainer.step % CROPS_EACH == 0 or batch is None:
+                with torch.no_grad():
+                    batch = fresh(live, batch_size, rng)
         else:
             if last - looked > 30:
                 known, looked = shards.refresh(), last
@@ -195,8 +201,9 @@ def train(
             trainer.save()
             saved = now
         if now - drawn > SHEET_EVERY:
-            draw_sheet(trainer.average, trainer.drawings, out / "sheets" / f"{trainer.step:07d}.png", photographs)
-            drawn = last = time.monotonic()
+            names = [list(LOOKS)[(sheets * ON_A_SHEET + k) % len(LOOKS)] for k in range(ON_A_SHEET)]
+            draw_sheet(trainer.average, trainer.drawings, out / "sheets" / f"{trainer.step:07d}.png", photographs, names)
+            sheets, drawn, last = sheets + 1, time.monotonic(), time.monotonic()
     trainer.save()
 
 

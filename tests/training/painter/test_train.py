@@ -90,6 +90,6 @@ def test_on_a_device_it_renders_for_itself(folder: Path, monkeypatch: pytest.Mon
 def test_a_sheet_is_drawn(folder: Path, tmp_path: Path) -> None:
     """A sheet holds, for a look, a photograph painted by the network, by the look, and a thing."""
     drawings = torch.from_numpy(load_small(folder / "things.npz"))
-    draw_sheet(Easel().eval(), drawings, tmp_path / "sheet.png", looks={"sepia": None})
+    draw_sheet(Easel().eval(), drawings, tmp_path / "sheet.png", looks=["sepia"])
     with Image.open(tmp_path / "sheet.png") as sheet:
         assert sheet.size == (6 * 512, 3 * 512)
