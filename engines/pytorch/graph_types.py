@@ -1,17 +1,15 @@
 """Types of a student's graph: the network in half precision, what lies before and behind it in float32.
 
-The same rule as for TensorRT (`engines/tensorrt/build/types.py`): what lies between the first and the last product or norm
-of a graph is computed in half precision. So the sinusoids of the time and of the guidance, pixels to [-1, 1] and back, and
-the contract's affine map stay in float32.
+What of a graph that is, and why no more, is said in `engines.extent`.
 """
 
-from collections.abc import Iterable
 from typing import Any
 
 import torch
 from torch import Tensor, fx
 
 from ..errors import EngineError
+from ..extent import extent
 from .traced import operator, weight_of
 
 HALVES = {"fp16": torch.float16, "bf16": torch.bfloat16}
@@ -117,32 +115,18 @@ class _Rewriting:
 
 
 def _inner(nodes: list[fx.Node]) -> set[fx.Node]:
-    """The nodes between the first product or norm and the last."""
-    inner = set(nodes) - _before(nodes) - _after(nodes)
+    """The nodes of the network."""
+
+    def makers(node: fx.Node) -> set[fx.Node | None]:
+        given = [one for one in node.all_input_nodes if one.op != "get_attr" and _is_float(one)]
+        return {None if one.op == "placeholder" else one for one in given}
+
+    outside = extent(nodes, lambda node: operator(node) in _NETWORK, makers, lambda node: node.users.keys())
+    inner = set(nodes) - outside.before - outside.settled - outside.after
     for node in nodes:  # in order, so that what is taken of a part is right, too
         if operator(node) in _AS_THEY_ARE:
             (inner.add if node.args[0] in inner else inner.discard)(node)
     return inner
-
-
-def _before(nodes: Iterable[fx.Node]) -> set[fx.Node]:
-    """What reaches inputs without a product or norm, and what depends on no input of floats at all."""
-    before: set[fx.Node] = set()
-    for node in nodes:
-        makers = {given for given in node.all_input_nodes if given.op == "call_function" and _is_float(given)}
-        if operator(node) not in _NETWORK and makers <= before:
-            before.add(node)
-    return before
-
-
-def _after(nodes: list[fx.Node]) -> set[fx.Node]:
-    """What reaches no further product or norm."""
-    after: set[fx.Node] = set()
-    floats = set(nodes)
-    for node in reversed(nodes):
-        if operator(node) not in _NETWORK and node.users.keys() & floats <= after:
-            after.add(node)
-    return after
 
 
 def _is_float(node: fx.Node) -> bool:

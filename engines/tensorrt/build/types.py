@@ -1,12 +1,8 @@
 """Graphs typed for TensorRT: our ONNX files compute in float32, and a strongly typed build computes what it reads.
 
-What lies between the first and the last product or norm of a graph is computed in half precision. What lies before and
-after stays in float32: the sinusoids of the time, pixels to [-1, 1] and back, and the affine map of the contract, which
-at the noisy end multiplies errors (A = 14.6 for epsilon students). Inputs and outputs keep their types and names, and
-weights their names, so that an engine can be refitted by them.
+What that is in half precision, and why no more, is said in `engines.extent`. Inputs and outputs keep their types and names,
+and weights their names, so that an engine can be refitted by them.
 """
-
-from collections.abc import Iterable
 
 import onnx_ir as ir
 from onnx_ir.passes.common import (
@@ -16,6 +12,7 @@ from onnx_ir.passes.common import (
     TopologicalSortPass,
 )
 
+from ...extent import extent
 from .bytes import MOVES, bytes_at_the_edges
 from .constants import FLOAT, Constants, Untypable, is_float
 
@@ -101,40 +98,24 @@ def _retype(node: ir.Node, to: ir.DataType) -> None:
 
 def _half_nodes(graph: ir.Graph, constants: Constants) -> set[ir.Node]:
     nodes = [node for node in graph if node not in constants.loaders and any(is_float(value) for value in node.outputs)]
-    before, settled = _before(nodes, constants)
-    after = _after(nodes)
-    full = before | after
+
+    def makers(node: ir.Node) -> set[ir.Node | None]:
+        data = [value for value in node.inputs if value is not None and is_float(value) and value not in constants]
+        return {value.producer() for value in data}
+
+    outside = extent(nodes, lambda node: node.op_type in _PRODUCTS | _NORMS, makers, _users)
+    full = set(outside.before | outside.after)
     for node in reversed(nodes):
         # what is made of constants alone: moved, it is of the type of whoever wants it; computed, it is exact
-        if node in settled and node not in full and node.op_type != "Gather":
-            users = {user for value in node.outputs for user, _ in value.uses()}
-            if node.op_type not in MOVES | {"Cast"} or users <= full:
-                full.add(node)
+        if (
+            node in outside.settled
+            and node not in full
+            and node.op_type != "Gather"
+            and (node.op_type not in MOVES | {"Cast"} or _users(node) <= full)
+        ):
+            full.add(node)
     return set(nodes) - full
 
 
-def _before(nodes: Iterable[ir.Node], constants: Constants) -> tuple[set[ir.Node], set[ir.Node]]:
-    """The nodes that reach an input without a product or norm, and those that depend on no float input at all."""
-    before: set[ir.Node] = set()
-    settled: set[ir.Node] = set()
-    for node in nodes:
-        if node.op_type in _PRODUCTS | _NORMS:
-            continue
-        data = [value for value in node.inputs if value is not None and is_float(value) and value not in constants]
-        makers = {value.producer() for value in data}
-        if makers <= settled:
-            settled.add(node)
-        elif makers <= before | settled | {None}:
-            before.add(node)
-    return before, settled
-
-
-def _after(nodes: list[ir.Node]) -> set[ir.Node]:
-    """The nodes whose output reaches no further product or norm."""
-    after: set[ir.Node] = set()
-    floats = set(nodes)
-    for node in reversed(nodes):
-        users = {user for value in node.outputs for user, _ in value.uses()} & floats
-        if node.op_type not in _PRODUCTS | _NORMS and users <= after:
-            after.add(node)
-    return after
+def _users(node: ir.Node) -> set[ir.Node]:
+    return {user for value in node.outputs for user, _ in value.uses()}
