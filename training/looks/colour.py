@@ -71,14 +71,16 @@ def vivid(
 ) -> Tensor:
     """More chroma; (a, b) added in the shadows and in the lights.
 
-    In the darker half, hues between orange and yellow-green are pulled toward brown first: without it dark skin turns olive.
+    In the darker half, hues between orange and yellow-green are pulled toward brown first: without it dark skin turns olive. Of
+    what shadows are given browns take a quarter, or dark skin would turn mauve.
     """
     y, a, b = split(x)
     skin = smoothstep(a, -0.35 * 0.2, 0.02) * smoothstep(y, 0.62, 0.42) * (b > 0)
     a = a + skin * (0.62 * b - a).clamp(min=0)
+    brown = smoothstep(a, 0.02, 0.06) * smoothstep(b, 0.01, 0.05)
     a, b = a * amount, b * amount
     if shadow != (0.0, 0.0):
-        dark = smoothstep(y, 0.5, 0.05)
+        dark = smoothstep(y, 0.5, 0.05) * (1 - 0.75 * brown)
         a, b = a + shadow[0] * dark, b + shadow[1] * dark
     if light != (0.0, 0.0):
         bright = smoothstep(y, 0.5, 0.95)

@@ -27,14 +27,16 @@ def comic(x: Tensor, breadth: float) -> Tensor:
     t = tone(flat, 0.5, 0.5)
     pale = smoothstep(t, 0.72, 0.92) * smoothstep(a.abs() + b.abs(), 0.3, 0.1)
     light = mix(join(mix(four, y, 0.25) ** 0.85, a, b).clamp(0, 1), colour("fff6dc", x), 0.7 * pale)
-    shade = join(mix(four, y, 0.25) * 0.42, a * 0.85, b * 0.85).clamp(0, 1)
+    shade = join(mix(four, y, 0.25) * 0.48, a * 0.85, b * 0.85).clamp(0, 1)
     share = smoothstep(t, 0.62, 0.2)
     out = over(light, shade, dots(pattern("screen", x), share))
     detail = tone(x, 0.5, 0.5)
     line = torch.maximum(
         lines(detail, along, 1.5 * breadth, 7.0, 0.42, 0.8), lines(detail, along, 2.8 * breadth, 8.0, 0.5, 0.9)
     )
-    black = torch.maximum(line, smoothstep(t, 0.2, 0.13))
+    # Solid black is for what has no colour: dark skin keeps its own.
+    brown = smoothstep(a + 0.5 * b, 0.08, 0.18)
+    black = torch.maximum(line, smoothstep(t, 0.2, 0.13) * (1 - 0.75 * brown))
     return over(out, colour("0d0c14", x), black)
 
 

@@ -5,6 +5,7 @@ import torch
 from torch import Tensor
 
 from training.looks import LOOKS
+from training.looks.filters import blur
 
 STEADY = 1.5
 """A painting changes at most this much more than the photograph itself does from one frame's sensor noise to the next's."""
@@ -73,6 +74,23 @@ def test_a_training_in_short_floats_is_given_whole_ones(name: str, people: Tenso
         assert torch.get_float32_matmul_precision() == "medium"
     finally:
         torch.set_float32_matmul_precision(before)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "watercolor", "oil painting", "impressionist", "pointillism", "gouache", "pastel", "coloured pencil", "comic", "anime",
+        "ukiyo-e", "stained glass", "mosaic", "low poly", "cross stitch", "knit", "bricks", "pixel art", "fluted glass",
+    ],
+)  # fmt: skip
+def test_dark_skin_stays_brown(name: str) -> None:
+    tones = torch.tensor([[0.24, 0.15, 0.11], [0.36, 0.23, 0.17], [0.52, 0.35, 0.26]])
+    x = torch.linspace(0.25, 0.85, 128).expand(3, 3, 128, 128).clone()
+    x[:, :, 32:96, 32:96] = tones[:, :, None, None]
+    for red, green, blue in LOOKS[name].paint(blur(x, 1.0))[:, :, 44:84, 44:84].mean((2, 3)).tolist():
+        assert red > green > blue - 0.01
+        assert 0.3 < green / red < 0.8
+        assert 0.3 * red + 0.6 * green + 0.1 * blue < 0.65
 
 
 def test_looks_differ_from_each_other(painted: dict[str, Tensor]) -> None:
