@@ -2,9 +2,11 @@
 
 import logging
 from typing import Any
+from weakref import WeakKeyDictionary
 
-from .logs import fields
+from .logs import Sparing
 from .metrics import Metrics
+from .owner import owner_of
 from .types import Refusal
 
 log = logging.getLogger(__name__)
@@ -13,7 +15,16 @@ _LONGEST = 200
 """Characters of what may be a client's own words."""
 
 
+_lines: WeakKeyDictionary[Metrics, Sparing] = WeakKeyDictionary()
+"""By server: a process may hold several, one after the other."""
+
+
 def turn_away(metrics: Metrics, reason: Refusal, why: str, *, api: str, where: str, **more: Any) -> None:
-    """Count a refusal and log it. `where` is a path; `more` is whatever else names the client."""
+    """Count a refusal and log it, unless who is refused has had many lines for that reason.
+
+    `where` is a path; `more` is whatever else names the client, its address as `client`.
+    """
     metrics.refused(reason)
-    log.info("refused", extra=fields(reason=reason.value, api=api, where=where[:_LONGEST], why=why[:_LONGEST], **more))
+    said = {"reason": reason.value, "api": api, "where": where[:_LONGEST], "why": why[:_LONGEST], **more}
+    lines = _lines.setdefault(metrics, Sparing(log))
+    lines.info("refused", f"refused {reason.value}", owner_of(None, more.get("client")), **said)

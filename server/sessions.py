@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from .energy import Ledger
-from .logs import fields
+from .logs import Sparing, fields
 from .metrics import Metrics
 from .session import Session
 from .settings import Settings
@@ -36,6 +36,7 @@ class Sessions:
         self._limit, self._owner_limit = settings.max_sessions, settings.sessions_per_owner()
         self._resume_seconds, self._clock = settings.resume_seconds, clock
         self._metrics, self._ledger = metrics, ledger
+        self._lines = Sparing(log, each=30, of_all=120)
         self._live: dict[str, Session] = {}
         self._parked: dict[str, tuple[float, Session]] = {}
         metrics.sessions.set_function(lambda: len(self))
@@ -99,7 +100,7 @@ class Sessions:
         said = {"session": session.name, "student": session.student.name, "reason": how.value, **session.tally.fields(now)}
         if (spent := self._ledger.leave(session.name)) is not None:
             said |= {"joules": round(spent.joules, 3), "meter": spent.meter}
-        log.info("session ended", extra=fields(**said))
+        self._lines.info("session ended", "session ended", session.owner, **said)
         return said
 
     def _expire(self) -> None:

@@ -27,7 +27,7 @@ def _lines(server: Any, message: str) -> list[dict[str, Any]]:
 
 async def _line(server: Any, message: str, **fields: Any) -> dict[str, Any]:
     """The one line with that message and those fields."""
-    for _ in range(200):
+    for _ in range(1500):
         found = [line for line in _lines(server, message) if fields.items() <= line.items()]
         if found:
             assert len(found) == 1
@@ -138,3 +138,31 @@ async def test_no_secret_is_said(start: Any) -> None:
     assert server.stop() == 0
     for secret in (token, "made-up-token", "right-key", "wrong-key"):
         assert secret not in server.said()
+
+
+async def test_nobody_can_fill_the_log(start: Any) -> None:
+    """Refusals and ends of connections without number are some lines, and lines that say how many were left out."""
+    server = start("--engine", "fake", "--log-format", "json")
+    async with server.http() as http:
+        for _ in range(60):
+            await http.get("/v1/nothing")
+    for _ in range(60):
+        async with server.live(greeted=False):
+            pass
+    await server.metric_becomes(60, "allaprima_sessions_ended_total", reason="left")
+    assert server.refusals("bad_request") == 60
+    assert len(_lines(server, "refused")) <= 20
+    assert len(_lines(server, "session ended")) <= 60
+    await _line(server, "lines left out", of="refused bad_request", owner="127.0.0.1")
+    assert server.stop() == 0
+
+
+async def test_text_that_is_not_text(telling: Any) -> None:
+    """Text that is not UTF-8 closes its connection with 1007, and is the line of a connection's end and no traceback."""
+    async with telling.live() as user:
+        user.socket.transport.write(b"\x81\x82\x00\x00\x00\x00\xff\xfe")
+        with pytest.raises(ConnectionClosed) as closed:
+            await user.next()
+    assert closed.value.rcvd is not None
+    assert closed.value.rcvd.code == 1007
+    assert "exception" not in telling.said()
