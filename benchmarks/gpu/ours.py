@@ -116,7 +116,7 @@ def open_torch(
     cuda = Driver()
     try:
         check_able(cuda, options, {graph.precision for graph in graphs.values()})
-        networks = TorchNetworks(graphs, CudaPlace(cuda, 0), options, say)
+        networks = TorchNetworks(graphs, CudaPlace(cuda, 0), options, say, choices=folder / FOLDER)
         return GpuEngine(student, sizes, networks, cuda, Tokens(student))
     except BaseException:
         cuda.close()

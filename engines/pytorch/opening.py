@@ -70,7 +70,7 @@ def _open(
         check_able(cuda, options, {graph.precision for graph in graphs.values()})
         check_fits(cuda, {"weights": sum(graph.size for graph in graphs.values())}, sizes)
         tokens = Tokens(student)
-        networks = TorchNetworks(graphs, place, options, say, kept=kept)
+        networks = TorchNetworks(graphs, place, options, say, kept=kept, choices=cache / FOLDER)
         return GpuEngine(student, sizes, networks, cuda, tokens)
     except BaseException:
         (place if networks is None else networks).close()

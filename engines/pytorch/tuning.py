@@ -4,10 +4,14 @@ Each is timed alone, on random numbers of the shapes that the graph has, and com
 What fails, or gives something else, is not chosen; nor is what is quicker by less than timing wanders.
 """
 
+import json
 import logging
+import os
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -45,16 +49,34 @@ class Timed:
 
 class Tuning:
     """What may be chosen of a graph on a device. Without `seconds` nothing is timed, and what is to be chosen by that stays
-    as it is. `timed` has every choice that was made by timing, in order."""
+    as it is. `timed` has every choice that was made by timing, in order. `kept` is a folder where choices are found again: a
+    start that timed anew might choose otherwise, and would have to compile that.
+    """
 
-    def __init__(self, options: TorchOptions, device: torch.device, seconds: Time | None) -> None:
+    def __init__(self, options: TorchOptions, device: torch.device, seconds: Time | None, kept: Path | None = None) -> None:
         self._options, self._device, self._seconds = options, device, seconds
-        self._known: dict[Any, str] = {}
+        self._file = None if kept is None or seconds is None else kept / _file_name(device)
+        self._known = {} if self._file is None else _read(self._file)
         self.timed: list[Timed] = []
+        self.gained = 0.0
+        """Seconds that the choices of the last graph should save it, by their timing alone."""
+
+    def keep(self) -> None:
+        """Write down what was chosen, where it is found again."""
+        if self._file is None or not self.timed:
+            return
+        try:
+            self._file.parent.mkdir(parents=True, exist_ok=True)
+            half_written = self._file.with_suffix(f".{os.getpid()}")
+            half_written.write_text(json.dumps(self._known, indent=1))
+            half_written.replace(self._file)
+        except OSError as error:  # the next start times again, and is no worse
+            log.warning("what was chosen by timing cannot be kept: %s", error)
 
     def tune(self, graph: fx.GraphModule, rows: int) -> bool:
         """Choose for so many rows, in the graph itself; whether anything was changed. In the thread and on the stream of the
         network's runs."""
+        self.gained = 0.0
         with torch.no_grad():
             attentions = self._attentions(graph, rows)
             sites = [site for site in self._sites(graph) if self._is_merged(graph, site, rows)]
@@ -136,7 +158,8 @@ class Tuning:
             return {"apart": apart, "merged": merged}
 
         key = ("convolution", shape, tuple(value.shape), value.dtype, site.numbers, adds, has_bias)
-        what = f"convolution of {list(shape)} to {value.shape[0]}{' and what is added' if adds else ''}"
+        kernel = "x".join(map(str, value.shape[2:]))
+        what = f"convolution {kernel}, {numbers}, of {list(shape)} to {value.shape[0]}{' and what is added' if adds else ''}"
         return self._quickest(key, what, make, comparable=False) == "merged"
 
     # timing ----------------------------------------------------------------------------------------------------------
@@ -145,9 +168,13 @@ class Tuning:
         self, key: Any, what: str, make: Callable[[], dict[str, Callable[[], Tensor]]], comparable: bool = True
     ) -> str:
         """The way to take: the first one unless another works, gives the same and is quicker. Each question is timed once."""
-        if key not in self._known:
-            self._known[key] = self._timed(what, make, comparable)
-        return self._known[key]
+        question = repr(key)
+        if question not in self._known:
+            self._known[question] = self._timed(what, make, comparable)
+        seconds = next((one.seconds for one in self.timed if one.what == what), {})
+        chosen = self._known[question]
+        self.gained += next(iter(seconds.values())) - seconds[chosen] if chosen in seconds else 0.0
+        return chosen
 
     def _timed(self, what: str, make: Callable[[], dict[str, Callable[[], Tensor]]], comparable: bool) -> str:
         try:
@@ -176,6 +203,20 @@ class Tuning:
 
     def _random(self, *shape: int, dtype: torch.dtype) -> Tensor:
         return torch.randn(*shape, device=self._device).to(dtype)
+
+
+def _file_name(device: torch.device) -> str:
+    """Choices are of one GPU and one version of torch."""
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
+    return re.sub(r"[^A-Za-z0-9.+]+", "-", f"choices-{name}-torch-{torch.__version__}.json")
+
+
+def _read(file: Path) -> dict[str, str]:
+    try:
+        known = json.loads(file.read_text())
+    except (OSError, ValueError):
+        return {}
+    return {str(question): str(answer) for question, answer in known.items()} if isinstance(known, dict) else {}
 
 
 def _check(made: Tensor, true: Tensor) -> None:

@@ -1,6 +1,8 @@
 """What is chosen by timing: the quicker, if it gives the same; and what is asked for without it."""
 
+import copy
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -77,6 +79,7 @@ def test_the_quicker_is_chosen(graph: fx.GraphModule) -> None:
     assert kinds(graph) == {"attention": ["cudnn", "cudnn"], "convolution_relu": [None], "conv2d": [None, None]}
     assert clock.asked == 4 + 2 + 2
     assert [one.chosen for one in tuner.timed] == ["cudnn", "merged", "apart"]
+    assert tuner.gained == pytest.approx(2 * 3.0 + 0.5)
     assert str(tuner.timed[0]).startswith("attention of [3, 2, 36, 4] to 36 tokens: cudnn (microseconds: default 5000000, ")
     torch.testing.assert_close(graph(x)[0], expected, atol=0.05, rtol=0.05)
 
@@ -116,6 +119,33 @@ def test_what_fails_or_gives_something_else_is_not_chosen(graph: fx.GraphModule,
         "scaled_dot_product_attention": [None, None], "convolution_add_relu": [None], "conv2d": [None, None],
     }  # fmt: skip
     assert [[*one.seconds] for one in tuner.timed] == [["default"], ["apart", "merged"]]
+
+
+def test_choices_are_found_again(graph: fx.GraphModule, tmp_path: Path) -> None:
+    """By the next start, which times nothing and chooses alike; not by one of another device or torch, nor of a broken file."""
+    first = Tuning(TorchOptions(), CPU, Clock(5.0, 4.0, 2.0, 3.0, 1.0, 0.5, 1.0, 1.5), tmp_path)
+    first.tune(copy.deepcopy(graph), 3)
+    assert first.gained == pytest.approx(2 * 3.0 + 0.5)
+    first.keep()
+    again = Tuning(TorchOptions(), CPU, Clock(), tmp_path)
+    again.tune(graph, 3)
+    again.keep()
+    assert kinds(graph) == {"attention": ["cudnn", "cudnn"], "convolution_relu": [None], "conv2d": [None, None]}
+    (file,) = tmp_path.iterdir()
+    assert file.name == f"choices-cpu-torch-{torch.__version__}.json"
+    file.write_text("{")
+    clock = Clock(*[1.0] * 8)
+    Tuning(TorchOptions(), CPU, clock, tmp_path).tune(copy.deepcopy(graph), 1)
+    assert clock.asked > 0
+
+
+def test_what_cannot_be_kept(graph: fx.GraphModule, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """A folder that cannot be written to costs the next start its time, and nothing else."""
+    (tmp_path / "file").write_text("")
+    tuner = Tuning(TorchOptions(), CPU, Clock(*[1.0] * 8), tmp_path / "file")
+    tuner.tune(graph, 1)
+    tuner.keep()
+    assert "cannot be kept" in caplog.text
 
 
 def test_no_memory_is_an_error_and_no_choice(graph: fx.GraphModule) -> None:
