@@ -56,8 +56,9 @@ def _measure(options: argparse.Namespace, records: Records) -> None:
     shapes = [shape for shape in known if not wanted or shape.name in wanted]
     seconds = options.seconds or (_TINY_SECONDS if options.tiny else _SECONDS)
     course = Course(
-        BY_NAME, records, Deadline(options.deadline), device, seconds, options.folder.resolve(), options.tiny, named
-    )
+        BY_NAME, records, Deadline(options.deadline), device, seconds, options.folder.resolve(), options.tiny, named,
+        options.profile,
+    )  # fmt: skip
     if options.kernels:
         kernels.unpack(options.kernels, options.folder)
     chosen = course.choose()
@@ -115,6 +116,7 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--only", type=_names, default=(), help="contestants, and `scenes` with one of them, with commas")
     parser.add_argument("--shapes", type=_names, help="sd15-512, sdxl-512, sdxl-1024, with commas")
     parser.add_argument("--batches", type=_sizes, default=BATCHES, help="tick sizes, with commas")
+    parser.add_argument("--profile", action="store_true", help="after the scenes, where a tick's time goes: profile.txt")
     parser.add_argument("--kernels", type=Path, help="unpack what torch compiled another time, a file of --pack")
     parser.add_argument("--pack", type=Path, help="pack what torch compiled into this file, if it is small enough to carry")
     parser.add_argument("--report", type=Path, help="measure nothing: table, plots and targets of this results.jsonl")

@@ -23,7 +23,8 @@ Start = Callable[[Sequence[str], float], str | None]
 
 @dataclass(eq=False)
 class Course:
-    """`device` is cuda or cpu; `folder` is for what engines keep. `named` are contestants that were asked for by name."""
+    """`device` is cuda or cpu; `folder` is for what engines keep. `named` are contestants that were asked for by name. With
+    `profile` whoever has the scenes leaves where a tick's time goes, too."""
 
     contestants: Mapping[str, Contestant]
     records: Records
@@ -33,6 +34,7 @@ class Course:
     folder: Path
     tiny: bool = False
     named: Sequence[str] = ()
+    profile: bool = False
     start: Start = field(default=run_process)
 
     def choose(self) -> list[Contestant]:
@@ -68,7 +70,9 @@ class Course:
         began, before = time.monotonic(), len(self.records.read())
         flags = ["--contestant", turn.contestant, "--shapes", ",".join(turn.shapes), "--folder", str(self.folder)]
         flags += ["--batches", ",".join(map(str, turn.batches)), "--deadline", f"{self.deadline.left - STARTING:.1f}"]
-        why_not = self._process("turn", *flags, *(["--scenes"] if turn.scenes else []))
+        if turn.scenes:
+            flags += ["--scenes", *(["--profile", str(self.records.path.with_name("profile.txt"))] if self.profile else [])]
+        why_not = self._process("turn", *flags)
         if why_not is not None:
             said = f"{why_not} ({time.monotonic() - began:.0f} s)"
             self.records.tell({"kind": "error", "what": turn.what, "error": said})

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from server.energy.meter import Meter
@@ -13,6 +14,7 @@ from .deadline import Deadline
 from .flops import flops_of
 from .measure import depths, measure
 from .painter import Painter
+from .profile import profile, table
 from .scenes import RATE, moving_scene, still_scene, watch
 from .shapes import Shape
 
@@ -49,7 +51,8 @@ class _Opened:
 @dataclass(eq=False)
 class Run:
     """`tell` is given each record as soon as there is one, `told` are those that there are already. `seconds` are those of
-    each measured window."""
+    each measured window. `profile` is a file for where a tick's time goes, after the rows and scenes of the first shape.
+    """
 
     bench: Bench
     deadline: Deadline
@@ -57,6 +60,7 @@ class Run:
     tell: Callable[[Record], None]
     told: Sequence[Record] = ()
     meter: Meter | None = None
+    profile: Path | None = None
     _counted: set[str] = field(default_factory=set)
 
     def turn(self, contestant: Contestant, shapes: Sequence[Shape], batches: Sequence[int], scenes: bool) -> None:
@@ -99,6 +103,8 @@ class Run:
                     self._guarded("row", what, self._row, opened, way, batch)
             if scenes:
                 self._scenes(opened)
+                if self.profile is not None:
+                    self._guarded("profile", f"a profile of {contestant.name}", self._profile, opened, self.profile)
         finally:
             painter.close()
 
@@ -108,6 +114,13 @@ class Run:
         whose = {"engine": opened.contestant.name, "family": shape.family, "pixels": shape.pixels}
         self.tell({"kind": "row", **whose, **row, "opened_s": round(opened.seconds, 2)})
         opened.rates.append(float(row["images_per_s"]))
+
+    def _profile(self, opened: _Opened, file: Path) -> None:
+        batch = opened.painter.sizes[-1]
+        whose = f"{opened.contestant.name}, {opened.shape.name}, a tick of {batch}"
+        text = f"{whose}: {table(profile(opened.painter, batch, opened.shape.pixels))}"
+        file.write_text(text + "\n")
+        print(text, flush=True)
 
     def _flops(self, shape: Shape) -> int:
         graphs = flops_of(shape)

@@ -60,6 +60,13 @@ def said(record: Record) -> str:
         case "peak":
             by_side = ", ".join(f"{side}: {rate:.4g}" for side, rate in record["tflops"].items())
             return f"matrix products in {record['precision']}, TFLOP/s by side: {by_side}; the peak is {record['peak']:.4g}"
+        case "through":
+            stages = ", ".join(f"{name} {_number(value, 1)}" for name, value in record["p50_ms"].items())
+            return (
+                f"through WebSocket, {record['clients']} clients: {record['images_per_s']:.1f} images/s, p50 ms {stages}, p99 "
+                f"{_number(record['p99_ms'], 1)}, {_number(record['rows'], 1)} rows a tick, {record['processor_ms']:.1f} ms of "
+                f"processor an image, unanswered {record['unanswered']}"
+            )
         case "error":
             return f"{record['what']}: FAILED: {record['error']}"
         case _:

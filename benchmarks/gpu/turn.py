@@ -28,6 +28,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--shapes", type=lambda text: text.split(","), required=True)
     parser.add_argument("--batches", type=lambda text: tuple(map(int, text.split(","))), required=True)
     parser.add_argument("--scenes", action="store_true")
+    parser.add_argument("--profile", type=Path)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--folder", type=Path, required=True)
     parser.add_argument("--device", choices=("cuda", "cpu"), required=True)
@@ -47,6 +48,7 @@ def main(arguments: list[str] | None = None) -> int:
         records.tell,
         records.read(),
         meter,
+        options.profile,
     )
     run.turn(contestant, shapes, options.batches, options.scenes)
     return 0

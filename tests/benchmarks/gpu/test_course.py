@@ -80,6 +80,14 @@ def test_a_turn_is_a_process(make: Make, tmp_path: Path) -> None:
     assert not [record for record in records.read() if record["kind"] in ("error", "skipped")]
 
 
+def test_a_profile_is_of_whoever_has_the_scenes(make: Make, tmp_path: Path) -> None:
+    """Its engine is open then, and opening is what takes minutes."""
+    course, started, _ = make(contestant("torch"), contestant("diffusers"), profile=True)
+    course.take_all([Turn("diffusers", ("sd15-512",), (1,)), TURN])
+    assert started.flag("--profile", 0) == ""
+    assert started.flag("--profile", 1) == str(tmp_path / "profile.txt")
+
+
 def test_a_process_that_ends_badly_harms_no_other(make: Make) -> None:
     """How it ended is told in a line, and the next turn is taken."""
     course, started, records = make(contestant("torch"), contestant("tensorrt"))

@@ -18,7 +18,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     """A run's folder and what it printed."""
     out = tmp_path_factory.mktemp("results")
     command = [sys.executable, "-m", "benchmarks.gpu", "--tiny", "--device", "cpu", "--seconds", "0.02", "--batches", "1,2"]
-    command += ["--out", str(out), "--folder", str(out / "engines"), "--deadline", "3000", "--shapes", "sd15-64"]
+    command += ["--out", str(out), "--folder", str(out / "engines"), "--deadline", "3000", "--shapes", "sd15-64", "--profile"]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
@@ -48,7 +48,8 @@ def test_what_it_leaves(results: tuple[Path, str]) -> None:
     assert said.endswith("".join(f"{out / name}\n" for name in ("sd15-64.png",)))
     assert "\none stream at least 3 times StreamDiffusion: not measured (of small networks" in table
     files = sorted(path.name for path in out.iterdir() if path.is_file())
-    assert files == ["results.jsonl", "sd15-64.png", "table.txt"]
+    assert files == ["profile.txt", "results.jsonl", "sd15-64.png", "table.txt"]
+    assert (out / "profile.txt").read_text().startswith("torch, sd15-64, a tick of 2: ")
 
 
 def test_a_report_of_what_was_measured(results: tuple[Path, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
