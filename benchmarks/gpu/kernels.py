@@ -7,13 +7,13 @@ from pathlib import Path
 MIB = 1 << 20
 MOST = 16 * MIB
 """Bytes of a file that is worth carrying."""
-_KEPT = "torch"
-"""Where an engine keeps them, under the folder of a shape: `engines.pytorch.opening.FOLDER`."""
+_KEPT = ("torch", "torch-choices")
+"""Where an engine keeps them and what it chose between, under the folder of a shape: see `engines.pytorch.opening`."""
 
 
 def pack(folder: Path, to: Path, most: int = MOST) -> str:
     """Everything compiled for any shape, as a tar in xz; in words what became of it. No larger file is left behind."""
-    found = sorted(folder.glob(f"*/{_KEPT}"))
+    found = sorted(path for kept in _KEPT for path in folder.glob(f"*/{kept}"))
     if not found:
         return f"nothing compiled lies in {folder}"
     with lzma.open(to, "wb", preset=1) as packed, tarfile.open(fileobj=packed, mode="w") as archive:

@@ -105,7 +105,7 @@ def open_torch(
     from engines.gpu.driver import Driver
     from engines.gpu.engine import GpuEngine
     from engines.pytorch.networks import TorchNetworks
-    from engines.pytorch.opening import FOLDER, check_able, keep_compiled
+    from engines.pytorch.opening import CHOICES, FOLDER, check_able, keep_compiled
     from engines.pytorch.place import CudaPlace
     from engines.tokens import Tokens
 
@@ -116,7 +116,7 @@ def open_torch(
     cuda = Driver()
     try:
         check_able(cuda, options, {graph.precision for graph in graphs.values()})
-        networks = TorchNetworks(graphs, CudaPlace(cuda, 0), options, say, choices=folder / FOLDER)
+        networks = TorchNetworks(graphs, CudaPlace(cuda, 0), options, say, choices=folder / CHOICES)
         return GpuEngine(student, sizes, networks, cuda, Tokens(student))
     except BaseException:
         cuda.close()

@@ -27,6 +27,8 @@ log = logging.getLogger(__name__)
 
 FOLDER = "torch"
 """Of the folder of all builds: what torch.compile keeps. It finds its own by what it was made of."""
+CHOICES = "torch-choices"
+"""And what was chosen between kernels: apart, since engines that compile nothing choose, too."""
 _CACHE_VARIABLE = "TORCHINDUCTOR_CACHE_DIR"
 
 
@@ -70,7 +72,7 @@ def _open(
         check_able(cuda, options, {graph.precision for graph in graphs.values()})
         check_fits(cuda, {"weights": sum(graph.size for graph in graphs.values())}, sizes)
         tokens = Tokens(student)
-        networks = TorchNetworks(graphs, place, options, say, kept=kept, choices=cache / FOLDER)
+        networks = TorchNetworks(graphs, place, options, say, kept=kept, choices=cache / CHOICES)
         return GpuEngine(student, sizes, networks, cuda, tokens)
     except BaseException:
         (place if networks is None else networks).close()
