@@ -1,4 +1,4 @@
-"""What watching costs: nanoseconds of an image's metrics, energy books, tally and traces, and their share of its time.
+"""What watching costs: nanoseconds of an image's metrics, energy books, counts and traces, and their share of its time.
 
 python -m benchmarks.overhead [--engine openvino --student embedded]    or, for a known time of an image: --image-ms 8
 """
@@ -15,12 +15,12 @@ from engines.errors import EngineError
 from engines.factory import make_engine
 from engines.prepare import prepare
 from engines.students import BadStudent, UnknownStudent, load_student
+from server.connection_counts import ConnectionCounts
 from server.energy.collector import EnergyCollector
 from server.energy.ledger import Ledger
 from server.energy.meter import MeterName
 from server.metrics import Metrics
 from server.settings import SettingsError, load_settings
-from server.tally import Tally
 from server.tracing import NO_TRACER
 from server.types import Job, Outcome, Result, Timings
 
@@ -46,7 +46,7 @@ def best(work: Callable[[], object], times: int = 2000) -> float:
 def per_image(rows: int) -> dict[str, float]:
     """Seconds of an image in a tick of so many rows, by part."""
     metrics, ledger = _server()
-    student, tally = metrics.of("embedded"), Tally()
+    student, counts = metrics.of("embedded"), ConnectionCounts()
     result = Result(1, Outcome.IMAGE, b"", rows, Timings(0.005, 0.001, 0.02, 0.002))
     owners = [f"session-{index % SESSIONS}" for index in range(rows)]
     jobs = [Job(index, owner, "stream", (("", 1.0),), 0, 0.0, 0.0) for index, owner in enumerate(owners)]
@@ -64,7 +64,7 @@ def per_image(rows: int) -> dict[str, float]:
         "metrics of its tick": best(lambda: student.tick(0.02, rows)) / rows,
         "energy of its tick": best(tick) / rows,
         "energy of an image": best(lambda: ledger.estimate(0.01)),
-        "tally of its session": best(lambda: tally.image(0.03)),
+        "counts of its connection": best(lambda: counts.image(0.03)),
         "traces, off": best(trace) / rows,
     }
 

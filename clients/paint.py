@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from wire import FrameOut, Kind
+from wire import AnswerKind, FrameOut
 
 from .errors import StreamError
 from .sources import SourceError, open_source
@@ -70,7 +70,7 @@ async def _send(stream: Stream, frames: Iterator[bytes], count: int | None, fps:
 async def _save(stream: Stream, out: Path) -> int:
     saved = 0
     async for answer in stream:
-        if isinstance(answer, FrameOut) and answer.kind is Kind.IMAGE:
+        if isinstance(answer, FrameOut) and answer.kind is AnswerKind.IMAGE:
             await asyncio.to_thread((out / f"{answer.id:06d}.{suffix(answer.image)}").write_bytes, answer.image)
             saved += 1
         else:

@@ -15,16 +15,16 @@ from typing import Any
 
 import wire
 from engines.student import Student
-from wire import FrameIn, FrameOut, Kind, WireError
+from wire import AnswerKind, FrameIn, FrameOut, WireError
 
 from . import codec
 from .codec_pool import CodecPool, Decoded
+from .connection_counts import ConnectionCounts
 from .mailbox import Mailbox
 from .metrics import StudentMetrics
 from .params import Params, Similarity, first_params, merge, normalised
 from .queue import JobQueue, QueueFull
 from .similarity import SimilarityFilter
-from .tally import Tally
 from .types import STREAM, Job, Outcome, Prompt, Refusal, Result
 
 MOST_UNANSWERED = 64
@@ -95,7 +95,7 @@ class Session:
 
     `given_up` is set when another connection comes for the session, and `left` when the one that is in it has left.
 
-    `tally` counts what one connection brings, and `trace` is that connection's span: whoever connects sets them.
+    `counts` are what one connection brings, and `trace` is that connection's span: whoever connects sets them.
 
     `room` says whether there is room for a second job of an owner's session; the first is always taken. `patience` gives
     the seconds after which a frame of so many steps is not worth painting. `idle` says whether nobody's image waits or is
@@ -121,7 +121,7 @@ class Session:
         self.params = first_params(student)
         self.rev = 0
         self.send: Callable[[Message], None] = lambda message: None
-        self.tally = Tally()
+        self.counts = ConnectionCounts()
         self.given_up, self.left = asyncio.Event(), asyncio.Event()
         self.trace = ""
         self._queue, self._pool, self._metrics, self._room, self._clock = queue, pool, metrics, room, clock
@@ -164,7 +164,7 @@ class Session:
 
     def _complain(self, error: WireError) -> None:
         """Say what is wrong with a message that is not a frame to be answered."""
-        self.tally.errors += 1
+        self.counts.errors += 1
         self._metrics.refused(_REASONS.get(error.code, Refusal.PROTOCOL))
         self.send(wire.encode_text(wire.error(error.code, str(error))))
 
@@ -189,13 +189,13 @@ class Session:
             self._complain(WireError("bad_id", why))
             return
         self._last_id = frame.id
-        self.tally.frames += 1
+        self.counts.frames += 1
         self._unanswered[frame.id] = None
         pushed = self._mailbox.put((frame, self._clock()))
         if pushed is not None:
             self._count(Outcome.DROPPED_NEWER)
             dropped, _ = pushed
-            self._answer(dropped.id, FrameOut(dropped.id, Kind.DROPPED, rev=self.rev).encode())
+            self._answer(dropped.id, FrameOut(dropped.id, AnswerKind.DROPPED, rev=self.rev).encode())
 
     async def room_for_more(self) -> None:
         """Wait until so few frames are unanswered that more may be read."""
@@ -230,7 +230,7 @@ class Session:
         params, rev = self.params, self.rev  # now, since they may have changed meanwhile, which starts the filter anew
         if self._is_similar(decoded, params, arrived):
             self._count(Outcome.REPEAT)
-            self._answer(frame.id, FrameOut(frame.id, Kind.REPEAT, rev=rev).encode())
+            self._answer(frame.id, FrameOut(frame.id, AnswerKind.REPEAT, rev=rev).encode())
             return
         job = Job(
             id=next_job_id(),
@@ -283,9 +283,9 @@ class Session:
             self._metrics.outcome(Outcome.REFUSED)
             result = Result(job.id, Outcome.REFUSED, code="full", message=f"{error}; try again in a moment")
         if result.outcome is Outcome.IMAGE:
-            self.tally.image(self._clock() - job.created)
+            self.counts.image(self._clock() - job.created)
         else:
-            self.tally.outcomes[result.outcome] += 1
+            self.counts.outcomes[result.outcome] += 1
             self._filter.reset()  # the client never got the image that later frames would be compared with
         if (reason := _REASONS.get(result.code)) is not None:
             self._metrics.refused(reason)
@@ -294,7 +294,7 @@ class Session:
     def _count(self, outcome: Outcome) -> None:
         """Count a frame that became no job; those that did are counted by whoever ran them."""
         self._metrics.outcome(outcome)
-        self.tally.outcomes[outcome] += 1
+        self.counts.outcomes[outcome] += 1
 
     def _answer(self, frame_id: int, message: Message) -> None:
         """Answers leave in order of id: hold this one until all before it are there."""
@@ -312,7 +312,7 @@ def _message(frame_id: int, rev: int, result: Result) -> Message:
     if result.outcome is Outcome.IMAGE:
         t = result.timings
         wait, decode, engine, encode = (round(seconds * 1e6) for seconds in (t.wait, t.decode, t.engine, t.encode))
-        return FrameOut(frame_id, Kind.IMAGE, result.rows, rev, wait, decode, engine, encode, result.image).encode()
+        return FrameOut(frame_id, AnswerKind.IMAGE, result.rows, rev, wait, decode, engine, encode, result.image).encode()
     if result.outcome is Outcome.DROPPED_LATE:
-        return FrameOut(frame_id, Kind.DROPPED, rev=rev).encode()
+        return FrameOut(frame_id, AnswerKind.DROPPED, rev=rev).encode()
     return wire.encode_text(wire.error(result.code, result.message, frame_id))

@@ -7,12 +7,12 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
+from .connection_counts import ConnectionCounts
 from .energy import Ledger
 from .logs import Sparing, fields
 from .metrics import Metrics
 from .session import Session
 from .settings import Settings
-from .tally import Tally
 from .types import Ending
 
 log = logging.getLogger(__name__)
@@ -63,7 +63,7 @@ class Sessions:
             session = make()
         self._live[session.token] = session
         session.owner = owner
-        session.tally = Tally(self._clock())
+        session.counts = ConnectionCounts(self._clock())
         session.given_up.clear()
         session.left.clear()
         self._ledger.enter(session.name)
@@ -97,7 +97,7 @@ class Sessions:
         self._expire()
         session.left.set()
         self._metrics.session_ended(how)
-        said = {"session": session.name, "student": session.student.name, "reason": how.value, **session.tally.fields(now)}
+        said = {"session": session.name, "student": session.student.name, "reason": how.value, **session.counts.fields(now)}
         if (spent := self._ledger.leave(session.name)) is not None:
             said |= {"joules": round(spent.joules, 3), "meter": spent.meter}
         self._lines.info("session ended", "session ended", session.owner, **said)

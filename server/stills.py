@@ -76,8 +76,8 @@ class Stills:
         judge(asked.ask, served.student, self._settings.max_prompt)
         if (why := served.not_ready()) is not None:
             raise Refused("not_ready", why, retry_after=_STARTING)
-        jobs = self._jobs(asked)
         with self._room(served, asked):
+            jobs = self._jobs(asked)
             results = await _all(jobs, served)
         for result in results:
             self._check(result, served)

@@ -25,7 +25,7 @@ class StandIn:
     greet: bool = True
     close_first: tuple[int, str] | None = None
     answer: Callable[[wire.FrameIn], wire.FrameOut | dict[str, Any] | None] = lambda frame: wire.FrameOut(
-        frame.id, wire.Kind.IMAGE, rows=1, wait_us=1000, decode_us=2000, engine_us=3000, encode_us=4000, image=JPEG
+        frame.id, wire.AnswerKind.IMAGE, rows=1, wait_us=1000, decode_us=2000, engine_us=3000, encode_us=4000, image=JPEG
     )
     port: int = 0
     frames: list[wire.FrameIn] = field(default_factory=list)

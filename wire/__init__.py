@@ -24,7 +24,7 @@ _FRAME_OUT = struct.Struct("<IBBHIIII")
 HEADER_BYTES = _FRAME_OUT.size
 
 
-class Kind(IntEnum):
+class AnswerKind(IntEnum):
     """What a binary answer says about its frame."""
 
     IMAGE = 1
@@ -63,7 +63,7 @@ class FrameOut:
     """The answer to one frame. Times are microseconds; `rows` is how many rows shared the tick."""
 
     id: int
-    kind: Kind
+    kind: AnswerKind
     rows: int = 0
     rev: int = 0
     wait_us: int = 0
@@ -83,7 +83,7 @@ class FrameOut:
             raise WireError("bad_frame", f"an answer starts with {HEADER_BYTES} bytes of header; this one has {len(data)}")
         frame_id, kind, rows, rev, wait, decode, engine, encode = _FRAME_OUT.unpack_from(data)
         try:
-            return cls(frame_id, Kind(kind), rows, rev, wait, decode, engine, encode, data[HEADER_BYTES:])
+            return cls(frame_id, AnswerKind(kind), rows, rev, wait, decode, engine, encode, data[HEADER_BYTES:])
         except ValueError as error:
             raise WireError("bad_frame", f"unknown kind of answer: {kind}") from error
 

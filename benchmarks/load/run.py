@@ -18,7 +18,7 @@ import uvloop
 from clients import sources
 from clients.errors import Ended, StreamError
 from clients.stream import Stream
-from wire import FrameOut, Kind
+from wire import AnswerKind, FrameOut
 
 from .report import Tally, report, table
 
@@ -138,19 +138,19 @@ async def _receive(stream: Stream, tally: Tally, window: Window) -> None:
 
 
 def _check(tally: Tally, answer: FrameOut) -> None:
-    if answer.kind is not Kind.DROPPED:
+    if answer.kind is not AnswerKind.DROPPED:
         tally.out_of_order += answer.id <= tally.last_id
         tally.last_id = answer.id
-    if answer.kind is Kind.IMAGE:
+    if answer.kind is AnswerKind.IMAGE:
         tally.painted += 1
         tally.bad_payloads += not answer.image.startswith(_STARTS)
 
 
 def _count(tally: Tally, answer: FrameOut, now: float, seconds: float) -> None:
     tally.kinds[answer.kind.name.lower()] += 1
-    if answer.kind is Kind.REPEAT:
+    if answer.kind is AnswerKind.REPEAT:
         tally.repeat_total.append(seconds)
-    if answer.kind is not Kind.IMAGE:
+    if answer.kind is not AnswerKind.IMAGE:
         return
     tally.rows[answer.rows] += 1
     tally.at.append(now)

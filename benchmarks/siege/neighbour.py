@@ -11,7 +11,7 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake
 from websockets.typing import Subprotocol
 
 from clients import sources
-from wire import SUBPROTOCOL, FrameIn, FrameOut, Kind, decode_text, encode_text
+from wire import SUBPROTOCOL, AnswerKind, FrameIn, FrameOut, decode_text, encode_text
 
 FRAMES_PER_SECOND = 8.0
 QUESTIONS_PER_SECOND = 5.0
@@ -95,11 +95,11 @@ class Neighbour:
             return
         frame = FrameOut.decode(message)
         sent = self._unanswered.pop(frame.id, now)
-        if frame.kind is Kind.IMAGE:
+        if frame.kind is AnswerKind.IMAGE:
             self.images.append((now, now - sent))
             if len(self.images) > _SETTLED:
                 self.settled.set()
-        elif frame.kind is Kind.REPEAT:
+        elif frame.kind is AnswerKind.REPEAT:
             self.repeats += 1
         else:
             self.drops += 1

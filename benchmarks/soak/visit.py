@@ -12,7 +12,7 @@ from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 
 from clients.connection import open_stream
-from wire import FrameIn, FrameOut, Kind, decode_text, encode_text
+from wire import AnswerKind, FrameIn, FrameOut, decode_text, encode_text
 
 
 def _floats() -> "array[float]":
@@ -142,7 +142,7 @@ class Visit:
         if isinstance(message, bytes):
             frame = FrameOut.decode(message)
             seconds = self._answered(frame.id, frame.kind.name.lower())
-            if seconds is not None and frame.kind is Kind.IMAGE and not self._pause:
+            if seconds is not None and frame.kind is AnswerKind.IMAGE and not self._pause:
                 self._tally.at.append(time.perf_counter())
                 self._tally.seconds.append(seconds)
                 self._tally.engine.append(frame.engine_us / 1e6)

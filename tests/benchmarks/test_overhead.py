@@ -22,7 +22,7 @@ def test_table(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[st
     monkeypatch.setattr(overhead, "best", lambda work, times=1: (work(), 1e-6)[1])
     assert overhead.main(["--image-ms", "10"]) == 0
     said = capsys.readouterr().out
-    for part in ("metrics of an image", "energy of its tick", "tally of its session", "closing a window", "all"):
+    for part in ("metrics of an image", "energy of its tick", "counts of its connection", "closing a window", "all"):
         assert part in said
 
 

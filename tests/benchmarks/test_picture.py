@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from benchmarks.picture import PictureError, decoded, encoded, paint, side_of
-from wire import FrameIn, FrameOut, Kind, error
+from wire import AnswerKind, FrameIn, FrameOut, error
 
 
 def pictures() -> torch.Tensor:
@@ -17,7 +17,7 @@ def test_a_picture_survives_png_to_the_bit() -> None:
 
 async def test_every_picture_is_painted_with_what_was_asked(standing_in: Any) -> None:
     def echo(frame: FrameIn) -> FrameOut:
-        return FrameOut(frame.id, Kind.IMAGE, image=frame.image)
+        return FrameOut(frame.id, AnswerKind.IMAGE, image=frame.image)
 
     async with standing_in(answer=echo) as server:
         assert torch.equal(await paint(server.url, pictures(), "comic", 0.5), pictures())

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from clients import paint
-from wire import FrameOut, Kind
+from wire import AnswerKind, FrameOut
 
 
 def options(url: str, out: Path, *more: str) -> Any:
@@ -34,7 +34,7 @@ async def test_a_folder_is_painted_once(standing_in: Any, tmp_path: Path) -> Non
 
 async def test_what_is_no_image_is_reported(standing_in: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A frame that comes back without an image is named on stderr."""
-    async with standing_in(answer=lambda frame: FrameOut(frame.id, Kind.DROPPED)) as server:
+    async with standing_in(answer=lambda frame: FrameOut(frame.id, AnswerKind.DROPPED)) as server:
         assert await paint.paint(options(server.url, tmp_path, "--count", "1")) == 0
     assert "frame 1: dropped, no image" in capsys.readouterr().err
 

@@ -8,7 +8,7 @@ import pytest
 
 from clients.errors import BadParams, Ended, Full, Gone, Refused
 from clients.stream import Problem, Stream
-from wire import FrameOut, Kind, error
+from wire import AnswerKind, FrameOut, error
 
 FRAME = b"\xff\xd8 a frame"
 
@@ -19,7 +19,7 @@ async def test_frames_come_back(standing_in: Any) -> None:
         ids = [await stream.send(FRAME) for _ in range(5)]
         answers = [await stream.receive() for _ in ids]
     assert [answer.id for answer in answers] == ids == [1, 2, 3, 4, 5]
-    assert all(isinstance(answer, FrameOut) and answer.kind is Kind.IMAGE for answer in answers)
+    assert all(isinstance(answer, FrameOut) and answer.kind is AnswerKind.IMAGE for answer in answers)
     assert server.params == [{"prompt": "a lighthouse", "seed": 3}]
     assert (stream.student, stream.width, stream.height) == ("stand-in", 64, 48)
 
@@ -70,7 +70,7 @@ async def test_an_error_answers_its_frame(standing_in: Any) -> None:
 async def test_unasked_answers(standing_in: Any) -> None:
     """An answer to a frame that was never sent is reported and does not widen the window."""
     async with (
-        standing_in(answer=lambda frame: FrameOut(frame.id + 7, Kind.REPEAT)) as server,
+        standing_in(answer=lambda frame: FrameOut(frame.id + 7, AnswerKind.REPEAT)) as server,
         Stream(server.url) as stream,
     ):
         await stream.send(FRAME)

@@ -6,7 +6,7 @@ from typing import Any
 from server.codec_pool import CodecPool
 from server.session import MOST_UNANSWERED, next_job_id
 from server.types import Outcome, Timings
-from wire import FrameOut, Kind
+from wire import AnswerKind, FrameOut
 
 from .hand import DEPTH, PATIENCE, Client, HandQueue
 
@@ -24,7 +24,7 @@ async def test_an_image(make_client: Any, encoded: Any) -> None:
     assert (job.created, job.deadline) == (1000.0, 1001.0)
     client.queue.answer(0, rows=3, timings=Timings(0.001, 0.002, 0.003, 0.004))
     await client.until(lambda: client.answers)
-    assert client.answers == [FrameOut(7, Kind.IMAGE, 3, 2, 1000, 2000, 3000, 4000, b"image 0")]
+    assert client.answers == [FrameOut(7, AnswerKind.IMAGE, 3, 2, 1000, 2000, 3000, 4000, b"image 0")]
 
 
 async def test_newest_wins(make_client: Any, encoded: Any) -> None:
@@ -42,7 +42,7 @@ async def test_newest_wins(make_client: Any, encoded: Any) -> None:
     client.queue.answer(DEPTH)
     await client.until(lambda: len(client.answers) == 10)
     assert [a.id for a in client.answers] == list(range(10))
-    assert [a.kind for a in client.answers] == [Kind.IMAGE] * 2 + [Kind.DROPPED] * 7 + [Kind.IMAGE]
+    assert [a.kind for a in client.answers] == [AnswerKind.IMAGE] * 2 + [AnswerKind.DROPPED] * 7 + [AnswerKind.IMAGE]
     assert client.queue.jobs[-1].image == encoded(seed=9)
     assert client.count(Outcome.DROPPED_NEWER) == 7
 

@@ -1,16 +1,16 @@
-"""What a session counts: its connection's tally, and refusals by why."""
+"""What a session counts: its connection's counts, and refusals by why."""
 
 from typing import Any
 
 import pytest
 
-from server.tally import Tally
+from server.connection_counts import ConnectionCounts
 from server.types import Outcome
 
 from .hand import DEPTH
 
 
-async def test_tally(make_client: Any, encoded: Any) -> None:
+async def test_counts(make_client: Any, encoded: Any) -> None:
     """Every frame is counted under what became of it, and an image with its time from arrival to answer."""
     client = make_client()
     for number in range(DEPTH):
@@ -22,13 +22,13 @@ async def test_tally(make_client: Any, encoded: Any) -> None:
     client.queue.answer(0)
     client.queue.answer(1, Outcome.DROPPED_LATE)
     await client.jobs(DEPTH + 1)
-    said = client.session.tally.fields(client.now)
+    said = client.session.counts.fields(client.now)
     assert said["frames"] == DEPTH + 3
     assert said["outcomes"] == {"image": 1, "dropped_newer": 2, "dropped_late": 1}
     assert (said["unanswered"], said["mean_ms"]) == (1, 250.0)
 
 
-async def test_tally_of_the_filter(make_client: Any, encoded: Any) -> None:
+async def test_counts_of_the_filter(make_client: Any, encoded: Any) -> None:
     """Repeats and frames that are no image are counted too."""
     client = make_client(similar=True)
     client.params(similarity={"threshold": -1})
@@ -39,17 +39,17 @@ async def test_tally_of_the_filter(make_client: Any, encoded: Any) -> None:
     await client.until(lambda: len(client.answers) == 2)
     client.frame(2, b"no image")
     await client.until(lambda: client.errors)
-    assert client.session.tally.fields(client.now)["outcomes"] == {"image": 1, "repeat": 1, "failed": 1}
+    assert client.session.counts.fields(client.now)["outcomes"] == {"image": 1, "repeat": 1, "failed": 1}
 
 
-async def test_a_tally_of_each_connection(make_client: Any, encoded: Any) -> None:
+async def test_counts_of_each_connection(make_client: Any, encoded: Any) -> None:
     """What one connection counted is not the next one's."""
     client = make_client()
     client.frame(0, encoded())
     await client.jobs(1)
-    client.session.tally = Tally()
+    client.session.counts = ConnectionCounts()
     client.frame(1, encoded())
-    assert client.session.tally.frames == 1
+    assert client.session.counts.frames == 1
 
 
 @pytest.mark.parametrize(
@@ -57,11 +57,11 @@ async def test_a_tally_of_each_connection(make_client: Any, encoded: Any) -> Non
     [("nonsense", "protocol"), ('{"type":"hello"}', "protocol"), ('{"type":"params","strength":2}', "bad_request")],
 )
 async def test_refused_messages(make_client: Any, text: str, reason: str) -> None:
-    """A message that is refused is counted by why, and in the connection's tally."""
+    """A message that is refused is counted by why, and in the connection's counts."""
     client = make_client()
     client.session.text(text)
     assert client.refusals() == {reason: 1}
-    assert client.session.tally.errors == 1
+    assert client.session.counts.errors == 1
 
 
 @pytest.mark.parametrize(

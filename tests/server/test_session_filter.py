@@ -10,7 +10,7 @@ import pytest
 from server import codec
 from server.codec_pool import CodecPool
 from server.types import Outcome
-from wire import Kind
+from wire import AnswerKind
 
 from .hand import PATIENCE, Client, HandQueue
 
@@ -26,7 +26,7 @@ async def test_repeat(make_client: Any, encoded: Any) -> None:
     for number in range(1, 4):
         client.frame(number, encoded())
         await client.until(lambda n=number: len(client.answers) == n + 1)
-    assert [a.kind for a in client.answers] == [Kind.IMAGE] + [Kind.REPEAT] * 3
+    assert [a.kind for a in client.answers] == [AnswerKind.IMAGE] + [AnswerKind.REPEAT] * 3
     assert len(client.queue.jobs) == 1
     client.frame(4, encoded())
     await client.jobs(2)
@@ -43,7 +43,7 @@ async def test_no_repeat(make_client: Any, encoded: Any, similarity: Any) -> Non
         await client.jobs(number + 1)
         client.queue.answer(number)
     await client.until(lambda: len(client.answers) == 4)
-    assert {a.kind for a in client.answers} == {Kind.IMAGE}
+    assert {a.kind for a in client.answers} == {AnswerKind.IMAGE}
 
 
 async def test_new_params_end_repeats(make_client: Any, encoded: Any) -> None:

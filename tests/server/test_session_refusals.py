@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from server.types import Outcome
-from wire import Kind
+from wire import AnswerKind
 
 
 @pytest.mark.parametrize(
@@ -99,7 +99,7 @@ async def test_late(make_client: Any, encoded: Any) -> None:
     await client.jobs(1)
     client.queue.answer(0, Outcome.DROPPED_LATE, code="late", message="late")
     await client.until(lambda: client.answers)
-    assert client.answers[0].kind is Kind.DROPPED
+    assert client.answers[0].kind is AnswerKind.DROPPED
     assert client.errors == []
 
 

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
+from server.connection_counts import ConnectionCounts
 from server.energy import Ledger
 from server.energy.meter import MeterName
 from server.metrics import Metrics
 from server.sessions import PARKED_PER_LIVE, Full, Sessions
 from server.settings import load_settings
-from server.tally import Tally
 from server.types import Ending, Outcome
 
 
@@ -23,7 +23,7 @@ class Someone:
         self.token, self.name, self.owner = f"token-{number}", f"session-{number}", "nobody"
         self.send: Any = print
         self.student = SimpleNamespace(name="embedded")
-        self.tally = Tally()
+        self.counts = ConnectionCounts()
         self.given_up, self.left = asyncio.Event(), asyncio.Event()
 
 
@@ -224,10 +224,10 @@ async def test_what_is_said_of_a_connection(caplog: pytest.LogCaptureFixture) ->
     """At its end one line tells who, how long, what became of its frames, and how it ended."""
     door = Door()
     one = await door.enter(None)
-    one.tally.frames, one.tally.errors = 6, 1
-    one.tally.image(0.02)
-    one.tally.image(0.04)
-    one.tally.outcomes[Outcome.REPEAT] += 3
+    one.counts.frames, one.counts.errors = 6, 1
+    one.counts.image(0.02)
+    one.counts.image(0.04)
+    one.counts.outcomes[Outcome.REPEAT] += 3
     door.clock.now += 12.5
     with caplog.at_level(logging.INFO):
         said = door.leave(one, Ending.STALLED)
@@ -244,7 +244,7 @@ async def test_each_connection_is_counted_apart() -> None:
     """A session that comes back begins its count anew."""
     door = Door()
     one = await door.enter(None)
-    one.tally.frames = 5
+    one.counts.frames = 5
     door.clock.now += 3
     door.leave(one)
     door.clock.now += 20

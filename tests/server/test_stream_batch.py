@@ -35,7 +35,7 @@ from server.types import Job, JobKind, Outcome
 from server.worker import Worker
 from tests.engines import oracle
 from tests.server.waiting import until
-from wire import FrameIn, FrameOut, Kind
+from wire import AnswerKind, FrameIn, FrameOut
 
 PATIENCE = 20.0
 MOST_ROWS = 8
@@ -286,7 +286,7 @@ async def test_a_session_streams(make_stream: Any, name: str, strength: float) -
     user = LiveUser(await make_stream("openvino", name, strength))
     await user.film()
     assert [answer.id for answer in user.answers] == list(range(FRAMES))
-    images = [answer for answer in user.answers if answer.kind is Kind.IMAGE]
+    images = [answer for answer in user.answers if answer.kind is AnswerKind.IMAGE]
     assert max(answer.rows for answer in images) == user.stream.steps
     for answer in images:
         seen = oracle.seen(name, oracle.PICTURES[0], 3, strength, oracle.source(answer.id))
@@ -298,4 +298,4 @@ async def test_no_frame_is_dropped(make_stream: Any, name: str, strength: float)
     """A camera that is no faster than the ticks has every frame painted."""
     user = LiveUser(await make_stream("openvino", name, strength))
     await user.film()
-    assert [answer.kind for answer in user.answers] == [Kind.IMAGE] * FRAMES
+    assert [answer.kind for answer in user.answers] == [AnswerKind.IMAGE] * FRAMES

@@ -6,7 +6,7 @@ import struct
 import pytest
 
 import wire
-from wire import FrameIn, FrameOut, Kind, WireError
+from wire import AnswerKind, FrameIn, FrameOut, WireError
 
 
 def test_frame_in_is_an_id_and_an_image() -> None:
@@ -30,14 +30,14 @@ def test_frame_in_too_short(data: bytes) -> None:
 
 def test_frame_out_layout() -> None:
     """An answer is the 24-byte header of the protocol, then the image."""
-    answer = FrameOut(7, Kind.IMAGE, 3, 260, 1, 2, 3, 4, b"webp").encode()
+    answer = FrameOut(7, AnswerKind.IMAGE, 3, 260, 1, 2, 3, 4, b"webp").encode()
     assert answer == struct.pack("<IBBHIIII", 7, 1, 3, 260, 1, 2, 3, 4) + b"webp"
     assert wire.HEADER_BYTES == 24
     assert answer[24:] == b"webp"
 
 
-@pytest.mark.parametrize("kind", list(Kind))
-def test_frame_out_comes_back(kind: Kind) -> None:
+@pytest.mark.parametrize("kind", list(AnswerKind))
+def test_frame_out_comes_back(kind: AnswerKind) -> None:
     """An answer decodes to what was encoded."""
     answer = FrameOut(2**32 - 1, kind, 8, 65535, 10, 20, 30, 40, b"image")
     assert FrameOut.decode(answer.encode()) == answer
@@ -45,7 +45,7 @@ def test_frame_out_comes_back(kind: Kind) -> None:
 
 def test_frame_out_saturates() -> None:
     """Numbers too large for the header stop at its largest; the revision wraps around."""
-    answer = FrameOut.decode(FrameOut(1, Kind.IMAGE, rows=300, rev=65537, wait_us=2**40).encode())
+    answer = FrameOut.decode(FrameOut(1, AnswerKind.IMAGE, rows=300, rev=65537, wait_us=2**40).encode())
     assert (answer.rows, answer.rev, answer.wait_us) == (255, 1, 2**32 - 1)
 
 

@@ -6,7 +6,7 @@ import sys
 from typing import Any
 
 from benchmarks.load.run import parse, run
-from wire import FrameIn, FrameOut, Kind, error
+from wire import AnswerKind, FrameIn, FrameOut, error
 
 JPEG = b"\xff\xd8\xff"
 
@@ -59,7 +59,7 @@ async def test_kinds_and_errors(standing_in: Any) -> None:
     """Images, repeats, drops and errors are told apart."""
 
     def answer(frame: FrameIn) -> FrameOut | dict[str, Any]:
-        kinds = {0: Kind.IMAGE, 1: Kind.REPEAT, 2: Kind.DROPPED}
+        kinds = {0: AnswerKind.IMAGE, 1: AnswerKind.REPEAT, 2: AnswerKind.DROPPED}
         if frame.id % 4 == 3:
             return error("bad_image", "no", frame.id)
         return FrameOut(frame.id, kinds[frame.id % 4], rows=2, image=JPEG if frame.id % 4 == 0 else b"")
@@ -81,7 +81,7 @@ async def test_what_is_wrong_with_answers(standing_in: Any) -> None:
         # the second frame is answered before the first, as no server may
         held.append(frame)
         chosen = {1: None, 2: 2, 3: 1}.get(len(held), frame.id)
-        return chosen and FrameOut(chosen, Kind.IMAGE, image=b"not a picture")
+        return chosen and FrameOut(chosen, AnswerKind.IMAGE, image=b"not a picture")
 
     async with standing_in(window=3, answer=answer) as server:
         result = await run(short(server.url))

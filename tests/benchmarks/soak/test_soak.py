@@ -88,7 +88,7 @@ async def test_frames_that_get_no_answer(standing_in: Any, monkeypatch: pytest.M
     monkeypatch.setattr("benchmarks.soak.people._VANISH", 0.0)
     tally = await _visited(
         standing_in,
-        answer=lambda frame: None if frame.id == 3 else wire.FrameOut(frame.id, wire.Kind.IMAGE, image=b"\xff\xd8\xff"),
+        answer=lambda frame: None if frame.id == 3 else wire.FrameOut(frame.id, wire.AnswerKind.IMAGE, image=b"\xff\xd8\xff"),
     )
     assert tally.unanswered >= 1
     assert tally.sent == tally.answered + tally.unanswered
@@ -98,7 +98,9 @@ async def test_frames_that_get_no_answer(standing_in: Any, monkeypatch: pytest.M
 @pytest.mark.usefixtures("impatient")
 async def test_answers_that_nobody_asked_for(standing_in: Any) -> None:
     """Answers to frames that were not sent are counted, and are no answers."""
-    tally = await _visited(standing_in, answer=lambda frame: wire.FrameOut(frame.id + 1000, wire.Kind.IMAGE, image=b"\xff"))
+    tally = await _visited(
+        standing_in, answer=lambda frame: wire.FrameOut(frame.id + 1000, wire.AnswerKind.IMAGE, image=b"\xff")
+    )
     assert tally.unasked >= 1
     assert tally.answered == 0
 
@@ -109,7 +111,7 @@ async def test_answers_out_of_order(standing_in: Any) -> None:
 
     def answer(frame: wire.FrameIn) -> wire.FrameOut | None:
         held.append(frame.id)
-        return wire.FrameOut({1: 2, 2: 1}[frame.id], wire.Kind.REPEAT)
+        return wire.FrameOut({1: 2, 2: 1}[frame.id], wire.AnswerKind.REPEAT)
 
     async with standing_in(answer=answer) as server:
         tally = Tally()

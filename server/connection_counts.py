@@ -8,7 +8,7 @@ from .types import Outcome
 
 
 @dataclass(slots=True)
-class Tally:
+class ConnectionCounts:
     """Frames by what became of them, messages that broke a rule, and how long images took. `began` is the caller's clock."""
 
     began: float = 0.0
