@@ -12,7 +12,7 @@ from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from engines.choices import Choices, parse_lora, parse_size
-from engines.options import OPTIONS, Choice, EngineOptions, all_choices, choices_of, who_has
+from engines.options import OPTIONS, Choice, EngineOptions, all_choices, choices_of, options_of, who_has
 from engines.student import Student
 
 PREFIX = "ALLAPRIMA_"
@@ -315,8 +315,8 @@ class Settings(_EngineChoices):  # type: ignore[misc]
         return self.batch_sizes or student.default_batches(self.engine)
 
     def engine_options(self) -> EngineOptions:
-        """What is chosen of the engine. Raises KeyError if there is no such engine."""
-        kind = OPTIONS[self.engine]["cpu" if self.gpu() is None else "cuda"]
+        """What is chosen of the engine. Raises EngineError if there is no such engine."""
+        kind = options_of(self.engine, self.gpu())
         known = choices_of(kind)
         return kind(**{known[flag].field: value for flag, value in self._chosen().items()})
 
