@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 from . import codec
 from .fair_pool import Allowance, FairPool, Heavy
+from .memory import give_back
 
 HEAVY = 0.02
 """Seconds, as a picture's header makes one expect, from which on its decoding waits apart."""
@@ -47,13 +48,19 @@ class CodecPool:
             spent = time.perf_counter() - began
             if picture.cost < HEAVY:
                 return finish(picture, spent)
-            return Heavy(lambda: finish(picture, spent))
+            return Heavy(lambda: finish_heavy(picture, spent))
 
         def finish(picture: codec.Picture, spent: float) -> Decoded:
             began = time.perf_counter()
             pixels = codec.decode(picture, width, height)
             seen = None if look is None else look(pixels)
             return Decoded(pixels, spent + time.perf_counter() - began, seen)
+
+        def finish_heavy(picture: codec.Picture, spent: float) -> Decoded:
+            try:
+                return finish(picture, spent)
+            finally:
+                give_back()
 
         return self._decoding.submit(owner, begin)
 

@@ -145,6 +145,18 @@ def pictures_that_lie(me: Hostile) -> None:
 
 
 @attack(4)
+def pictures_at_the_limits(me: Hostile) -> None:
+    """The most that a picture may cost by default, in as few bytes as it can: WebP, PNG of 16 bits, JPEG of many scans."""
+    dearest = (
+        material.plain(material.WHOLE_SIDE, "WEBP", lossless=True),
+        material.png_flat(material.WHOLE_SIDE, 16),
+        material.jpeg_of_scans(material.SCANS_SIDE, 64),
+        material.plain(material.SIDE, quality=20),
+    )[me.index % 4]
+    _show(me, dearest, every=0.0)
+
+
+@attack(4)
 def answers_that_cost(me: Hostile) -> None:
     """Small pictures, each to be answered by the slowest kind of file."""
     _show(me, material.plain(256), 0.0, format="webp", quality=100)

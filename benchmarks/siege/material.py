@@ -9,6 +9,10 @@ from PIL import Image
 
 SIDE = 4000
 """Of a picture as large as a server takes by default: 16 megapixels."""
+WHOLE_SIDE = 2236
+"""Of one that is decoded whole, as PNG and WebP are: 5 megapixels."""
+SCANS_SIDE = 1220
+"""Of a JPEG that may have 64 scans: six passes over 16 megapixels in all."""
 
 
 def _saved(image: Image.Image, image_format: str, **options: object) -> bytes:
