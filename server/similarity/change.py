@@ -3,8 +3,8 @@
 A picture is looked at in cells of 4 x 4 pixels, over which noise averages out and an edge that moved by one pixel does not.
 Four things can be a change, each over a limit of its own, and the greatest counts:
 
-- *fine*: how far the hundredth part of the cells that changed most changed. Its limit is a multiple of what it is between
-  neighbouring frames of this stream, within bounds: all that a moving camera does is seen, and what noise does is not;
+- *fine*: how far the hundredth part of the cells that changed most changed. Its limit is a multiple of what noise does
+  between neighbouring frames of this stream, within bounds: what a moving camera does is seen, and what noise does is not;
 - *shift*: the whole picture is brighter or darker. What lamps and a camera's exposure do is below its limit, and taken out
   of the others;
 - *local*: blocks of 16 x 16 pixels became brighter or darker;
@@ -73,24 +73,47 @@ class Change:
 
 def compare(now: Sketch, then: Sketch) -> Change:
     """What changed, of two sketches of one shape."""
-    difference, level = now.luma - then.luma, (now.luma + then.luma) / 2
-    gain = float(np.vdot(difference, level)) / max(1.0, float(np.vdot(level, level)))
-    difference -= gain * level
+    difference, shift = _unlit(now, then)
     tints = [now.red - then.red, now.blue - then.blue]
     return Change(
         fine=_top(np.abs(difference)),
-        shift=abs(gain) * float(level.mean()),
+        shift=abs(shift),
         local=float(np.abs(_blocks(difference)).max()),
         tint=max(float(np.abs(_blocks(tint)).max()) for tint in tints),
         overall_tint=max(abs(float(tint.mean())) for tint in tints),
     )
 
 
-def noise_of(fine: Sequence[float]) -> float:
-    """The noise of a stream, from the fine changes between its last frames; the most that is believed where there are none."""
-    if not fine:
+def step(now: Sketch, before: Sketch) -> Plane:
+    """What changed in luma from one frame to the next, apart from how the whole of it is lit."""
+    return _unlit(now, before)[0]
+
+
+def noise_in(last: Plane, before: Plane | None) -> float:
+    """What a stream's noise may be at most, by its last step and the one before: levels, as `Change.fine`.
+
+    Noise is in a step as it is. And in the difference of two steps, in which a steady movement is not, it is the square root
+    of three times as much.
+    """
+    whole = _top(np.abs(last))
+    if before is None or before.shape != last.shape:
+        return whole
+    return min(whole, _top(np.abs(last - before)) / 3**0.5)
+
+
+def noise_of(samples: Sequence[float]) -> float:
+    """The noise of a stream, from what it may have been at most in its last frames; without any, the most that is believed."""
+    if not samples:
         return MOST_NOISE
-    return min(MOST_NOISE, max(LEAST_NOISE, sorted(fine)[2 * len(fine) // 3]))
+    return min(MOST_NOISE, max(LEAST_NOISE, sorted(samples)[2 * len(samples) // 3]))
+
+
+def _unlit(now: Sketch, then: Sketch) -> tuple[Plane, float]:
+    """The difference in luma without what a common factor explains, and how many levels that is in the mean."""
+    difference, level = now.luma - then.luma, (now.luma + then.luma) / 2
+    gain = float(np.vdot(difference, level)) / max(1.0, float(np.vdot(level, level)))
+    difference -= gain * level
+    return difference, gain * float(level.mean())
 
 
 def _cells(pixels: NDArray[np.uint8]) -> Plane:

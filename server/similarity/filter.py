@@ -16,7 +16,7 @@ from typing import Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from .change import Sketch, compare, noise_of
+from .change import Plane, Sketch, compare, noise_in, noise_of, step
 from .measures import Unit, cosine, steady, unit
 
 Frame = NDArray[np.uint8]
@@ -57,14 +57,15 @@ class Verdict:
 class View:
     """A frame as the filter sees it: by which measure, what was seen, and how it compares with what was last painted.
 
-    `fine` is the fine change since the frame before, by `change`.
+    By `change` also the step from the frame before, and what the stream's noise may be by it.
     """
 
     measure: Measure
     seen: Sketch | Unit
     against: Sketch | Unit | None
     score: float | None
-    fine: float | None = None
+    step: Plane | None = None
+    noise: float | None = None
 
 
 class SimilarityFilter:
@@ -75,7 +76,8 @@ class SimilarityFilter:
         self._painted: Sketch | Unit | None = None
         self._painted_at = 0.0
         self._before: Sketch | None = None
-        self._fine: deque[float] = deque(maxlen=_WATCHED)
+        self._step: Plane | None = None
+        self._noise: deque[float] = deque(maxlen=_WATCHED)
         self._skips = 0
 
     def reset(self) -> None:
@@ -85,33 +87,32 @@ class SimilarityFilter:
 
     def view(self, frame: Frame, measure: Measure) -> View:
         """Look at a frame, uint8 [h, w, 3]. Takes milliseconds and changes nothing: for any thread, one frame at a time."""
-        painted = self._painted
-        if measure != "change":
-            flat = unit(frame)
-            comparable = isinstance(painted, np.ndarray) and len(painted) == len(flat)
-            return View(measure, flat, painted, _ALIKE[measure](painted, flat) if comparable else None)  # type: ignore[arg-type]
-        sketch, before = Sketch.of(frame), self._before
-        if not isinstance(painted, Sketch) or painted.luma.shape != sketch.luma.shape:
-            painted_change = None
-        else:
-            painted_change = compare(sketch, painted)
-        if before is None or before.luma.shape != sketch.luma.shape:
-            fine = None
-        elif before is painted and painted_change is not None:
-            fine = painted_change.fine
-        else:
-            fine = compare(sketch, before).fine
-        if painted_change is None:
-            return View(measure, sketch, painted, None, fine)
-        watched = [*self._fine, *(() if fine is None else (fine,))]
-        return View(measure, sketch, painted, 1 - ONE_CHANGE * painted_change.size(noise_of(watched)), fine)
+        return self._view_change(frame) if measure == "change" else self._view_whole(frame, measure)
+
+    def _view_whole(self, frame: Frame, measure: Measure) -> View:
+        flat, painted = unit(frame), self._painted
+        if not isinstance(painted, np.ndarray) or len(painted) != len(flat):
+            return View(measure, flat, painted, None)
+        return View(measure, flat, painted, _ALIKE[measure](painted, flat))
+
+    def _view_change(self, frame: Frame) -> View:
+        sketch, painted, before = Sketch.of(frame), self._painted, self._before
+        moved, noise = None, None
+        if before is not None and before.luma.shape == sketch.luma.shape:
+            moved = step(sketch, before)
+            noise = noise_in(moved, self._step)
+        score = None
+        if isinstance(painted, Sketch) and painted.luma.shape == sketch.luma.shape:
+            watched = [*self._noise, *(() if noise is None else (noise,))]
+            score = 1 - ONE_CHANGE * compare(sketch, painted).size(noise_of(watched))
+        return View("change", sketch, painted, score, moved, noise)
 
     def judge(self, view: View, wanted: Wanted, now: float, idle: bool = False) -> Verdict:
         """Decide on a frame of time `now`, in seconds. One let through becomes the one compared with."""
         if isinstance(view.seen, Sketch):
-            self._before = view.seen
-            if view.fine is not None:
-                self._fine.append(view.fine)
+            self._before, self._step = view.seen, view.step
+            if view.noise is not None:
+                self._noise.append(view.noise)
         score = view.score if view.against is self._painted else None  # or it was painted under other params
         if score is not None and self._may_skip(wanted, now) and self._alike(score, wanted, idle):
             self._skips += 1

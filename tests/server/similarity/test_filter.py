@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 import numpy as np
 import pytest
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageFilter
 
 from server.params import Similarity
 from server.similarity import SimilarityFilter
@@ -61,6 +61,15 @@ def test_a_pan(name: str, kind: str, level: float) -> None:
     for frame in still(scene, sensor(kind, level), 6):
         stream.painted(frame)
     assert stream.painted(next(pan(scene[:, 1:], sensor(kind, level, seed=9), 1)))
+
+
+@pytest.mark.parametrize("kind", ["none", "even", "smooth"])
+@pytest.mark.parametrize("name", PHOTOGRAPHS[:4])
+def test_a_pan_out_of_focus(name: str, kind: str) -> None:
+    """So is one through a lens that is out of focus, since the noise is told from a steady movement."""
+    soft = Image.fromarray(photograph(name).astype(np.uint8)).filter(ImageFilter.GaussianBlur(3))
+    frames = pan(np.asarray(soft).astype(np.float32), sensor(kind, 0 if kind == "none" else 2), 20)
+    assert Stream().share(frames) >= 0.95
 
 
 @pytest.mark.parametrize("change", [8, -8])
