@@ -118,3 +118,28 @@ def a_new_prompt_for_each_frame(me: Hostile) -> None:
         return frames.params(prompt=text, similarity=None) + frames.picture(count, image)
 
     me.pour(both, me.stream)
+
+
+@attack(5)
+def ids_at_the_end(me: Hostile) -> None:
+    """Frames under the last ids that there are, and then under ids that do not grow: each is answered by an error."""
+    image = material.plain(64)
+    me.pour(lambda count: frames.picture(2**32 - 1 - count % 3, image), me.stream)
+
+
+@attack(5)
+def seeds_of_all_kinds(me: Hostile) -> None:
+    """Another seed, strength and format for each frame: nothing that is kept by value is found again."""
+    image = material.plain(256)
+
+    def both(count: int) -> bytes:
+        chosen = {"seed": me.random.randrange(2**32), "strength": me.random.random(), "quality": 1 + count % 100}
+        return frames.params(**chosen, similarity=None) + frames.picture(count, image)
+
+    me.pour(both, me.stream)
+
+
+@attack(5)
+def stills_of_all_seeds(me: Hostile) -> None:
+    """Stills of a seed and a prompt that nobody asked for before, eight at once of each client."""
+    _ask(me, {"prompt": "x" * (me.index + 1), "seed": me.random.randrange(2**32), "n": 2}, 8, 30.0)

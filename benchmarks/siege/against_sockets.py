@@ -1,7 +1,9 @@
 """Attacks on the transport: control frames, fragments, and connections that are slow, half or idle."""
 
+import contextlib
 import os
 import struct
+import zlib
 
 from . import frames, material
 from .attack import KEYED, attack
@@ -251,3 +253,64 @@ def upgrades_to_nowhere(me: Hostile) -> None:
 def oversized_messages(me: Hostile) -> None:
     """Messages larger than any that is taken, sent to the end."""
     me.pour(frames.frame(frames.BINARY, bytes(5 << 20)), me.stream)
+
+
+@attack(2, holds=True)
+def half_messages(me: Hostile) -> None:
+    """Live messages of a megabyte of which a letter comes now and then, with pings between that show that somebody is there."""
+    sockets = [one for _ in range(8) if (one := me.stream()) is not None]
+    for one in sockets:
+        me.send(one, frames.frame(frames.BINARY, b"1234", says=1 << 20))
+    for _ in me.rounds():
+        for one in sockets:
+            me.send(one, b"x")
+        me.sleep(0.3)
+
+
+@attack(2, holds=True)
+def bodies_that_are_only_announced(me: Hostile) -> None:
+    """Requests that wait to be told to go on, and then do not."""
+    asked = {"Expect": "100-continue", "Content-Length": "60000", "Content-Type": "application/json"}
+    for _ in range(100):
+        if (one := me.connect()) is not None:
+            me.send(one, frames.request("POST", frames.STILLS, headers=asked))
+
+
+@attack(2)
+def chunks_with_long_extensions(me: Hostile) -> None:
+    """A body in chunks, each with a kilobyte of words that nobody asked for, and trailers without end."""
+    start = frames.request("POST", frames.STILLS, headers={"Transfer-Encoding": "chunked", "Content-Length": "",
+                                                           "Content-Type": "application/json"})  # fmt: skip
+
+    def open_one() -> Socket | None:
+        one = me.connect()
+        return one if one is not None and me.send(one, start) else None
+
+    if me.index % 2:
+        me.pour(b"1;" + b"e=" + b"x" * 1000 + b"\r\n \r\n", open_one)
+    else:
+        me.pour(lambda count: b"0\r\n" if not count else b"X-Trailer: " + b"t" * 500 + b"\r\n", open_one)
+
+
+@attack(2)
+def streams_that_offer_to_compress(me: Hostile) -> None:
+    """Handshakes that offer every kind of compression, and messages as if it had been taken."""
+    offer = {"Sec-WebSocket-Extensions": ", ".join(["permessage-deflate; server_max_window_bits=8"] * 50)}
+    packed = zlib.compress(bytes(1 << 20))[2:-4]
+    me.pour(frames.frame(frames.BINARY, packed, reserved=4), lambda: me.stream(headers=offer))
+
+
+@attack(2)
+def answers_read_a_byte_at_a_time(me: Hostile) -> None:
+    """Large answers of which a byte is read now and then: always some progress, and never an end."""
+    sockets = []
+    for _ in range(8):
+        if (one := me.connect()) is not None and me.send(one, frames.request("GET", "/web/app.js") * 64, drain=False):
+            sockets.append(one)
+        if (one := me.stream()) is not None and me.send(one, frames.params(nonsense="x") * 200, drain=False):
+            sockets.append(one)
+    for _ in me.rounds():
+        for one in sockets:
+            with contextlib.suppress(OSError):
+                one.recv(1)
+        me.sleep(0.1)
