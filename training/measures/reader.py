@@ -21,12 +21,12 @@ from training.looks import LOOKS
 from training.looks.filters import blur
 from training.measures.sources import crops, held_out
 
-CROP = 192
+CROP = 128
 """What the network sees at once, in pixels of the painting: a look is told by its texture as much as by its shapes."""
 
 
 class ReaderNet(nn.Module):
-    """Pictures float [n, 3, 192, 192] in [0, 1] to logits [n, looks]."""
+    """Pictures float [n, 3, 128, 128] in [0, 1] to logits [n, looks]."""
 
     def __init__(self, looks: int) -> None:
         super().__init__()
@@ -48,7 +48,7 @@ class ReaderNet(nn.Module):
 
 
 class StyleReader:
-    """Says of pictures [n, 3, h, w], at least 192 pixels each way, in which look each is painted."""
+    """Says of pictures [n, 3, h, w], at least 128 pixels each way, in which look each is painted."""
 
     def __init__(self, net: ReaderNet, names: Sequence[str]) -> None:
         self.net, self.names = net.eval(), tuple(names)
@@ -78,7 +78,7 @@ class StyleReader:
 
 @dataclass
 class Pool:
-    """Painted crops uint8 [n, 3, 192, 192] and the numbers of their looks."""
+    """Painted crops uint8 [n, 3, 128, 128] and the numbers of their looks."""
 
     pictures: Tensor
     labels: Tensor
@@ -95,7 +95,7 @@ class Pool:
 
 
 def paint_pool(names: Sequence[str], pictures: int, seed: int, device: torch.device, batch: int = 8) -> Pool:
-    """Every look on `pictures` crops of the training photographs, two places kept of each."""
+    """Every look on `pictures` crops of the training photographs, four places kept of each."""
     draw = torch.Generator().manual_seed(seed)
     painted, labels = [], []
     for start in range(0, pictures, batch):
@@ -103,14 +103,14 @@ def paint_pool(names: Sequence[str], pictures: int, seed: int, device: torch.dev
         for number, name in enumerate(names):
             breadth = 0.85 + 0.45 * float(torch.rand((), generator=draw))
             out = (LOOKS[name].paint(sources, breadth) * 255).round().to(torch.uint8)
-            for _ in range(2):
+            for _ in range(4):
                 top, left = (int(i) for i in torch.randint(256 - CROP + 1, (2,), generator=draw))
                 painted.append(out[..., top : top + CROP, left : left + CROP].clone())
                 labels.append(torch.full((len(out),), number, device=device))
     return Pool(torch.cat(painted), torch.cat(labels))
 
 
-def train(names: Sequence[str], pictures: int, steps: int, device: torch.device, batch: int = 24) -> StyleReader:
+def train(names: Sequence[str], pictures: int, steps: int, device: torch.device, batch: int = 16) -> StyleReader:
     """A reader trained for so many steps on looks painted on so many pictures."""
     torch.manual_seed(0)
     pool = paint_pool(names, pictures, 1, device)
@@ -126,7 +126,7 @@ def train(names: Sequence[str], pictures: int, steps: int, device: torch.device,
         torch.autograd.backward(loss)
         optimizer.step()
         schedule.step()
-        if step % 100 == 99:
+        if step % 50 == 49:
             told = {"step": step + 1, "loss": round(float(loss), 3), "seconds": round(time.monotonic() - began)}
             print(json.dumps(told), flush=True)
     return StyleReader(net.cpu(), names)
