@@ -70,7 +70,7 @@ def test_the_same_network(name: str, files: dict[str, Path], originals: dict[str
 def test_rounded_as_on_a_gpu(name: str, files: dict[str, Path], originals: dict[str, Path]) -> None:
     """Computed in half precision, each operator rounding, a graph is off by a thousandth of its output."""
     inputs = example_inputs(1, WORDS, seed=6)[name]
-    with np.errstate(over="ignore"):  # the reference's sigmoid
+    with np.errstate(over="ignore", invalid="ignore"):  # the reference's sigmoid computes both its branches
         answers = ReferenceEvaluator(onnx.load(files[name]), new_ops=[GroupNormalization]).run(None, inputs)
     for wanted, got in zip(compile_graph(originals[name], 1)(inputs), answers, strict=True):
         assert np.sqrt(np.mean((got - wanted) ** 2)) < 1e-3 * np.sqrt(np.mean(np.square(wanted)))
