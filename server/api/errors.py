@@ -1,4 +1,4 @@
-"""Errors in the OpenAI shape: {"error": {"message", "type", "param", "code"}}, with the request's id, counted and logged."""
+"""Errors, in the shape of the API that they belong to, with the request's id; counted and logged."""
 
 import logging
 from collections.abc import Mapping
@@ -11,11 +11,14 @@ from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection
 from starlette.types import Receive, Scope, Send
 
+from ..judge import Unfit
 from ..logs import fields
 from ..metrics import Metrics
 from ..refusals import turn_away
+from ..stills import Refused
 from ..types import Refusal
 from .request_id import HEADER, request_id
+from .shapes import Shape, shape_of
 
 log = logging.getLogger(__name__)
 
@@ -40,6 +43,17 @@ _REASONS = {
 }
 """Codes of refusals. Other codes are bad requests where the client is at fault, and failures where it is not."""
 _CLIENT_WENT_AWAY = 499
+_STILLS = {
+    "server_busy": 429,
+    "not_ready": 503,
+    "shutting_down": 503,
+    "engine_stuck": 503,
+    "timeout": 503,
+    "too_many": 400,
+    "bad_image": 400,
+    "unsupported_strength": 400,
+}
+"""Statuses by the code of stills that are not painted; with any other the fault is the server's."""
 
 
 class ApiError(Exception):
@@ -59,15 +73,6 @@ class ApiError(Exception):
         self.headers = headers or {}
 
 
-def _body(status: int, message: str, code: str, param: str | None, request: str) -> dict[str, object]:
-    kind = {401: "authentication_error", 404: "not_found_error", 429: "rate_limit_error"}.get(
-        status, "invalid_request_error" if status < 500 else "server_error"
-    )
-    if len(message) > _LONGEST_MESSAGE:
-        message = message[:_LONGEST_MESSAGE] + "..."
-    return {"error": {"message": message, "type": kind, "param": param, "code": code, "request_id": request}}
-
-
 def _response(error: ApiError, connection: HTTPConnection) -> JSONResponse:
     name = request_id(connection)
     headers = {**error.headers, HEADER: name}
@@ -75,7 +80,13 @@ def _response(error: ApiError, connection: HTTPConnection) -> JSONResponse:
         headers["Retry-After"] = str(error.retry_after)
     if error.status == 401:
         headers["WWW-Authenticate"] = "Bearer"
-    return JSONResponse(_body(error.status, error.message, error.code, error.param, name), error.status, headers)
+    message = error.message if len(error.message) <= _LONGEST_MESSAGE else error.message[:_LONGEST_MESSAGE] + "..."
+    body = _shape(connection).body(error.status, message, error.code, error.param, name)
+    return JSONResponse(body, error.status, headers)
+
+
+def _shape(connection: HTTPConnection) -> Shape:
+    return shape_of(get_route_path(connection.scope))
 
 
 def _reason(error: ApiError) -> Refusal | None:
@@ -101,12 +112,17 @@ def _invalid(error: RequestValidationError) -> ApiError:
     return ApiError(400, f"{param}: {first['msg']}", "invalid_value", param)
 
 
-def _api(path: str) -> str:
-    return "sdapi" if path.startswith("/sdapi/") else "openai" if path.startswith("/v1/") else "http"
+def _unfit(error: Unfit, shape: Shape) -> ApiError:
+    param = shape.names.get(error.param, error.param)
+    return ApiError(400, f"{param}: {error.message}", error.code, param)
+
+
+def _not_painted(error: Refused) -> ApiError:
+    return ApiError(_STILLS.get(error.code, 500), error.message, error.code, error.param, error.retry_after)
 
 
 class Errors:
-    """Answers errors in that shape, and counts and logs those that are refusals."""
+    """Answers errors, and counts and logs those that are refusals."""
 
     def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics
@@ -130,7 +146,7 @@ class Errors:
         path = get_route_path(connection.scope)
         client = connection.client.host if connection.client else None
         more = {"request": request_id(connection), "client": client}
-        turn_away(self._metrics, reason, error.message, api=_api(path), where=path, code=error.code, **more)
+        turn_away(self._metrics, reason, error.message, api=_shape(connection).api, where=path, code=error.code, **more)
 
 
 def install(app: FastAPI, errors: Errors) -> None:
@@ -139,6 +155,14 @@ def install(app: FastAPI, errors: Errors) -> None:
     @app.exception_handler(ApiError)
     async def refused(request: Request, error: ApiError) -> JSONResponse:
         return errors.answer(error, request)
+
+    @app.exception_handler(Unfit)
+    async def unfit(request: Request, error: Unfit) -> JSONResponse:
+        return errors.answer(_unfit(error, _shape(request)), request)
+
+    @app.exception_handler(Refused)
+    async def not_painted(request: Request, error: Refused) -> JSONResponse:
+        return errors.answer(_not_painted(error), request)
 
     @app.exception_handler(RequestValidationError)
     async def invalid(request: Request, error: RequestValidationError) -> JSONResponse:

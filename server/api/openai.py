@@ -10,30 +10,16 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from engines.student import Student
 
-from ..judge import Ask, Seed, Text, Unfit
+from ..judge import Ask, Seed, Text
 from ..served import Served
 from ..server import Server
-from ..stills import Asked, Refused, Still
+from ..stills import Asked, Still
 from ..tracing import known_trace
 from ..types import Result
 from .errors import ApiError
 from .keys import owner
 from .presence import while_present
 from .request_id import request_id
-
-_NAMES = {"guidance": "guidance_scale"}
-"""What this API calls what is asked, where it has a name of its own for it."""
-_STATUSES = {
-    "server_busy": 429,
-    "not_ready": 503,
-    "shutting_down": 503,
-    "engine_stuck": 503,
-    "timeout": 503,
-    "too_many": 400,
-    "bad_image": 400,
-    "unsupported_strength": 400,
-}
-"""By the code of stills that are not painted; with any other the fault is the server's."""
 
 
 class ImagesRequest(BaseModel):
@@ -92,15 +78,6 @@ def _asked(asked: ImagesRequest, request: Request, server: Server) -> Asked:
     )
 
 
-def _unfit(error: Unfit) -> ApiError:
-    param = _NAMES.get(error.param, error.param)
-    return ApiError(400, f"{param}: {error.message}", error.code, param)
-
-
-def _refused(error: Refused) -> ApiError:
-    return ApiError(_STATUSES.get(error.code, 500), error.message, error.code, error.param, error.retry_after)
-
-
 def _answer(stills: list[Still], asked: ImagesRequest, student: Student) -> dict[str, Any]:
     data = [{"b64_json": base64.b64encode(still.result.image).decode(), "seed": still.seed} for still in stills]
     size = f"{student.width}x{student.height}"
@@ -122,12 +99,7 @@ def routes(server: Server) -> APIRouter:
         """Images from a prompt, by the student that `model` names."""
         served = _served(asked, server)
         _check(asked)
-        try:
-            stills = await while_present(request, server.stills.paint(served, _asked(asked, request, server)))
-        except Unfit as error:
-            raise _unfit(error) from None
-        except Refused as error:
-            raise _refused(error) from None
+        stills = await while_present(request, server.stills.paint(served, _asked(asked, request, server)))
         return _answer(stills, asked, served.student)
 
     return router
