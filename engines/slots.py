@@ -32,9 +32,11 @@ class Slots:
         """The network's input for a row. Raises KeyError if a later step's latents are not here (any more)."""
         if row.index > 0:
             return self._latents.pop(row.job)
-        start = self._scaled(row.step.a_z, row.seed, 0)
-        if encoded is not None:
-            start += np.float32(row.step.a_img) * encoded
+        if encoded is None:
+            return self._scaled(row.step.a_z, row.seed, 0)
+        start = np.float32(row.step.a_img) * encoded
+        if row.step.a_z:
+            start += self._scaled(row.step.a_z, row.seed, 0)
         return start
 
     def keep(self, row: Row, x0: Latents) -> None:

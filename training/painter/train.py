@@ -18,7 +18,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from engines.families.painter.network import QUIET
+from engines.families.painter.network import QUIET, compose, landscape_share, noise_share
 from engines.families.painter.scene import Asked, grid, scene
 from engines.families.painter.shapes import CELL
 from training.looks import LOOKS
@@ -63,26 +63,25 @@ def _cut(x: Tensor, origins: list[tuple[int, int]], scale: int) -> Tensor:
 
 def painted(easel: Easel, batch: Batch, drawings: Tensor, origins: list[tuple[int, int]], half: bool) -> Tensor:
     """What the network gives for crops of a batch: pictures [n, 3, 256, 256] in [-1, 1]."""
-    t = batch.t
-    level = ((t - QUIET) / (1 - QUIET)).clamp(0, 1)[:, None, None, None]
-    pixels = _cut(batch.source, origins, CELL)
-    x = (1 - level) * latents(pixels)
+    t, n = batch.t, len(batch.t)
+    level = noise_share(t)[:, None, None, None]
+    x = (1 - level) * latents(_cut(batch.source, origins, CELL))
     x = x + level * torch.randn_like(x)
     wanted = asked(batch, drawings)
-    n = len(t)
-    mean = torch.zeros(n, 6, device=x.device)
-    mean[:, :3] = (1 - level[:, :, 0, 0]) * (batch.source[..., ::8, ::8].float().mean((-2, -1)) / 127.5 - 1)
-    small = torch.zeros(n, 4, 2 * CROP, 2 * CROP, device=x.device)
-    late = (t > 0.75).nonzero()[:, 0]
+    side = batch.target.shape[-1] // 2
+    drawn, cover = torch.zeros(n, 3, side, side, device=x.device), torch.zeros(n, 1, side, side, device=x.device)
+    late = (t > QUIET).nonzero()[:, 0]
     if len(late):
         some = Asked(wanted.colour[late], wanted.coloured[late], wanted.named[late], wanted.drawings[late])
-        side = batch.target.shape[-1] // 2
-        drawn, cover = scene(batch.choices[late], some, grid(side, x))
-        mean[late, 3:] = drawn.mean((-2, -1)) * 2 - 1
-        whole = torch.cat([drawn * 2 - 1, cover], 1)
-        small[late] = _cut(whole, [origins[int(k)] for k in late], 2)
+        drawn[late], cover[late] = scene(batch.choices[late], some, grid(side, x))
+        drawn = drawn * 2 - 1
+    content = compose(x, t, _cut(drawn, origins, 2), _cut(cover, origins, 2))
+    # the whole's mean, of which a crop shows a part
+    mean = batch.source[..., ::8, ::8].float().mean((-2, -1)) / 127.5 - 1
+    mean = mean * ((1 - level) / (1 - level).clamp(min=0.5))[:, :, 0, 0]
+    mean = torch.lerp(mean, drawn.mean((-2, -1)), landscape_share(t)[:, None])
     with torch.autocast(x.device.type, torch.bfloat16, enabled=half):
-        out = easel.painter.paint(x, t, easel.told(batch.look, wanted), small, mean, origins)
+        out = easel.painter.paint(content, t, easel.told(batch.look, wanted), mean, origins)
     return F.pixel_shuffle(out.float(), CELL)
 
 

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from .scene import MAP, Asked, choices, grid, scene
 from .shapes import CELL, CHANNELS, WIDTH
 
-WIDTHS = (32, 64, 96, 128)
+WIDTHS = (32, 48, 96, 128)
 EMBEDDING = 96
 INKS = 2
 DIRECTIONS = 8
@@ -31,9 +31,9 @@ HEAD = CHANNELS + INKS * (CELL * CELL + 4) + 2
 colour, and the direction that strokes take."""
 
 
-def source_share(t: Tensor) -> Tensor:
-    """How much the network sees of its input: near the end it is noise."""
-    return ((1 - t) / 0.2).clamp(0, 1)
+def noise_share(t: Tensor) -> Tensor:
+    """How much of the input is noise (the contract's level of noise)."""
+    return ((t - QUIET) / (1 - QUIET)).clamp(0, 1)
 
 
 def scene_share(t: Tensor) -> Tensor:
@@ -44,6 +44,20 @@ def scene_share(t: Tensor) -> Tensor:
 def landscape_share(t: Tensor) -> Tensor:
     """How much the landscape replaces what is behind the thing: all of it at 1."""
     return ((t - 0.8) / 0.2).clamp(0, 1)
+
+
+def compose(x: Tensor, t: Tensor, drawn: Tensor, cover: Tensor) -> Tensor:
+    """What is to be painted, as latents: the input x, and before it the scene, drawn [n, 3, 2 h, 2 w] in [-1, 1] with the
+    thing's cover [n, 1, 2 h, 2 w], as far as the time lets it show.
+    """
+    n, _, h, w = x.shape
+    seen = x / (1 - noise_share(t)).clamp(min=0.5)[:, None, None, None]
+    share = 1 - (1 - cover * scene_share(t)[:, None, None, None]) * (1 - landscape_share(t)[:, None, None, None])
+    # two pixels of the picture across and down are one of the scene
+    small = F.pixel_unshuffle(torch.cat([drawn, share], 1), 2).view(n, 4, 2, 1, 2, 1, h, w)
+    large = small.expand(n, 4, 2, 2, 2, 2, h, w).reshape(n, 4, CELL * CELL, h, w)
+    seen = seen.view(n, 3, CELL * CELL, h, w)
+    return (seen + (large[:, :3] - seen) * large[:, 3:]).reshape(n, CHANNELS, h, w)
 
 
 def head_size(maps: int) -> int:
@@ -127,9 +141,9 @@ class Painter(nn.Module):
         angle = torch.arange(DIRECTIONS) * (2 * math.pi / DIRECTIONS)
         self.register_buffer("axes", torch.stack([angle.cos(), angle.sin()], 1), persistent=False)
         self.time = nn.Linear(16, EMBEDDING)
-        self.mood = nn.Linear(6, EMBEDDING)
+        self.mood = nn.Linear(3, EMBEDDING)
         self.mix = nn.Sequential(nn.Linear(EMBEDDING, EMBEDDING), nn.SiLU(), nn.Linear(EMBEDDING, EMBEDDING), nn.SiLU())
-        self.enter = nn.Conv2d(CHANNELS + 4 * 4 + FLOW + maps.shape[0] + CYCLES, a, 1)
+        self.enter = nn.Conv2d(CHANNELS + FLOW + maps.shape[0] + CYCLES, a, 1)
         self.see = nn.Conv2d(a, a, 3, padding=1)
         self.down1, self.down2, self.down3 = (nn.Conv2d(p, q, 3, stride=2, padding=1) for p, q in ((a, b), (b, c), (c, d)))
         self.work1, self.work2, self.work3 = Block(b), Block(c), Block(d)
@@ -147,33 +161,22 @@ class Painter(nn.Module):
 
     def forward(self, x: Tensor, t: Tensor, conditioning: Tensor) -> Tensor:
         told = unpack(conditioning, self.maps.shape[0])
-        noise = ((t - QUIET) / (1 - QUIET)).clamp(min=0.05)
-        small, cover = scene(choices(x, noise), told.asked, grid(x.shape[-1] * 2, x))
-        mean = torch.cat([x.view(x.shape[0], 3, -1).mean(-1), small.mean((-2, -1)) * 2 - 1], 1)
-        return self.paint(x, t, told, torch.cat([small * 2 - 1, cover], 1), mean)
+        noise = noise_share(t).clamp(min=0.05)
+        drawn, cover = scene(choices(x, noise), told.asked, grid(x.shape[-1] * 2, x))
+        content = compose(x, t, drawn * 2 - 1, cover)
+        return self.paint(content, t, told, content.view(x.shape[0], 3, -1).mean(-1))
 
-    def paint(
-        self,
-        x: Tensor,
-        t: Tensor,
-        told: Told,
-        small: Tensor,
-        mean: Tensor,
-        origins: Sequence[tuple[int, int]] | None = None,
-    ) -> Tensor:
-        """As `forward`, of a scene [n, 4, 2 h, 2 w] drawn already, the mean colours of picture and scene [n, 6] (they may be
-        more than x shows), and where in the picture x lies."""
+    def paint(self, x: Tensor, t: Tensor, told: Told, mean: Tensor, origins: Sequence[tuple[int, int]] | None = None) -> Tensor:
+        """Paint what was composed: latents x, of a picture of the mean colour [n, 3], where x may be a part that lies at
+        `origins`.
+        """
         n, _, h, w = x.shape
-        shown, drawn = source_share(t), scene_share(t)
-        x = x * shown[:, None, None, None]
-        small = small * drawn[:, None, None, None]
-        mean = torch.cat([mean[:, :3] * shown[:, None], mean[:, 3:] * drawn[:, None]], 1)
         maps, bank, waves = (cut(fixed, origins, h) for fixed in (self.maps, self.bank, self.waves))
         embedding = self.embed(told.look, t, mean)
         rgb = x.view(n, 3, CELL * CELL, h, w)
         luma = 0.299 * rgb[:, 0] + 0.587 * rgb[:, 1] + 0.114 * rgb[:, 2]
         fixed = torch.cat([maps.mean(2), waves], 1).expand(n, -1, -1, -1)
-        seen = torch.cat([x, F.pixel_unshuffle(small, 2), flow(luma), fixed], 1)
+        seen = torch.cat([x, flow(luma), fixed], 1)
         h0 = F.silu(self.see(F.silu(self.enter(seen))))
         h1 = self.work1(self.down1(h0), embedding)
         h2 = self.work2(self.down2(h1), embedding)

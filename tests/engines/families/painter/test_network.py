@@ -2,20 +2,22 @@
 
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from engines.families.painter.network import (
     EMBEDDING,
     Painter,
     Told,
+    compose,
     cut,
     flow,
     head_size,
     landscape_share,
+    noise_share,
     pack,
     rows,
     scene_share,
-    source_share,
     unpack,
 )
 from engines.families.painter.scene import Asked
@@ -83,10 +85,10 @@ def test_a_still_is_its_noises_choices(painter: Painter) -> None:
 def test_a_crop_is_painted_as_the_whole(painter: Painter) -> None:
     """Away from its edges a crop is painted as that part of the whole: fixed patterns lie where they lie."""
     told, x, t = _told(1), torch.randn(1, CHANNELS, SIDE, SIDE), torch.tensor([0.5])
-    small, mean = torch.zeros(1, 4, 2 * SIDE, 2 * SIDE), torch.zeros(1, 6)
-    whole = painter.paint(x, t, told, small, mean)
-    left = painter.paint(x[:, :, :16, 16:], t, told, small[:, :, :32, 32:], mean, [(0, 16)])
-    right = painter.paint(x[:, :, :16, 16:], t, told, small[:, :, :32, 32:], mean, [(0, 0)])
+    mean = torch.zeros(1, 3)
+    whole = painter.paint(x, t, told, mean)
+    left = painter.paint(x[:, :, :16, 16:], t, told, mean, [(0, 16)])
+    right = painter.paint(x[:, :, :16, 16:], t, told, mean, [(0, 0)])
     near = (left - whole[:, :, :16, 16:]).abs()[:, :, :4, -4:].mean()
     far = (right - whole[:, :, :16, 16:]).abs()[:, :, :4, -4:].mean()
     assert near < 0.5 * far
@@ -104,16 +106,33 @@ def test_cutting() -> None:
 def test_flow_of_stripes() -> None:
     """Stripes across and down have opposite flow, and flat areas none."""
     stripes = torch.sin(torch.arange(64.0) * 0.7).expand(1, 1, 64, 64)
-    across = flow(torch.nn.functional.pixel_unshuffle(stripes, 4))
-    down = flow(torch.nn.functional.pixel_unshuffle(stripes.transpose(-1, -2), 4))
+    across = flow(F.pixel_unshuffle(stripes, 4))
+    down = flow(F.pixel_unshuffle(stripes.transpose(-1, -2), 4))
     assert across[0, 0, 4:-4, 4:-4].min() > 0.9
     assert down[0, 0, 4:-4, 4:-4].max() < -0.9
     assert flow(torch.zeros(1, 16, 16, 16))[:, :2].abs().max() == 0
 
 
+def test_what_is_painted_is_composed() -> None:
+    """A repainting is its picture; later the thing stands before it; a still is the scene, each of its pixels four."""
+    picture, drawn = torch.rand(1, 3, 16, 16), torch.rand(1, 3, 8, 8)
+    cover = torch.zeros(1, 1, 8, 8)
+    cover[..., :4] = 1.0
+    x, large = F.pixel_unshuffle(picture, 4), drawn.repeat_interleave(2, -1).repeat_interleave(2, -2)
+
+    def at(t: float, x: Tensor) -> Tensor:
+        return F.pixel_shuffle(compose(x, torch.tensor([t]), drawn, cover), 4)
+
+    assert torch.allclose(at(0.5, x), picture, atol=1e-6)
+    between = at(0.8, 0.5 * x)
+    assert torch.allclose(between[..., :8], large[..., :8], atol=1e-5)
+    assert torch.allclose(between[..., 8:], picture[..., 8:], atol=1e-5)
+    assert torch.allclose(at(1.0, x), large, atol=1e-5)
+
+
 def test_shares_of_time() -> None:
-    """The picture is seen until noise is all there is; what is named appears at 0.75; the landscape at last."""
+    """Noise comes from 0.6 on; what is named appears at 0.75; the landscape at last."""
     t = torch.tensor([0.5, 0.75, 0.8, 0.9, 1.0])
-    assert source_share(t).tolist() == pytest.approx([1, 1, 1, 0.5, 0], abs=1e-5)
+    assert noise_share(t).tolist() == pytest.approx([0, 0.375, 0.5, 0.75, 1], abs=1e-5)
     assert scene_share(t).tolist() == pytest.approx([0, 0, 1, 1, 1], abs=1e-5)
     assert landscape_share(t).tolist() == pytest.approx([0, 0, 0, 0.5, 1], abs=1e-5)
