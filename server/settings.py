@@ -15,6 +15,8 @@ from engines.choices import Choices, parse_lora, parse_size
 from engines.options import OPTIONS, Choice, EngineOptions, all_choices, choices_of, options_of, who_has
 from engines.student import Student
 
+from .cache_folder import CacheError, default_cache, prepare_cache
+
 PREFIX = "ALLAPRIMA_"
 
 FOR_TESTS: dict[str, JsonValue] = {"for_tests": True}
@@ -76,7 +78,7 @@ class Settings(_EngineChoices):  # type: ignore[misc]
     )
     lora: Annotated[tuple[str, ...], NoDecode] = Field((), description="LoRA files to fuse, FILE:WEIGHT, comma-separated")
     full_vae: bool = Field(False, description="true: the full VAE in place of the tiny one; slower, finer")
-    cache: Path = Field(Path.home() / ".cache" / "allaprima", description="folder of compiled engines")
+    cache: Path = Field(default_factory=default_cache, description="folder of compiled engines")
     prebuilt: Path | None = Field(
         None, description="folder laid out as the cache, of TensorRT builds that came with the machine; only read"
     )
@@ -281,6 +283,13 @@ class Settings(_EngineChoices):  # type: ignore[misc]
     def waiting_per_owner(self) -> int:
         """Stills that one owner may have waiting."""
         return min(self.max_waiting, self.max_waiting_per_owner or self.max_waiting - self.max_waiting // 4)
+
+    def prepare_cache(self) -> str | None:
+        """Make the cache ready where nobody named one; what is to be said of it. Raises SettingsError."""
+        try:
+            return prepare_cache(self.cache)
+        except CacheError as error:
+            raise SettingsError(str(error)) from error
 
     def sessions_per_owner(self) -> int:
         """Live sessions that one owner may have."""

@@ -50,6 +50,8 @@ def run(flags: dict[str, Any]) -> int:
     if gpu is not None and settings.engine not in TENSORRT:
         raise SettingsError(f"--gpu is for --engine {' or '.join(TENSORRT)}: {settings.engine} has no such choice")
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    if (said := settings.prepare_cache()) is not None:
+        _say(said)
     try:
         sizes = [parse_size(one) for one in size.split(",")] if size else [(None, None)]
         gpus = parse_gpus(gpu) if gpu is not None else ()

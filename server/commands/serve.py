@@ -1,6 +1,7 @@
 """allaprima serve: the server, and the one place where its parts are put together."""
 
 import argparse
+import logging
 import socket
 import sys
 from typing import Any
@@ -22,6 +23,8 @@ from ..server import build_server
 from ..settings import Settings, add_flags, load_settings
 from ..worker import MakeEngine
 
+log = logging.getLogger(__name__)
+
 FAILED = 1
 
 
@@ -34,6 +37,8 @@ def run(flags: dict[str, Any]) -> int:
     """Serve until told to stop; the exit status. Raises SettingsError, UnknownStudent, BadStudent, EngineError."""
     settings = load_settings(flags)
     configure(settings.log_level, settings.log_format)
+    if (said := settings.prepare_cache()) is not None:
+        log.warning(said)
     students = _students(settings)
     try:
         sockets = listen(settings)  # before anything is built, which may take minutes
