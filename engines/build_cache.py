@@ -6,6 +6,7 @@ The sidecar also has a digest of every file that was built, so that what is on t
 import hashlib
 import json
 import logging
+import os
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -97,6 +98,11 @@ class KeptFiles:
         _write(self._folder / KEPT, {path.relative_to(self._folder).as_posix(): digest_of(path) for path in files})
 
 
+def temporary_for(path: Path) -> Path:
+    """Where a file of a build is written before it is in its place: another process may be writing the same one."""
+    return path.with_suffix(f".{os.getpid()}.tmp")
+
+
 def is_sound(folder: Path, digests: Digests | None = None) -> bool:
     """Whether a sealed build's files are those that were sealed; what is not is said in one line."""
     sealed = _read(folder / SIDECAR).get(_DIGESTS, {})
@@ -156,7 +162,7 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _write(path: Path, said: Mapping[str, Any]) -> None:
-    temporary = path.with_suffix(".tmp")
+    temporary = temporary_for(path)
     try:
         temporary.write_text(json.dumps(dict(said), indent=2, sort_keys=True) + "\n")
         temporary.replace(path)

@@ -17,7 +17,7 @@ import numpy as np
 import openvino as ov
 from numpy.typing import NDArray
 
-from .build_cache import BuildCache, Facts, sealed_digests
+from .build_cache import BuildCache, Facts, sealed_digests, temporary_for
 from .digests import Digests
 from .engine import Conditioning, Painted, Row
 from .errors import EngineError
@@ -228,7 +228,7 @@ class OpenVinoEngine:
         return models
 
     def _keep(self, compiled: Any, path: Path) -> bool:
-        temporary = path.with_suffix(".tmp")
+        temporary = temporary_for(path)
         try:
             temporary.write_bytes(compiled.export_model().getbuffer())
             temporary.replace(path)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from engines.build_cache import KEPT, SIDECAR, BuildCache, KeptFiles, key_of, list_builds
+from engines.build_cache import KEPT, SIDECAR, BuildCache, KeptFiles, key_of, list_builds, temporary_for
 from engines.errors import EngineError
 
 FACTS = {"student": "embedded", "graphs": "abc", "batch_sizes": "1,2", "precision": "f32", "backend": "x 1.0"}
@@ -163,7 +163,7 @@ def test_a_full_disk(tmp_path: Path) -> None:
     """A sidecar that cannot be written is an error, and leaves nothing behind."""
     cache = BuildCache(tmp_path)
     folder = cache.folder(FACTS)
-    (folder / "built.tmp").symlink_to("/dev/full")
+    temporary_for(folder / SIDECAR).symlink_to("/dev/full")
     with pytest.raises(OSError, match="No space left"):
         cache.seal(FACTS)
     assert list(folder.iterdir()) == []

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from engines.build_cache import SIDECAR
+from engines.build_cache import SIDECAR, temporary_for
 from engines.engine import Engine, Row
 from engines.errors import EngineError
 from engines.openvino_engine import OpenVinoEngine
@@ -83,7 +83,7 @@ def test_a_full_disk(student: Student, tmp_path: Path, caplog: pytest.LogCapture
     for blob in folder.glob("*.blob"):
         blob.unlink()
     for _ in range(2):
-        (folder / "denoise-1.tmp").symlink_to("/dev/full")
+        temporary_for(folder / "denoise-1.blob").symlink_to("/dev/full")
         caplog.clear()
         engine = OpenVinoEngine(student, (1,), tmp_path, FP32)
         assert _still(engine).any()
