@@ -99,6 +99,32 @@ def test_what_fails_in_it_goes_on(place: CudaPlace, graphs: Graphs) -> None:
     assert "reset" not in graphs.calls
 
 
+def test_the_devices_seconds(place: CudaPlace, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The device idles until the host has given it every run of a measurement; the least of several counts."""
+    done: list[str] = []
+    times = iter([30.0, 20.0, 25.0, 40.0, 50.0])
+
+    class Event:
+        def __init__(self, enable_timing: bool) -> None:
+            assert enable_timing
+
+        def record(self) -> None:
+            done.append("event")
+
+        def synchronize(self) -> None:
+            done.append("waited")
+
+        def elapsed_time(self, other: "Event") -> float:
+            return next(times)
+
+    monkeypatch.setattr(torch.cuda, "Event", Event)
+    monkeypatch.setattr(torch.cuda, "_sleep", lambda cycles: done.append("idle"))
+    assert place.seconds(lambda: done.append("run")) == pytest.approx(0.02 / 10)
+    settled = done.index("idle")
+    assert set(done[:settled]) == {"run"}
+    assert done[settled : settled + 14] == ["idle", "event", *["run"] * 10, "event", "waited"]
+
+
 @pytest.mark.parametrize("failing", ["begin", "end", "handle"])
 def test_what_torch_refuses(failing: str, place: CudaPlace, graphs: Graphs) -> None:
     """Torch's own errors are the runtime's: the kind of tick runs call by call then."""
