@@ -30,9 +30,9 @@ Fetch = Callable[[Sequence[str], str, Path], None]
 WHEELS = {
     "base": ("diffusers", "importlib_metadata", "zipp", "simplejpeg", "nvidia-ml-py", "prometheus-client"),
     "server": (
-        "fastapi", "starlette", "pydantic", "pydantic-core", "pydantic-settings", "annotated-types", "annotated-doc",
-        "typing-extensions", "typing-inspection", "python-dotenv", "uvicorn", "click", "h11", "uvloop", "websockets", "anyio",
-        "idna", "opentelemetry-api",
+        "fastapi", "fastapi-offline", "starlette", "pydantic", "pydantic-core", "pydantic-settings", "annotated-types",
+        "annotated-doc", "typing-extensions", "typing-inspection", "python-dotenv", "uvicorn", "click", "h11", "uvloop",
+        "websockets", "anyio", "idna", "opentelemetry-api",
     ),
     "plots": ("matplotlib", "contourpy", "cycler", "fonttools", "kiwisolver", "pyparsing", "python-dateutil", "six"),
     "tensorrt": ("tensorrt-rtx-cu13-libs", "tensorrt-rtx-cu13-bindings", "onnx-ir"),

@@ -107,7 +107,7 @@ CONTESTANTS = (
     Contestant("diffusers", _diffusers, each=True),
     Contestant("standin", _stand_in, _on_a_gpu_only, computes=False),
     Contestant("fake", _fake, _on_a_processor_only, computes=False),
-    Contestant("torch", partial(_torch, TorchOptions()), opening=120.0, instead="torch-eager"),
+    Contestant("torch", partial(_torch, TorchOptions()), opening=120.0, instead="torch-plain"),
     Contestant("torch-eager", partial(_torch, TorchOptions(compile=False)), _variant, asked=True, opening=30.0),
     Contestant("torch-fp8", partial(_torch, TorchOptions(fp8=True)), _variant, asked=True, opening=120.0),
     Contestant(
@@ -116,6 +116,7 @@ CONTESTANTS = (
         _variant,
         asked=True,
         opening=120.0,
+        instead="torch-eager",
     ),
     # last: its library may end the process, and building takes longest
     Contestant("tensorrt", open_tensorrt_painter, _no_tensorrt, opening=150.0),

@@ -56,9 +56,9 @@ class Course:
 
     def take_all(self, turns: Iterable[Turn]) -> None:
         for turn in turns:
-            if not self._take(turn) and (instead := self._instead(turn)) is not None:
+            while not self._take(turn) and (instead := self._instead(turn)) is not None:
                 print(f"{turn.contestant} gave no row: {instead} takes the turn", flush=True)
-                self._take(Turn(instead, turn.shapes, turn.batches, turn.scenes))
+                turn = Turn(instead, turn.shapes, turn.batches, turn.scenes)
 
     def _take(self, turn: Turn) -> bool:
         """Whether it gave a row."""

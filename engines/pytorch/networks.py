@@ -194,8 +194,9 @@ class TorchNetwork:
             with torch.no_grad(), self._place.on(stream), warnings.catch_warnings():
                 if first:
                     warnings.simplefilter("ignore")  # of a compiler about its own parts, and about chances not taken
-                    self._tune()
-                self._run(*self._bound)
+                    self._tune_and_run()
+                else:
+                    self._run(*self._bound)
         except torch.OutOfMemoryError as error:
             self._has_run = not first
             raise OutOfDeviceMemory(
@@ -218,17 +219,32 @@ class TorchNetwork:
         compiled: Callable[..., Any] = torch.compile(in_place, backend=self._compiler, fullgraph=True, dynamic=False)
         return compiled
 
-    def _tune(self) -> None:
-        """Choose kernels for this size, once; the graph that all sizes share stays as it is."""
+    def _tune_and_run(self) -> None:
+        """Choose kernels for this size, once; the graph that all sizes share stays as it is. If the whole cannot be compiled
+        or run with what was chosen, it is run as it was."""
+        as_it_was, self._run = self._run, self._tuned()
+        try:
+            self._run(*self._bound)
+        except torch.OutOfMemoryError:
+            raise
+        except Exception as error:
+            if self._run is as_it_was:
+                raise
+            log.warning("%s does not run with kernels chosen by timing, and runs without: %s", self._title, _first(error))
+            self._run = as_it_was
+            self._run(*self._bound)
+
+    def _tuned(self) -> Callable[..., Any]:
         tuning, self._tuning = self._tuning, None
         if tuning is None:
-            return
+            return self._run
         own = fx.Graph()
         own.output(own.graph_copy(self._graph.graph, {}))
         made = fx.GraphModule(self._graph, own)
-        if tuning.tune(made, self._size):
-            self._run = self._made(made)
-            log.info("%s: kernels chosen by timing should save %.0f microseconds", self._title, 1e6 * tuning.gained)
+        if not tuning.tune(made, self._size):
+            return self._run
+        log.info("%s: kernels chosen by timing should save %.0f microseconds", self._title, 1e6 * tuning.gained)
+        return self._made(made)
 
     def _failed(self, error: Exception, first: bool) -> EngineError:
         if first and self._compiler is not None and not isinstance(error, torch.AcceleratorError):

@@ -1,6 +1,7 @@
 """What is carried arrives whole, or not at all."""
 
 import json
+import tomllib
 import zipfile
 from collections.abc import Sequence
 from importlib.metadata import requires, version
@@ -56,8 +57,9 @@ def test_the_servers_needs_are_whole() -> None:
     there = {"numpy", "pillow", "tokenizers", "cuda-bindings"}
     elsewhere = {"openvino"}  # an engine of its own, which is not asked for there
     carried = {canonicalize_name(name) for group in ("base", "server") for name in carry.WHEELS[group]}
-    for name in ("allaprima", *carry.WHEELS["server"]):
-        for demand in map(Requirement, requires(name) or ()):
+    ours = tomllib.loads((carry.ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
+    for name, demands in (("the server", ours), *((name, requires(name) or ()) for name in carry.WHEELS["server"])):
+        for demand in map(Requirement, demands):
             if demand.marker is None or demand.marker.evaluate({"extra": "", "python_version": "3.12"}):
                 assert canonicalize_name(demand.name) in carried | there | elsewhere, f"{name} needs {demand}"
     pinned = carry._pinned(carry.WHEELS["server"])

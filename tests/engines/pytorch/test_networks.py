@@ -262,3 +262,27 @@ def test_kernels_are_chosen_in_the_first_run(graphs: Callable[..., dict[str, Typ
     assert made["denoise"].graph.code == shared
     assert networks.timed[0].chosen == "efficient"
     networks.close()
+
+
+def test_what_was_chosen_and_does_not_run_is_left(
+    graphs: Callable[..., dict[str, TypedGraph]], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A network that cannot be compiled with kernels chosen by timing runs as it was, and that is said once."""
+    expected = Bound.of(TorchNetworks(graphs("fp16"), HostPlace(), TorchOptions(compile=False)), "denoise", 1).run()
+    place = HostPlace()
+    times = iter(range(10**6, 0, -1))
+    place.seconds = lambda run: float(run() is not None) + next(times)
+    networks = TorchNetworks(graphs("fp16"), place, TorchOptions(compile=False))
+    network = Bound.of(networks, "denoise", 1)
+
+    def unable(*_: Any) -> None:
+        raise RuntimeError("no lowering for allaprima.attention")
+
+    monkeypatch.setattr(TorchNetwork, "_made", lambda *_: unable)
+    for _ in range(2):
+        np.testing.assert_array_equal(network.run(), expected)
+    assert [record.message for record in caplog.records if record.levelname == "WARNING"] == [
+        "the denoise network for 1 rows does not run with kernels chosen by timing, and runs without: no lowering for "
+        "allaprima.attention"
+    ]
+    networks.close()
