@@ -52,7 +52,8 @@ class Finding:
     """Beside the neighbour's."""
     neighbour_lost: int
     alive: bool
-    tracebacks: int
+    tracebacks: list[str]
+    """What was raised, of each in the log."""
     door: tuple[int, int] | None = None
     """How many newcomers were let in, of how many."""
     misses: list[str] = field(default_factory=list)
@@ -85,7 +86,7 @@ def judge(finding: Finding, limits: Limits) -> list[str]:
     if finding.attack.door and finding.door is not None and not finding.door[0]:
         misses.append(f"none of {finding.door[1]} newcomers was let in")
     if finding.tracebacks:
-        misses.append(f"{finding.tracebacks} tracebacks in the log")
+        misses.append(f"{len(finding.tracebacks)} tracebacks in the log, the last of {finding.tracebacks[-1][:200]}")
     return misses
 
 

@@ -105,7 +105,7 @@ class Siege:
         hostiles = [await self._arm(attack, number, index) for index in range(min(plan.clients, attack.clients))]
         try:
             before = await self._phase(plan.before)
-            lost, tracebacks = self._neighbour.lost, self._watch.tracebacks()
+            lost, tracebacks = self._neighbour.lost, len(self._watch.tracebacks())
             self._watch.forget()
             knocking = asyncio.ensure_future(door.knock()) if attack.door else None
             for hostile in hostiles:
@@ -123,7 +123,7 @@ class Siege:
         after = await self._phase(plan.after)
         finding = Finding(
             attack, before, replace(during, descriptors=descriptors), after, most, sum(sent), sessions,
-            self._neighbour.lost - lost, self._watch.alive(), self._watch.tracebacks() - tracebacks,
+            self._neighbour.lost - lost, self._watch.alive(), self._watch.tracebacks()[tracebacks:],
             (door.let_in, door.knocks) if attack.door else None,
         )  # fmt: skip
         finding.misses = judge(finding, plan.limits)

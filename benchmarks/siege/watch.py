@@ -40,8 +40,10 @@ class Watch:
     def log_bytes(self) -> int:
         return self.server.log.stat().st_size
 
-    def tracebacks(self) -> int:
-        return self.server.log.read_bytes().count(b"Traceback")
+    def tracebacks(self) -> list[str]:
+        """The last line of each traceback in the log: what was raised."""
+        _, *parts = self.server.log.read_text(errors="replace").split("Traceback (most recent call last)")
+        return [next((line for line in part.splitlines()[1:] if not line.startswith((" ", "\t"))), "?") for part in parts]
 
     def alive(self) -> bool:
         return self.server.process.poll() is None

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import MutableMapping
 from typing import Any
 
+from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.frames import Frame
 from websockets.http11 import Request
@@ -140,6 +141,11 @@ class LiveProtocol(WebSocketsSansIOProtocol):
 
     async def send(self, message: Any) -> None:
         accepting = not self.handshake_complete
+        if self.close_sent and not accepting:
+            # the guard or the client has closed it while the route was about to speak
+            if message["type"] == "websocket.close":
+                return
+            raise ClientDisconnected
         await super().send(message)
         if self._refused and message["type"] == "websocket.close":
             self.let_go()

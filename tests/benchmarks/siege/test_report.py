@@ -14,7 +14,7 @@ NOISE = Attack("noise", 2, "Noise.", lambda me: None)
 
 def found(**more: Any) -> Finding:
     held: dict[str, Any] = {"before": QUIET, "during": QUIET, "after": QUIET, "attack": NOISE}
-    rest = {"most_resident_mib": 82.0, "sent": 1, "sessions_left": 0, "neighbour_lost": 0, "alive": True, "tracebacks": 0}
+    rest = {"most_resident_mib": 82.0, "sent": 1, "sessions_left": 0, "neighbour_lost": 0, "alive": True, "tracebacks": []}
     return Finding(**(held | rest | more))
 
 
@@ -34,7 +34,7 @@ def test_a_server_that_minds_nothing() -> None:
         ({"after": replace(QUIET, pace=0.0)}, "afterwards"),
         ({"sessions_left": 3}, "3 sessions"),
         ({"neighbour_lost": 1}, "lost its connection"),
-        ({"tracebacks": 1}, "tracebacks"),
+        ({"tracebacks": ["ValueError: no"]}, "ValueError: no"),
         ({"alive": False}, "the server ended"),
         ({"attack": replace(NOISE, door=True), "door": (0, 5)}, "none of 5 newcomers"),
     ],

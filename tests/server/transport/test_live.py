@@ -5,6 +5,7 @@ import struct
 from typing import Any
 
 import pytest
+from uvicorn.protocols.utils import ClientDisconnected
 from websockets.frames import Frame, Opcode
 
 from server.transport import cut_off, refuse, until_lost
@@ -61,6 +62,30 @@ async def test_a_flood_of_control_frames(serve: Any, what: bytes) -> None:
     assert b"too many pings" in reason
     assert here.reasons() == [Refusal.FLOOD]
     assert got[-1] == {"type": "websocket.disconnect", "code": 1008, "reason": reason.decode()}
+    await here.empty()
+
+
+async def test_a_word_after_the_guards_close(serve: Any) -> None:
+    """Who is about to speak to a client that the guard has just closed on learns that it is gone; a second close is nothing."""
+    raised: list[type[Exception]] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "websocket.accept"})
+        while (await receive())["type"] != "websocket.disconnect":
+            pass
+        try:
+            await send({"type": "websocket.send", "text": "hello"})
+        except OSError as error:
+            raised.append(type(error))
+        await send({"type": "websocket.close", "code": 1000})
+
+    here = await serve(app)
+    async with here.peer() as peer:
+        await peer.shake()
+        await peer.send(PING * 200)
+        assert closed(await peer.all())[0] == 1008
+        await here.becomes(lambda: bool(raised))
+    assert raised == [ClientDisconnected]
     await here.empty()
 
 
