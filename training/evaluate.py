@@ -58,9 +58,9 @@ class Task:
 
 
 @contextmanager
-def open_engine(kind: str, threads: int = 0) -> Iterator[Engine]:
-    """The shipped student's graphs on an engine, in ticks of eight; 0 threads means one per core."""
-    student = load_student("embedded")
+def open_engine(kind: str, threads: int = 0, name: str = "embedded", folders: Sequence[Path] = ()) -> Iterator[Engine]:
+    """A student's graphs on an engine, in ticks of eight; 0 threads means one per core. Without a name the one that ships."""
+    student = load_student(name, folders)
     with TemporaryDirectory() as cache:
         options = OpenVinoOptions(threads=threads) if kind == "openvino" else None
         engine = make_engine(kind, student, (8,), options, cache=Path(cache))

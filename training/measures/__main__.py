@@ -1,4 +1,6 @@
-"""Measure the shipped student: python -m training.measures [--reader FOLDER] [--looks comic,neon] [--true]."""
+"""Measure a student, by itself the one that ships: python -m training.measures [--reader FOLDER] [--looks comic,neon] [--true]
+[--students FOLDER --student NAME]
+"""
 
 import argparse
 import json
@@ -19,6 +21,8 @@ def main() -> None:
         "--reader", type=Path, help="the folder that training.measures.reader wrote; without one nothing is read"
     )
     parser.add_argument("--looks", default="", help="names with commas between; all without")
+    parser.add_argument("--student", default="embedded")
+    parser.add_argument("--students", type=Path, help="a folder of further students' files")
     parser.add_argument("--engine", default="openvino")
     parser.add_argument("--threads", type=int, default=0)
     parser.add_argument("--true", action="store_true", help="measure the true looks themselves: the bound of every measure")
@@ -29,7 +33,8 @@ def main() -> None:
         if args.true:
             print(json.dumps(report(true_painter, held_out(544), 512, reader, looks), indent=1))
             return
-        with open_engine(args.engine, args.threads) as engine:
+        folders = [args.students] if args.students else []
+        with open_engine(args.engine, args.threads, args.student, folders) as engine:
             side = engine.student.width
 
             def painter(pictures: Tensor, prompt: str, strength: float) -> Tensor:
