@@ -127,7 +127,7 @@ def train(names: Sequence[str], pictures: int, steps: int, device: torch.device,
         optimizer.step()
         schedule.step()
         if step % 50 == 49:
-            told = {"step": step + 1, "loss": round(float(loss), 3), "seconds": round(time.monotonic() - began)}
+            told = {"step": step + 1, "loss": round(loss.item(), 3), "seconds": round(time.monotonic() - began)}
             print(json.dumps(told), flush=True)
     return StyleReader(net.cpu(), names)
 
