@@ -253,9 +253,9 @@ class Session:
         )
         task = asyncio.create_task(self._await_result(frame.id, rev, job))
         self._in_flight.add(task)
-        task.add_done_callback(self._landed)
+        task.add_done_callback(self._job_done)
 
-    def _landed(self, task: asyncio.Task[None]) -> None:
+    def _job_done(self, task: asyncio.Task[None]) -> None:
         self._in_flight.discard(task)
         self._freed.set()
 

@@ -1,8 +1,7 @@
 """One engine at work for one queue: started, watched, and stopped. What it paints, and when, is in `painter`.
 
-Four kinds of thread meet here. Two *intake* threads move jobs from the queue to where the next tick takes them, live frames
-and stills apart. The *engine* thread runs ticks. A bounded *pool* decodes and encodes. The *watchdog* notices an engine that
-hangs.
+Four kinds of thread meet here. Two of *intake* move jobs from the queue to where the next tick takes them. The *engine* thread
+runs ticks. A bounded *pool* decodes and encodes. The *watchdog* notices an engine that hangs.
 """
 
 import logging
@@ -15,18 +14,16 @@ from engines.engine import Engine
 from engines.errors import EngineError
 from engines.say import Say
 from engines.student import Student
-from engines.student.contract import Step, UnsupportedStrength
 
 from .answers import Answers
 from .batcher import Shares
+from .intake import Intake
 from .painter import Painter, Warm
 from .prefetch import Prefetch
-from .queue import JobQueue, QueueClosed
+from .queue import JobQueue
 from .settings import Settings
 from .shared import Shared
 from .status import Board, State
-from .task import Task
-from .types import Job, JobKind, Timings
 from .watchdog import Watchdog
 
 log = logging.getLogger(__name__)
@@ -34,8 +31,6 @@ log = logging.getLogger(__name__)
 MakeEngine = Callable[[Say], Engine]
 """Makes an engine on the thread that it will belong to. May take long; says what it is doing."""
 
-_IDLE = 0.25
-"""Seconds between two looks at whether to stop."""
 _WAKING = 0.3
 """Seconds in which a thread ends that has nothing to do any more."""
 
@@ -44,8 +39,7 @@ class Worker:
     """Runs one student's engine for one queue. How far it is stands on `board`."""
 
     def __init__(self, student: Student, make_engine: MakeEngine, queue: JobQueue, settings: Settings, shared: Shared) -> None:
-        self._student, self._make_engine, self._queue = student, make_engine, queue
-        self._settings, self._shared = settings, shared
+        self._student, self._make_engine, self._settings, self._shared = student, make_engine, settings, shared
         self.board = Board(student.name)
         self._publishing = threading.Lock()
         self._metrics = shared.metrics.of(student.name)
@@ -53,7 +47,7 @@ class Worker:
         self._watchdog = Watchdog(self._hung, self._back, self._lost)
         self._prefetch: Prefetch | None = None
         self._stopping = False
-        self._intake = [threading.Thread(target=self._take_in, args=(kind,), name="intake", daemon=True) for kind in JobKind]
+        self._intake = Intake(student, queue, self._answers, shared.pool, lambda: self.board.read().not_ready())
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
 
     def start(self) -> None:
@@ -97,8 +91,7 @@ class Worker:
             self._prefetch = prefetch = Prefetch(costs, shares, lambda: self._answers.encoding >= max(costs))
             if not self._stopping:
                 self._publish_ready(engine, costs)
-                for thread in self._intake:
-                    thread.start()
+                self._intake.start(prefetch)
                 Painter(Warm(engine, costs, limit), prefetch, self._answers, self._watchdog, self._shared).run()
             self._publish(state=State.STOPPED)
         except Exception as error:
@@ -117,9 +110,7 @@ class Worker:
     def _end(self, engine: Engine | None) -> None:
         if self._prefetch is not None:
             self._prefetch.stop()
-            for thread in self._intake:  # or a job on its way from the queue would be left behind
-                if thread.ident is not None:
-                    thread.join()
+            self._intake.join()  # or a job on its way from the queue would be left behind
         self._watchdog.stop()
         self._abandon()
         if engine is not None and self.board.read().state is State.STOPPED:
@@ -174,39 +165,3 @@ class Worker:
     def _lost(self, said: str) -> None:
         self._publish(state=State.FAILED, error=f"the engine hangs: {said}; it is given up")
         self.begin_stop()
-
-    # intake --------------------------------------------------------------------------------------------------------
-
-    def _take_in(self, kind: JobKind) -> None:
-        prefetch = self._prefetch
-        assert prefetch is not None  # or this thread would not have been started
-        try:
-            while room := prefetch.room(kind):
-                if jobs := self._queue.take(kind, room, _IDLE):
-                    self._answers.accept(jobs)
-                    prefetch.add(self._prepare_all(jobs, prefetch))
-        except QueueClosed:
-            pass
-
-    def _prepare_all(self, jobs: list[Job], prefetch: Prefetch) -> list[Task]:
-        """Those that can be painted, their images on their way to be decoded. The others are answered."""
-        tasks = []
-        for job in jobs:
-            try:
-                steps = self._steps(job)
-            except UnsupportedStrength as error:
-                self._answers.refused(job, "unsupported_strength", str(error))
-                continue
-            if not (status := self.board.read()).ready:
-                self._answers.failed(job, "engine_stuck", status.error)
-            elif job.image is None or job.pixels is not None:
-                tasks.append(Task(job, steps, None, job.pixels, timings=Timings(decode=job.decoding)))
-            else:
-                decoding = self._shared.pool.decode(job.owner, job.image, self._student.width, self._student.height)
-                decoding.add_done_callback(prefetch.decoded)
-                tasks.append(Task(job, steps, decoding))
-        return tasks
-
-    def _steps(self, job: Job) -> tuple[Step, ...]:
-        contract = self._student.contract
-        return contract.still() if job.image is None else contract.repaint(job.strength)

@@ -253,3 +253,13 @@ async def test_blends(make_bench: Any) -> None:
     await bench.queue.submit(Job(next_job_id(), "me", "stream", (("a", 0.25), ("b", 0.75)), 0, now, now + PATIENCE))
     expected = 0.25 * bench.engine.condition("a") + 0.75 * bench.engine.condition("b")
     np.testing.assert_allclose(bench.engine.ticks[-1][0].conditioning, expected, atol=1e-6)
+
+
+async def test_a_job_that_breaks_what_brings_it(make_bench: Any, encoded: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A job that cannot even be prepared fails, and those after it are painted."""
+    bench = await make_bench()
+    with monkeypatch.context() as patch:
+        patch.setattr(bench.worker._shared.pool, "decode", lambda *_: 1 / 0)
+        result = await bench.submit(image=encoded())
+    assert (result.outcome, result.code) == (Outcome.FAILED, "engine_error")
+    assert (await bench.submit(image=encoded())).outcome is Outcome.IMAGE

@@ -1,0 +1,83 @@
+"""Moves jobs from the queue to where the next tick takes them: a thread for live frames, and one for stills."""
+
+import logging
+import threading
+from collections.abc import Callable
+
+from engines.student import Student
+from engines.student.contract import Step, UnsupportedStrength
+
+from .answers import Answers
+from .codec_pool import CodecPool
+from .prefetch import Prefetch
+from .queue import JobQueue, QueueClosed
+from .task import Task
+from .types import Job, JobKind, Timings
+
+log = logging.getLogger(__name__)
+
+_IDLE = 0.25
+"""Seconds between two looks at whether to stop."""
+
+
+class Intake:
+    """Takes jobs as far as `prefetch` has room, and answers those that cannot be painted.
+
+    `objection` says why none can now; None while all is well.
+    """
+
+    def __init__(
+        self, student: Student, queue: JobQueue, answers: Answers, pool: CodecPool, objection: Callable[[], str | None]
+    ) -> None:
+        self._student, self._queue, self._answers, self._pool = student, queue, answers, pool
+        self._objection = objection
+        self._threads: list[threading.Thread] = []
+
+    def start(self, prefetch: Prefetch) -> None:
+        for kind in JobKind:
+            thread = threading.Thread(target=self._run, args=(kind, prefetch), name="intake", daemon=True)
+            self._threads.append(thread)
+            thread.start()
+
+    def join(self) -> None:
+        """Wait until no job is on its way any more; `prefetch` must be stopped."""
+        for thread in self._threads:
+            thread.join()
+
+    def _run(self, kind: JobKind, prefetch: Prefetch) -> None:
+        try:
+            while room := prefetch.room(kind):
+                if jobs := self._queue.take(kind, room, _IDLE):
+                    self._answers.accept(jobs)
+                    prefetch.add(self._prepared(jobs, prefetch))  # at once, or a tick would begin with the first alone
+        except QueueClosed:
+            pass
+
+    def _prepared(self, jobs: list[Job], prefetch: Prefetch) -> list[Task]:
+        """Those that can be painted. What is wrong with another is its own fault, and is answered."""
+        tasks = []
+        for job in jobs:
+            try:
+                if (why := self._objection()) is not None:
+                    self._answers.failed(job, "engine_stuck", why)
+                else:
+                    tasks.append(self._prepare(job, prefetch))
+            except UnsupportedStrength as error:
+                self._answers.refused(job, "unsupported_strength", str(error))
+            except Exception as error:
+                log.exception("a job could not be prepared")
+                self._answers.failed(job, "engine_error", f"this job could not be prepared: {error}")
+        return tasks
+
+    def _prepare(self, job: Job, prefetch: Prefetch) -> Task:
+        """Its steps, and its image decoded or on its way to be. Raises UnsupportedStrength."""
+        steps = self._steps(job)
+        if job.image is None or job.pixels is not None:
+            return Task(job, steps, None, job.pixels, timings=Timings(decode=job.decoding))
+        decoding = self._pool.decode(job.owner, job.image, self._student.width, self._student.height)
+        decoding.add_done_callback(prefetch.decoded)
+        return Task(job, steps, decoding)
+
+    def _steps(self, job: Job) -> tuple[Step, ...]:
+        contract = self._student.contract
+        return contract.still() if job.image is None else contract.repaint(job.strength)
