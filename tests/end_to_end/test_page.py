@@ -194,9 +194,10 @@ def test_a_transparent_picture_lies_on_white(server: Server, open_page: Callable
     wait_for_paint(page)
     page.get_by_test_id("file").set_input_files(clear)
     page.wait_for_function("allaprima.source === 'picture'")
-    wait_for_paint(page, 1)
-    script = """canvas => canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data.every(v => v === 255)"""
-    assert page.get_by_test_id("input").evaluate(script)
+    page.wait_for_function("""() => {
+        const canvas = document.getElementById("input");
+        return canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data.every((level) => level === 255);
+    }""")
 
 
 def test_nothing_is_asked_of_another_host(server: Server, browser: Browser) -> None:
