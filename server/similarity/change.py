@@ -71,34 +71,43 @@ class Change:
         return max(fine, self.shift / SHIFT, self.local / LOCAL, self.tint / TINT, self.overall_tint / OVERALL_TINT)
 
 
-def compare(now: Sketch, then: Sketch) -> Change:
-    """What changed, of two sketches of one shape."""
-    difference, shift = _unlit(now, then)
-    tints = [now.red - then.red, now.blue - then.blue]
+@dataclass(frozen=True, slots=True, eq=False)
+class Step:
+    """The difference of two sketches in luma: what a common factor does not explain, and in `shift` the mean of what it does."""
+
+    luma: Plane
+    shift: float
+    fine: float
+
+    @classmethod
+    def of(cls, now: Sketch, then: Sketch) -> "Step":
+        difference, level = now.luma - then.luma, (now.luma + then.luma) / 2
+        gain = float(np.vdot(difference, level)) / max(1.0, float(np.vdot(level, level)))
+        difference -= gain * level
+        return cls(difference, gain * float(level.mean()), _top(np.abs(difference)))
+
+
+def compare(now: Sketch, then: Sketch, step: Step) -> Change:
+    """What changed, of two sketches of one shape, and of the step from one to the other."""
+    tints = [_blocks(now.red - then.red), _blocks(now.blue - then.blue)]
     return Change(
-        fine=_top(np.abs(difference)),
-        shift=abs(shift),
-        local=float(np.abs(_blocks(difference)).max()),
-        tint=max(float(np.abs(_blocks(tint)).max()) for tint in tints),
+        fine=step.fine,
+        shift=abs(step.shift),
+        local=float(np.abs(_blocks(step.luma)).max()),
+        tint=max(float(np.abs(tint).max()) for tint in tints),
         overall_tint=max(abs(float(tint.mean())) for tint in tints),
     )
 
 
-def step(now: Sketch, before: Sketch) -> Plane:
-    """What changed in luma from one frame to the next, apart from how the whole of it is lit."""
-    return _unlit(now, before)[0]
-
-
-def noise_in(last: Plane, before: Plane | None) -> float:
+def noise_in(last: Step, before: Step | None) -> float:
     """What a stream's noise may be at most, by its last step and the one before: levels, as `Change.fine`.
 
     Noise is in a step as it is. And in the difference of two steps, in which a steady movement is not, it is the square root
     of three times as much.
     """
-    whole = _top(np.abs(last))
-    if before is None or before.shape != last.shape:
-        return whole
-    return min(whole, _top(np.abs(last - before)) / 3**0.5)
+    if before is None or before.luma.shape != last.luma.shape:
+        return last.fine
+    return min(last.fine, _top(np.abs(last.luma - before.luma)) / 3**0.5)
 
 
 def noise_of(samples: Sequence[float]) -> float:
@@ -106,14 +115,6 @@ def noise_of(samples: Sequence[float]) -> float:
     if not samples:
         return MOST_NOISE
     return min(MOST_NOISE, max(LEAST_NOISE, sorted(samples)[2 * len(samples) // 3]))
-
-
-def _unlit(now: Sketch, then: Sketch) -> tuple[Plane, float]:
-    """The difference in luma without what a common factor explains, and how many levels that is in the mean."""
-    difference, level = now.luma - then.luma, (now.luma + then.luma) / 2
-    gain = float(np.vdot(difference, level)) / max(1.0, float(np.vdot(level, level)))
-    difference -= gain * level
-    return difference, gain * float(level.mean())
 
 
 def _cells(pixels: NDArray[np.uint8]) -> Plane:

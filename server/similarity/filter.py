@@ -16,7 +16,7 @@ from typing import Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from .change import Plane, Sketch, compare, noise_in, noise_of, step
+from .change import Sketch, Step, compare, noise_in, noise_of
 from .measures import Unit, cosine, steady, unit
 
 Frame = NDArray[np.uint8]
@@ -64,7 +64,7 @@ class View:
     seen: Sketch | Unit
     against: Sketch | Unit | None
     score: float | None
-    step: Plane | None = None
+    step: Step | None = None
     noise: float | None = None
 
 
@@ -76,7 +76,7 @@ class SimilarityFilter:
         self._painted: Sketch | Unit | None = None
         self._painted_at = 0.0
         self._before: Sketch | None = None
-        self._step: Plane | None = None
+        self._step: Step | None = None
         self._noise: deque[float] = deque(maxlen=_WATCHED)
         self._skips = 0
 
@@ -97,15 +97,16 @@ class SimilarityFilter:
 
     def _view_change(self, frame: Frame) -> View:
         sketch, painted, before = Sketch.of(frame), self._painted, self._before
-        moved, noise = None, None
+        step, noise = None, None
         if before is not None and before.luma.shape == sketch.luma.shape:
-            moved = step(sketch, before)
-            noise = noise_in(moved, self._step)
+            step = Step.of(sketch, before)
+            noise = noise_in(step, self._step)
         score = None
         if isinstance(painted, Sketch) and painted.luma.shape == sketch.luma.shape:
+            since = step if step is not None and painted is before else Step.of(sketch, painted)
             watched = [*self._noise, *(() if noise is None else (noise,))]
-            score = 1 - ONE_CHANGE * compare(sketch, painted).size(noise_of(watched))
-        return View("change", sketch, painted, score, moved, noise)
+            score = 1 - ONE_CHANGE * compare(sketch, painted, since).size(noise_of(watched))
+        return View("change", sketch, painted, score, step, noise)
 
     def judge(self, view: View, wanted: Wanted, now: float, idle: bool = False) -> Verdict:
         """Decide on a frame of time `now`, in seconds. One let through becomes the one compared with."""
