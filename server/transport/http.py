@@ -20,6 +20,9 @@ MOST_PIECES, _FULL_PIECE = 1024, 1024
 """Chunks of one body that are smaller than so many bytes: each costs some microseconds, however small it is."""
 LINGER_SECONDS, QUIET_SECONDS = 5.0, 1.0
 """For a peer to finish sending a request that was answered already, and between two parts of it."""
+MOST_AHEAD = 64 << 10
+"""Bytes of requests that may wait behind one that is being answered. While an app listens for its client's going, uvicorn
+reads on, and what it reads then is kept."""
 _PIECE = 8 << 10
 """Bytes parsed at once: what is too long is found before all of it is parsed."""
 _quiet = logging.getLogger(f"{__name__}.uvicorn")
@@ -105,6 +108,11 @@ class HttpProtocol(H11Protocol):
         for start in range(0, len(data), _PIECE):
             super().data_received(data[start : start + _PIECE])
             if self.transport.is_closing() or self.transport.get_protocol() is not self:
+                return
+            if self.conn.their_state is h11.DONE and len(self.conn.trailing_data[0]) > MOST_AHEAD:
+                why = f"more than {MOST_AHEAD >> 10} KB of requests behind one that was not answered yet"
+                self._guard.refuse(Refusal.FLOOD, why, self.address)
+                self.drop()
                 return
         self._note(self.loop.time())
 

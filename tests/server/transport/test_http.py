@@ -241,3 +241,28 @@ async def test_requests_in_a_row(serve: Any) -> None:
         await peer.send((GET + b"\r\n") * 50)
         for _ in range(50):
             await peer.until(b"done")
+
+
+async def test_requests_that_pile_up(serve: Any) -> None:
+    """Requests sent behind one that is slow are kept up to a size, also while the app listens whether its client is there."""
+    gone = asyncio.Event()
+
+    async def slow(scope: Any, receive: Any, send: Any) -> None:
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        gone.set()
+
+    here = await serve(slow)
+    async with here.peer() as peer:
+
+        async def pile_up() -> None:
+            while True:
+                await peer.send((GET + b"\r\n") * 100)
+
+        piling = asyncio.ensure_future(pile_up())
+        async with asyncio.timeout(30):
+            await gone.wait()
+        piling.cancel()
+        await asyncio.gather(piling, return_exceptions=True)
+    assert here.reasons() == [Refusal.FLOOD]
+    await here.empty()
