@@ -19,7 +19,7 @@ GRAFANAS_OWN = {"__rate_interval": "5s", "__range": f"{round(SECONDS)}s"}
 # some wait too long, some find no room: so that every panel has something to show
 SERVER = (
     "--engine", "fake", "--fake-tick", "0.005", "--fake-row", "0.001",
-    "--max-sessions", "3", "--max-waiting", "20", "--still-deadline", "0.02", "--watts", "35",
+    "--max-sessions", "3", "--max-sessions-per-owner", "3", "--max-waiting", "20", "--still-deadline", "0.02", "--watts", "35",
 )  # fmt: skip
 
 
@@ -46,7 +46,7 @@ async def _everybody(port: int) -> None:
         traffic.user(port, traffic.moving_scene(), SECONDS, fps=20, prompt="watercolor"),
         traffic.impatient_user(port, SECONDS / 2),
         traffic.later(2.0, traffic.user(port, traffic.moving_scene(), 1.0, prompt="one too many")),
-        traffic.later(SECONDS / 2 + 1, traffic.user(port, traffic.broken_scene(), 3.0, fps=5, prompt="ink")),
+        traffic.later(SECONDS / 2 + 3, traffic.user(port, traffic.broken_scene(), 3.0, fps=5, prompt="ink")),
         traffic.stills(port, SECONDS, every=0.25),
         traffic.stills(port, SECONDS, every=0.2, prompt="fake:error"),
         traffic.stills(port, SECONDS, every=0.5, at_once=6, n=10),
