@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Coroutine
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any, NamedTuple
 
 from fastapi import APIRouter, WebSocket, WebSocketDisconnect
@@ -182,6 +182,8 @@ async def _close(socket: WebSocket, code: int, why: str) -> None:
             await socket.close(code, _reason(why))
     except TimeoutError:
         cut_off(socket.scope)
+    except (WebSocketDisconnect, ConnectionError):
+        pass  # it is gone already
 
 
 def _reason(why: str) -> str:
@@ -194,7 +196,8 @@ async def _refuse(socket: WebSocket, server: Server, objection: Objection) -> No
     turn_away(server.metrics, reason, why, api="stream", where=socket.url.path, client=client)
     # accepted first: a browser shows the code and the reason of a close, but nothing of a refused handshake
     refuse(socket.scope)
-    await socket.accept(subprotocol=_subprotocol(socket))
+    with suppress(WebSocketDisconnect, ConnectionError):
+        await socket.accept(subprotocol=_subprotocol(socket))
     await _close(socket, code, why)
 
 

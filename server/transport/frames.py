@@ -12,7 +12,7 @@ from .bucket import Bucket
 
 CONTROL_RATE, CONTROL_BURST = 10.0, 64.0
 """Frames a second, and at once, that carry nothing: pings, pongs, empty parts of messages. A browser sends a few a minute."""
-MESSAGE_RATE, MESSAGE_BURST = 250.0, 500.0
+MESSAGE_RATE, MESSAGE_BURST = 120.0, 240.0
 """Messages a second, and at once. One who sends more is read more slowly: a camera has sixty a second."""
 MOST_FRAGMENTS = 1024
 """Frames of one message."""

@@ -141,6 +141,7 @@ class LiveProtocol(WebSocketsSansIOProtocol):
 
     async def send(self, message: Any) -> None:
         accepting = not self.handshake_complete
+        await self.writable.wait()  # it may be closed meanwhile
         if self.close_sent and not accepting:
             # the guard or the client has closed it while the route was about to speak
             if message["type"] == "websocket.close":
