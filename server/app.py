@@ -16,6 +16,7 @@ from .api.doors import Door, Doors, door
 from .api.gate import Gate, Names
 from .api.headers import PAGE as PAGE_POLICY
 from .api.headers import POLICY, SafeHeaders
+from .api.pace import Pace
 from .api.request_id import HEADER, RequestId
 from .server import Server
 from .settings import Settings
@@ -73,6 +74,7 @@ def make_app(server: Server) -> FastAPI:
     app.add_middleware(Names, settings=settings, errors=caught)
     app.add_middleware(SafeHeaders)
     app.add_middleware(RequestId)
+    app.add_middleware(Pace)
     return app
 
 

@@ -96,6 +96,8 @@ def _complaint(error: ValidationError) -> str:
 
 
 def _unknown(key: str) -> str:
+    if not key.isascii() and "\\ud" in ascii(key):
+        return "a key is not unicode: it has half a character"
     return f"unknown key {key[:_LONGEST_NAME]!r}; known: {', '.join(Params.model_fields)}"
 
 
