@@ -8,7 +8,7 @@ the noisy end multiplies errors (A = 14.6 for epsilon students).
 import hashlib
 import logging
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -131,13 +131,13 @@ class OpenVinoEngine:
         if images:
             encode.run()
         for place, row in enumerate(rows):
-            x[place] = 0
             if wrong[place]:
+                x[place] = 0
                 continue
             try:
                 x[place] = self._slots.open(row, encode.outputs["latents"][place] if row.image is not None else None)
             except KeyError:
-                wrong[place] = LATENTS_GONE
+                x[place], wrong[place] = 0, LATENTS_GONE
         return wrong
 
     def _close(self, rows: Sequence[Row], size: int, x0: Latents, painted: list[Painted]) -> list[Painted]:
@@ -151,7 +151,6 @@ class OpenVinoEngine:
         if not any(done):
             return painted
         decode = self._decode[size]
-        decode.inputs["latents"][: len(rows)] = x0
         decode.run()
         pixels = decode.outputs["pixels"]
         return [Painted(image=pixels[place].copy()) if done[place] else painted[place] for place in range(len(rows))]
@@ -183,11 +182,14 @@ class OpenVinoEngine:
         began = time.perf_counter()
         wanted = [(graph, size) for graph in GRAPHS for size in (self.batch_sizes if graph in AROUND_TICKS else (1,))]
         models = self._kept(folder, wanted, config) or self._compiled(cache, folder, facts, wanted, config)
-        bound = {key: _bound(model) for key, model in models.items()}
-        self._text = bound["text", 1]
-        self._encode, self._denoise, self._decode = (
-            {size: bound[graph, size] for size in self.batch_sizes} for graph in AROUND_TICKS
+        self._text = _bound(models["text", 1])
+        self._encode, self._denoise = (
+            {size: _bound(models[graph, size]) for size in self.batch_sizes} for graph in ("encode", "denoise")
         )
+        # what is painted is decoded from where it lies: of a student of pixels that is megabytes
+        self._decode = {
+            size: _bound(models["decode", size], latents=self._denoise[size].outputs["x0"]) for size in self.batch_sizes
+        }
         log.info("%s built for ticks of %s in %.1f s", self.student.name, facts["batch_sizes"], time.perf_counter() - began)
 
     def _kept(self, folder: Path, wanted: Sequence[_Key], config: dict[str, Any]) -> dict[_Key, Any] | None:
@@ -258,16 +260,17 @@ def _blob(graph: str, size: int) -> str:
     return f"{graph}-{size}.blob"
 
 
-def _bound(model: Any) -> _Bound:
+def _bound(model: Any, **given: NDArray[Any]) -> _Bound:
     request = model.create_infer_request()
-    return _Bound(request, _bind(request, request.model_inputs), _bind(request, request.model_outputs))
+    return _Bound(request, _bind(request, request.model_inputs, given), _bind(request, request.model_outputs, {}))
 
 
-def _bind(request: Any, ports: Iterable[Any]) -> dict[str, NDArray[Any]]:
-    """Fresh arrays that the request reads or writes in place, by each of the names that a port goes by."""
+def _bind(request: Any, ports: Iterable[Any], given: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    """Arrays that the request reads or writes in place, by each of the names that a port goes by: fresh where none is given."""
     arrays = {}
     for port in ports:
-        array = np.zeros(tuple(port.shape), dtype=port.element_type.to_dtype())
+        found = [given[name] for name in port.names if name in given]
+        array = found[0] if found else np.zeros(tuple(port.shape), dtype=port.element_type.to_dtype())
         request.set_tensor(port, ov.Tensor(array, shared_memory=True))
         arrays.update(dict.fromkeys(port.names, array))
     return arrays
