@@ -7,10 +7,10 @@ POLICY = "Content-Security-Policy"
 NOTHING = "default-src 'none'; frame-ancestors 'none'"
 """For what is no page: nothing is loaded, and nobody frames it."""
 PAGE = (
-    "default-src 'none'; script-src 'self' 'unsafe-eval'; style-src 'self'; img-src 'self' blob: data:; "
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; "
     "media-src 'self' blob:; connect-src 'self'; base-uri 'self'; form-action 'self'; frame-ancestors 'none'"
 )
-"""For our page: all of it is ours. None of it evaluates text; what drives a browser to look at it does."""
+"""For our page: all of it is ours, and none of it evaluates text."""
 DOCUMENTS = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; "
     "base-uri 'self'; form-action 'self'; frame-ancestors 'none'"
