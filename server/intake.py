@@ -17,7 +17,7 @@ from .types import Job, JobKind, Timings
 log = logging.getLogger(__name__)
 
 _IDLE = 0.25
-"""Seconds between two looks at whether to stop."""
+"""Seconds between two looks at whether to stop, and at what is too late."""
 
 
 class Intake:
@@ -46,8 +46,11 @@ class Intake:
 
     def _run(self, kind: JobKind, prefetch: Prefetch) -> None:
         try:
-            while room := prefetch.room(kind):
-                if jobs := self._queue.take(kind, room, _IDLE):
+            while not prefetch.stopped:
+                for job in prefetch.overdue(kind):
+                    self._answers.late(job)
+                room = prefetch.room(kind, _IDLE)
+                if room and (jobs := self._queue.take(kind, room, _IDLE)):
                     self._answers.accept(jobs)
                     prefetch.add(self._prepared(jobs, prefetch))  # at once, or a tick would begin with the first alone
         except QueueClosed:

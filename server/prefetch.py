@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from .batcher import Shares, best_size
 from .task import Task
-from .types import JobKind
+from .types import Job, JobKind
 
 
 class Prefetch:
@@ -49,15 +49,26 @@ class Prefetch:
 
     # intake ------------------------------------------------------------------------------------------------------
 
-    def room(self, kind: JobKind) -> int:
-        """Wait until there is room for jobs of this kind; for how many. 0 when it is time to stop."""
+    def room(self, kind: JobKind, timeout: float | None = None) -> int:
+        """Wait until there is room for jobs of this kind; for how many. 0 when `timeout` is over, or it is time to stop."""
         with self._left[kind]:
-            while not self.stopped:
-                busy = kind is JobKind.STILL and self._busy()
-                if (room := self._most - len(self._tasks[kind])) > 0 and not busy:
-                    return room
-                self._left[kind].wait()
-            return 0
+            self._left[kind].wait_for(lambda: self.stopped or self._room(kind), timeout)
+            return 0 if self.stopped else self._room(kind)
+
+    def _room(self, kind: JobKind) -> int:
+        busy = kind is JobKind.STILL and self._busy()
+        return 0 if busy else max(0, self._most - len(self._tasks[kind]))
+
+    def overdue(self, kind: JobKind) -> list[Job]:
+        """Forget those whose deadline has passed, and say which: they need not wait for a tick, however long one takes."""
+        with self._left[kind]:
+            now = time.monotonic()
+            late = [task for task in self._tasks[kind] if task.job.deadline < now]
+            self._tasks[kind] = [task for task in self._tasks[kind] if task not in late]
+        for task in late:
+            if task.decoding is not None:
+                task.decoding.cancel()
+        return [task.job for task in late]
 
     def add(self, tasks: Sequence[Task]) -> None:
         with self._arrived:

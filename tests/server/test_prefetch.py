@@ -22,9 +22,9 @@ class Bench:
         self.prefetch = Prefetch(COSTS, Shares(0.2), lambda: self.busy)
         self._student, self._number = student, 0
 
-    def task(self, api: str = "stream", decoding: "Future[Any] | None" = None) -> Task:
+    def task(self, api: str = "stream", decoding: "Future[Any] | None" = None, deadline: float = 1e9) -> Task:
         self._number += 1
-        job = Job(self._number, "me", api, (("x", 1.0),), 0, 0.0, 1e9)
+        job = Job(self._number, "me", api, (("x", 1.0),), 0, 0.0, deadline)
         return Task(job, self._student.contract.still(), decoding)
 
     def add(self, *tasks: Task) -> None:
@@ -115,6 +115,22 @@ def test_cleared(bench: Bench) -> None:
     bench.prefetch.clear()
     assert bench.next() == []
     assert bench.prefetch.room(JobKind.LIVE) == MOST
+
+
+def test_overdue(bench: Bench) -> None:
+    """Those whose deadline has passed are taken out, by kind, whose pictures need not be decoded; the others stay."""
+    decoding: Future[Any] = Future()
+    bench.add(bench.task(deadline=0.0, decoding=decoding), bench.task(), bench.task(api="openai", deadline=0.0))
+    assert [job.id for job in bench.prefetch.overdue(JobKind.LIVE)] == [1]
+    assert decoding.cancelled()
+    assert [job.id for job in bench.prefetch.overdue(JobKind.STILL)] == [3]
+    assert bench.next() == [2]
+
+
+def test_no_room_in_time(bench: Bench) -> None:
+    """Who cannot wait any longer is told that there is no room."""
+    bench.add(*(bench.task() for _ in range(MOST)))
+    assert bench.prefetch.room(JobKind.LIVE, 0.01) == 0
 
 
 def test_stopped(bench: Bench) -> None:
