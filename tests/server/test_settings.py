@@ -78,6 +78,7 @@ def test_flags_not_given_are_not_there() -> None:
         ("max_message", "10"),
         ("frame_deadline", "0"),
         ("frame_deadline", "nan"),
+        ("grace", "inf"),
         ("stall_seconds", "0"),
         ("grace", "-1"),
         ("max_sessions_per_owner", "0"),
