@@ -7,6 +7,7 @@ import socket
 import sys
 import threading
 import time
+from collections.abc import Callable
 from types import FrameType
 
 import uvicorn
@@ -21,6 +22,8 @@ _LAST_ANSWERS = 0.8
 """Seconds beyond the grace for answers that nothing more will be painted, and for sockets to be cut off."""
 _LAST_RESORT = 1.5
 """Seconds beyond the grace after which the process ends, whatever it is doing."""
+_LAST_WORDS = 0.4
+"""Seconds, beyond all, for what is still to be written where it is read."""
 _STOPPED_BY = 128
 """A process that a signal ended has this and the signal's number as its status, by custom."""
 
@@ -108,8 +111,11 @@ class Running(uvicorn.Server):
             connection.transport.abort()
 
     def _end_at_once(self) -> None:
+        _leave(1 if self._server.error() else 0, self._say_that_it_is_ended)
+
+    def _say_that_it_is_ended(self) -> None:
         log.warning("something held on to this process: it is ended")
-        _leave(self.status())
+        self.status()
 
     def status(self) -> int:
         """The exit status; says on stderr why, if something failed."""
@@ -128,9 +134,19 @@ class Running(uvicorn.Server):
         return status
 
 
-def _leave(status: int) -> None:
-    """End this process, and nothing but it: no thread is waited for."""
-    logging.shutdown()
-    for stream in (sys.stdout, sys.stderr):
-        stream.flush()
-    os._exit(status)
+def _leave(status: int, say: Callable[[], None] = lambda: None) -> None:
+    """End this process, and nothing but it: no thread is waited for, and who reads what it says only for a moment."""
+
+    def speak() -> None:
+        say()
+        logging.shutdown()
+        for stream in (sys.stdout, sys.stderr):
+            stream.flush()
+
+    try:
+        # apart, since nobody may be reading: whoever then has the log's lock has it for ever
+        speaking = threading.Thread(target=speak, name="last-words", daemon=True)
+        speaking.start()
+        speaking.join(_LAST_WORDS)
+    finally:
+        os._exit(status)

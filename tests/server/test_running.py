@@ -1,6 +1,8 @@
-"""Where a server listens: at once, at every address of its host, and at none where one is taken."""
+"""Where a server listens: at once, at every address of its host, and at none where one is taken; and that it ends."""
 
 import socket
+import subprocess
+import sys
 
 import pytest
 
@@ -42,3 +44,27 @@ def test_both_families() -> None:
         pytest.skip("this machine has no IPv6 address of its own")
     with listener:
         assert listener.family is socket.AF_INET6
+
+
+_UNREAD = """
+import logging, sys, threading
+from server import running
+
+class Unread:
+    def write(self, text):
+        stuck.set()
+        threading.Event().wait()
+    flush = lambda self: self.write("")
+
+stuck = threading.Event()
+logging.basicConfig(stream=Unread(), force=True)
+threading.Thread(target=logging.warning, args=("nobody reads this",), daemon=True).start()
+stuck.wait()
+sys.stderr = Unread()
+running._leave(3, lambda: logging.warning("nor this"))
+"""
+
+
+def test_a_log_that_nobody_reads() -> None:
+    """A process ends also while what it says is taken by nobody, though another thread holds the log."""
+    assert subprocess.run([sys.executable, "-c", _UNREAD], timeout=60).returncode == 3
