@@ -1,11 +1,13 @@
 """Stills in the shape of OpenAI's Images API."""
 
+import asyncio
 import base64
+import json
 import time
 from dataclasses import asdict
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from engines.student import Student
@@ -78,11 +80,13 @@ def _asked(asked: ImagesRequest, request: Request, server: Server) -> Asked:
     )
 
 
-def _answer(stills: list[Still], asked: ImagesRequest, student: Student) -> dict[str, Any]:
-    data = [{"b64_json": base64.b64encode(still.result.image).decode(), "seed": still.seed} for still in stills]
+def _answer(stills: list[Still], asked: ImagesRequest, student: Student) -> bytes:
+    """The answer as JSON. Takes milliseconds an image: for a thread. `json` would hold it up for longer, and at a stretch."""
+    data = b",".join(b'{"b64_json":"%b","seed":%d}' % (base64.b64encode(still.result.image), still.seed) for still in stills)
     size = f"{student.width}x{student.height}"
     timings = [_timings(still.result) for still in stills]
-    return {"created": int(time.time()), "data": data, "output_format": asked.output_format, "size": size, "timings": timings}
+    about = {"created": int(time.time()), "output_format": asked.output_format, "size": size, "timings": timings}
+    return b'{"data":[%b],%b' % (data, json.dumps(about, separators=(",", ":")).encode()[1:])
 
 
 def _timings(result: Result) -> dict[str, Any]:
@@ -94,12 +98,13 @@ def _timings(result: Result) -> dict[str, Any]:
 def routes(server: Server) -> APIRouter:
     router = APIRouter(prefix="/v1")
 
-    @router.post("/images/generations")
-    async def generations(request: Request, asked: ImagesRequest) -> dict[str, Any]:
+    @router.post("/images/generations", response_model=dict[str, Any])
+    async def generations(request: Request, asked: ImagesRequest) -> Response:
         """Images from a prompt, by the student that `model` names."""
         served = _served(asked, server)
         _check(asked)
         stills = await while_present(request, server.stills.paint(served, _asked(asked, request, server)))
-        return _answer(stills, asked, served.student)
+        answer = await asyncio.to_thread(_answer, stills, asked, served.student)
+        return Response(answer, media_type="application/json")
 
     return router

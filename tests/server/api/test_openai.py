@@ -1,6 +1,8 @@
 """Stills by REST, in one process: what happens between the check at the door and the queue."""
 
 import asyncio
+import base64
+import threading
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -9,6 +11,7 @@ import pytest
 
 from engines.fake_engine import FakeEngine
 from engines.student import Student
+from server.api import openai
 from server.app import make_app
 from server.server import Server, build_server
 from server.settings import load_settings
@@ -59,7 +62,27 @@ async def test_images(server: Server, http: httpx.AsyncClient) -> None:
     await _started(server)
     body = (await http.post(PATH, json={"prompt": "x", "n": 3})).json()
     assert len(body["data"]) == len(body["timings"]) == 3
+    assert len({one["seed"] for one in body["data"]}) == 3
+    assert all(base64.b64decode(one["b64_json"]).startswith(b"\x89PNG") for one in body["data"])
+    assert (body["output_format"], body["size"]) == ("png", "256x256")
     assert _outcome(server, "image") == 3
+
+
+async def test_megabytes_are_written_elsewhere(
+    server: Server, http: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The answer, of whatever size, is not written on the event loop's thread."""
+    threads: list[int] = []
+
+    def answer(*_: Any) -> bytes:
+        threads.append(threading.get_ident())
+        return b"{}"
+
+    monkeypatch.setattr(openai, "_answer", answer)
+    await _started(server)
+    assert (await http.post(PATH, json={"prompt": "x"})).json() == {}
+    assert threads
+    assert threading.get_ident() not in threads
 
 
 @pytest.mark.parametrize("count", [1, 3])
