@@ -15,7 +15,7 @@ async function ask(path, key, init, patience) {
     throw new Problem("unreachable");
   }
   if (response.ok) return response.json();
-  if (response.status === 401 || response.status === 403) throw new Problem("key", key ? "given" : "");
+  if (response.status === 401) throw new Problem("key", key ? "given" : "");
   const retryAfter = Number.parseFloat(response.headers.get("Retry-After") ?? "");
   if (response.status === 429 || (response.status === 503 && retryAfter > 0)) {
     throw new Problem("full", await reason(response), retryAfter > 0 ? retryAfter : null);

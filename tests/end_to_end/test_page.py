@@ -255,6 +255,17 @@ def test_still_from_the_words(server: Server, open_page: Callable[[str], Page]) 
     expect(page.get_by_test_id("stills").get_by_role("img", name="a red heart")).to_have_js_property("naturalWidth", 256)
 
 
+def test_a_still_that_is_refused(server: Server, open_page: Callable[[str], Page]) -> None:
+    """Whoever may not ask, as by another name than the server's, is told what the server says, and is asked for no key."""
+    page = open_page(server.url)
+    wait_for_paint(page)
+    body = '{"error": {"message": "pages of elsewhere may not use this server"}}'
+    page.route("**/v1/images/generations", lambda route: route.fulfill(status=403, body=body))
+    page.get_by_test_id("still").click()
+    expect(page.get_by_test_id("note")).to_contain_text("pages of elsewhere may not use this server", timeout=PATIENCE_MS)
+    expect(page.get_by_test_id("key")).to_be_hidden()
+
+
 def test_wrong_key_is_said_plainly(open_page: Callable[[str], Page]) -> None:
     """A wrong key shows a plain message and a field, and the right one typed there starts the painting."""
     with serving("--api-keys", "right") as guarded:
