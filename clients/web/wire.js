@@ -1,4 +1,4 @@
-// The live protocol `allaprima.v1`, sans I/O: bytes to messages and back. The same bytes as server/wire.py.
+// The live protocol `allaprima.v1`, sans I/O: bytes to messages and back. The same bytes as the package wire.
 
 export const SUBPROTOCOL = "allaprima.v1";
 export const Kind = Object.freeze({ IMAGE: 1, REPEAT: 2, DROPPED: 3 });
