@@ -7,7 +7,7 @@ from ..types import Job, JobKind, Result
 
 
 class QueueFull(Exception):
-    """No room for another job, or the queue is closed; nothing was queued."""
+    """No room for another job; nothing was queued."""
 
 
 class QueueClosed(Exception):
@@ -24,7 +24,8 @@ class JobQueue(Protocol):
     async def submit(self, job: Job) -> Result:
         """Queue a job and wait for its result. Cancelling the wait withdraws the job. Raises QueueFull.
 
-        A job that nobody has taken by its deadline is answered by the queue: it is late.
+        A job that nobody has taken by its deadline is answered by the queue: it is late. One for which the queue is
+        closed is answered at once: `shutting_down`.
         """
         ...
 
@@ -56,5 +57,5 @@ class JobQueue(Protocol):
         ...
 
     def close(self) -> None:
-        """Refuse further jobs, answer those that wait, and let who takes go. What was taken may still be answered."""
+        """Answer the jobs that wait and those that still come, and let who takes go. What was taken may still be answered."""
         ...

@@ -35,13 +35,9 @@ class MemoryQueue:
 
     async def submit(self, job: Job) -> Result:
         loop, kind = asyncio.get_running_loop(), job.kind
-        with self._lock:
-            if self._closed or len(self._answers) >= self._capacity:
-                raise QueueFull(_CLOSED if self._closed else "too many images are waiting")
-            answer: asyncio.Future[Result] = loop.create_future()
-            self._answers[job.id] = answer
-            self._lines[kind].add(job)
-            self._changed[kind].notify()
+        answer: asyncio.Future[Result] = loop.create_future()
+        if not self._line_up(job, answer):
+            return self._shut_out(job)
         if kind is JobKind.LIVE:
             self._all_live += 1
             self._live[job.owner] = self._live.get(job.owner, 0) + 1
@@ -55,6 +51,24 @@ class MemoryQueue:
                 self._uncount(job.owner)
             if not answer.done() or answer.cancelled():
                 self._let_go(job)
+
+    def _line_up(self, job: Job, answer: "asyncio.Future[Result]") -> bool:
+        """To the end of its line; False if the queue is closed. Raises QueueFull."""
+        with self._lock:
+            if self._closed:
+                return False
+            if len(self._answers) >= self._capacity:
+                raise QueueFull("too many images are waiting")
+            self._answers[job.id] = answer
+            self._lines[job.kind].add(job)
+            self._changed[job.kind].notify()
+            return True
+
+    def _shut_out(self, job: Job) -> Result:
+        """The answer to a job for which the queue is closed."""
+        result = Result(job.id, Outcome.FAILED, code="shutting_down", message=_CLOSED)
+        self._unpainted(job, result)
+        return result
 
     def _uncount(self, owner: str) -> None:
         self._all_live -= 1
@@ -111,9 +125,7 @@ class MemoryQueue:
             for changed in self._changed.values():
                 changed.notify_all()
         for job in waiting:
-            result = Result(job.id, Outcome.FAILED, code="shutting_down", message=_CLOSED)
-            self._unpainted(job, result)
-            self.deliver(result)
+            self.deliver(self._shut_out(job))
 
 
 def _settle(answer: asyncio.Future[Result], result: Result) -> None:

@@ -86,10 +86,12 @@ async def test_megabytes_are_written_elsewhere(
 
 
 @pytest.mark.parametrize("count", [1, 3])
-async def test_a_queue_that_fills_behind_the_door(server: Server, http: httpx.AsyncClient, count: int) -> None:
+async def test_a_queue_that_fills_behind_the_door(
+    server: Server, http: httpx.AsyncClient, count: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """If the queue refuses what the door let in it is one 429 with when to try again, and every job is withdrawn."""
     await _started(server)
-    server.students["embedded"].queue.close()
+    monkeypatch.setattr(server.students["embedded"].queue, "_capacity", 0)
     response = await http.post(PATH, json={"prompt": "x", "n": count})
     assert response.status_code == 429, response.text
     assert response.json()["error"]["code"] == "server_busy"
@@ -113,3 +115,11 @@ async def test_an_error_no_one_thought_of(server: Server, monkeypatch: pytest.Mo
     assert response.headers["x-request-id"] == response.json()["error"]["request_id"] == "mine"
     assert response.json()["error"]["code"] == "internal_error"
     assert "secret" not in response.text
+
+
+async def test_a_queue_that_is_closed(server: Server, http: httpx.AsyncClient) -> None:
+    """What comes while the server ends is told so, and not that there is no room."""
+    await _started(server)
+    server.students["embedded"].queue.close()
+    response = await http.post(PATH, json={"prompt": "x", "n": 2})
+    assert (response.status_code, response.json()["error"]["code"]) == (503, "shutting_down")
