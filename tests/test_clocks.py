@@ -15,6 +15,8 @@ SHOWN = {
     "server/otel.py": "spans begin and end at times of day",
     "engines/digests.py": "compared with the times of files, which are of this clock",
     "benchmarks/rehearsal/__main__.py": "Prometheus is asked for times of day",
+    "benchmarks/gpu/machine.py": "the day of a run",
+    "training/painter/train.py": "a seed that is another one each time",
     "training/train.py": "a seed that is another one each time",
 }
 """Where the time of day is read, and what for. None of these is taken from another time."""
