@@ -2,7 +2,6 @@
 
 import json
 import time
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -29,7 +28,10 @@ def prepare(student: Student, cache: Path, choices: Choices, say: Say) -> Studen
     if student.weights is None:
         if replace(choices, width=None, height=None).any():
             raise EngineError(f"{student.name} comes with its graphs: it takes no weights, LoRA or VAE of your own")
-        return student
+        if student.graphs is None or not (student.graphs / _SHAPES).exists():
+            return student
+        shapes = _read_shapes(student.graphs)  # those of its family need not be those of its graphs
+        return replace(student, text_shape=shapes.text, latent_shape=shapes.latents)
     family = family_of(student)
     digests = Digests(cache)
     located = family.locate(student.weights, choices, digests)
@@ -82,13 +84,16 @@ def _build(student: Student, located: Located, folder: Path, say: Say) -> Shapes
 
 
 def _with_graphs(student: Student, folder: Path) -> Student:
-    try:
-        shapes = json.loads((folder / _SHAPES).read_text())
-        text: Sequence[int] = shapes["text_shape"]
-        latent: Sequence[int] = shapes["latent_shape"]
-        guidance = bool(shapes["guidance"])
-    except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
-        raise EngineError(f"{folder / _SHAPES} cannot be read ({error}): delete {folder} and build again") from error
-    if misfit := student.guidance_misfit(guidance):
+    shapes = _read_shapes(folder)
+    if misfit := student.guidance_misfit(shapes.guidance):
         raise EngineError(misfit)
-    return replace(student, graphs=folder, text_shape=(text[0], text[1]), latent_shape=(latent[0], latent[1], latent[2]))
+    return replace(student, graphs=folder, text_shape=shapes.text, latent_shape=shapes.latents)
+
+
+def _read_shapes(folder: Path) -> Shapes:
+    try:
+        said = json.loads((folder / _SHAPES).read_text())
+        (tokens, width), (channels, height, across) = said["text_shape"], said["latent_shape"]
+        return Shapes((tokens, width), (channels, height, across), bool(said["guidance"]))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise EngineError(f"{folder / _SHAPES} cannot be read ({error}): delete {folder} and build again") from error

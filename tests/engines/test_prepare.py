@@ -238,6 +238,13 @@ def test_the_embedded_student_takes_no_choices(choices: Choices, cache: Path, st
         prepare(student, cache, choices, _quiet)
 
 
+def test_ready_graphs_say_their_own_shapes(cache: Path, student: Student, tmp_path: Path) -> None:
+    """Graphs that a student's file names may have other shapes than its family's: a table beside them says which."""
+    (tmp_path / "shapes.json").write_text('{"text_shape": [2, 8], "latent_shape": [4, 8, 8], "guidance": false}')
+    ready = prepare(replace(student, graphs=tmp_path), cache, Choices(), _quiet)
+    assert (ready.text_shape, ready.latent_shape) == ((2, 8), (4, 8, 8))
+
+
 def test_the_embedded_student_has_one_size(cache: Path, student: Student) -> None:
     """The student that ships is as it is, and at no other size."""
     assert prepare(student, cache, Choices(width=256, height=256), _quiet) == student

@@ -113,5 +113,5 @@ def test_the_students_file_names_the_same_styles() -> None:
 
 
 def test_words_need_no_pictures() -> None:
-    code = "import sys, training.captions; print([name for name in ('torch', 'PIL', 'numpy') if name in sys.modules])"
+    code = "import sys, training.captions; print([name for name in ('torch', 'PIL', 'skimage') if name in sys.modules])"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"

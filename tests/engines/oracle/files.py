@@ -1,5 +1,6 @@
 """The real graphs of `engines.families.stable_diffusion` around the oracle, as files."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -59,6 +60,9 @@ def graphs(folder: Path) -> Path:
     if not whole_.exists():
         write_tokenizers(folder)
         # its denoiser is told a guidance, which not every student with these graphs is
-        write_graphs(ports(small(load_student("lcm-dreamshaper-v7"), folder)), modules(), folder, print, "oracle")
+        told = small(load_student("lcm-dreamshaper-v7"), folder)
+        write_graphs(ports(told), modules(), folder, print, "oracle")
+        shapes = {"text_shape": told.text_shape, "latent_shape": told.latent_shape, "guidance": True}
+        (folder / "shapes.json").write_text(json.dumps(shapes))
         whole_.touch()
     return folder
