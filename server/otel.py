@@ -124,14 +124,14 @@ class OtelTracer:
     def jobs(self, queue: JobQueue, student: str) -> JobQueue:
         return _TracedQueue(queue, self, student)
 
-    def shut(self) -> None:
+    def shut(self, patience: float = _PATIENCE) -> None:
         if self._shut:
             return
         self._shut = True
         # of its own it may wait half a minute for a collector that does not answer
         ending = threading.Thread(target=self._provider.shutdown, name="traces", daemon=True)
         ending.start()
-        ending.join(_PATIENCE)
+        ending.join(min(patience, _PATIENCE))
 
 
 class _TracedQueue:

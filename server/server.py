@@ -78,7 +78,7 @@ class Server:
         codec = threading.Thread(target=self.pool.shutdown, name="codec-end", daemon=True)
         codec.start()
         codec.join(max(0.0, until - time.monotonic()))
-        self.tracer.shut()
+        self.tracer.shut(max(0.0, until - time.monotonic()))
         return all(ended) and not codec.is_alive()
 
 

@@ -220,8 +220,14 @@ class Session:
             self._begin()
 
     async def _paint_one(self, frame: FrameIn, arrived: float) -> None:
+        deadline = arrived + self._patience(self._steps())
         try:
-            decoded = await self._decode(frame, self.params)
+            async with asyncio.timeout(max(0.0, deadline - self._clock())):  # its owner's turn may come too late
+                decoded = await self._decode(frame, self.params)
+        except TimeoutError:
+            self._count(Outcome.DROPPED_LATE)
+            self._answer(frame.id, FrameOut(frame.id, AnswerKind.DROPPED, rev=self.rev).encode())
+            return
         except codec.BadImage as error:
             self._count(Outcome.FAILED)
             self._metrics.refused(_REASONS["bad_image"])
@@ -239,7 +245,7 @@ class Session:
             prompt=self._travel.at(self._clock()),
             seed=params.seed,
             created=arrived,
-            deadline=arrived + self._patience(self._steps()),
+            deadline=deadline,
             image=frame.image,
             pixels=decoded.pixels,
             decoding=decoded.seconds,

@@ -44,8 +44,8 @@ class Tracer(Protocol):
         """The same queue, with a span for each job submitted."""
         ...
 
-    def shut(self) -> None:
-        """Send what was not sent yet; a few seconds at most. Idempotent."""
+    def shut(self, patience: float = 5.0) -> None:
+        """Send what was not sent yet, in `patience` seconds at most, of which five are ever taken. Idempotent."""
         ...
 
 
@@ -72,7 +72,7 @@ class _Nothing:
     def jobs(self, queue: JobQueue, student: str) -> JobQueue:
         return queue
 
-    def shut(self) -> None:
+    def shut(self, patience: float = 5.0) -> None:
         pass
 
 

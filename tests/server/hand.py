@@ -16,6 +16,8 @@ from wire import FrameIn, FrameOut
 
 PATIENCE = 10.0
 DEPTH = 2
+LIFE = 60.0
+"""Seconds for which a frame is worth painting: no test is to be so slow."""
 
 
 class HandQueue:
@@ -50,7 +52,7 @@ class Client:
         self.now, self.room, self.idle = 1000.0, True, False
         self.queue, self.metrics = queue, Metrics()
         student = more.pop("student", load_student("embedded"))
-        options: dict[str, Any] = {"max_prompt": 100, "patience": lambda steps: 1.0}
+        options: dict[str, Any] = {"max_prompt": 100, "patience": lambda steps: LIFE}
         own = self.metrics.of("embedded")
         options |= {"room": lambda owner: self.room, "idle": lambda: self.idle, "clock": lambda: self.now, **more}
         self.session = Session(student, "me", queue, pool, own, **options)  # type: ignore[arg-type]

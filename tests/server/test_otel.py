@@ -1,6 +1,7 @@
 """Spans, by OpenTelemetry's exporter into memory: what there is of a session, a job and a tick, and how they hang together."""
 
 import asyncio
+import threading
 import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -186,6 +187,22 @@ def test_a_collector_that_is_not_there(caplog: pytest.LogCaptureFixture) -> None
     tracer.shut()
     tracer.shut()
     assert time.perf_counter() - began < 25
+
+
+def test_an_end_without_patience() -> None:
+    """Who ends in a hurry waits for no collector at all."""
+    ended, going = threading.Event(), threading.Event()
+    tracer = otlp_tracer("http://127.0.0.1:9", 1.0)
+
+    def shutdown() -> None:
+        going.wait()
+        ended.set()
+
+    tracer._provider.shutdown = shutdown  # type: ignore[attr-defined]
+    tracer.shut(0.0)
+    assert not ended.is_set()
+    going.set()
+    assert ended.wait(20)
 
 
 def test_the_address(monkeypatch: pytest.MonkeyPatch) -> None:

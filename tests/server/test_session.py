@@ -1,6 +1,7 @@
 """A session: newest wins, every frame is answered once and in order, and params count from the next frame."""
 
 import asyncio
+import threading
 from typing import Any
 
 from server.codec_pool import CodecPool
@@ -8,7 +9,7 @@ from server.session import MOST_UNANSWERED, next_job_id
 from server.types import Outcome, Timings
 from wire import AnswerKind, FrameOut
 
-from .hand import DEPTH, PATIENCE, Client, HandQueue
+from .hand import DEPTH, LIFE, PATIENCE, Client, HandQueue
 
 
 async def test_an_image(make_client: Any, encoded: Any) -> None:
@@ -21,7 +22,7 @@ async def test_an_image(make_client: Any, encoded: Any) -> None:
     assert (job.owner, job.api, job.image) == ("me", "stream", encoded())
     assert (job.session, job.request, job.trace) == (client.session.name, client.session.name, "")
     assert client.session.token not in repr(job)
-    assert (job.created, job.deadline) == (1000.0, 1001.0)
+    assert (job.created, job.deadline) == (1000.0, 1000.0 + LIFE)
     client.queue.answer(0, rows=3, timings=Timings(0.001, 0.002, 0.003, 0.004))
     await client.until(lambda: client.answers)
     assert client.answers == [FrameOut(7, AnswerKind.IMAGE, 3, 2, 1000, 2000, 3000, 4000, b"image 0")]
@@ -124,6 +125,22 @@ async def test_a_client_that_sends_without_waiting(make_client: Any, encoded: An
     assert not waiting.done()
     client.queue.answer(0)
     await asyncio.wait_for(waiting, PATIENCE)
+
+
+async def test_a_frame_whose_turn_to_be_decoded_comes_too_late(make_client: Any, encoded: Any) -> None:
+    """It is dropped at its deadline, whatever the decoder is busy with, and the next one is painted."""
+    client = make_client(patience=lambda steps: 0.05 if not client.sent else LIFE)
+    going = threading.Event()
+    client.session._pool._decoding.submit("me", lambda: going.wait())
+    try:
+        client.frame(1, encoded())
+        await client.until(lambda: client.answers)
+        assert [(a.id, a.kind) for a in client.answers] == [(1, AnswerKind.DROPPED)]
+        assert client.count(Outcome.DROPPED_LATE) == 1
+    finally:
+        going.set()
+    client.frame(2, encoded())
+    await client.jobs(1)
 
 
 async def test_leaving_withdraws(encoded: Any) -> None:
