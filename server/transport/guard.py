@@ -4,10 +4,12 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from ipaddress import ip_address
 from typing import Protocol
 
 from ..owner import owner_of
 from ..types import Refusal
+from .arrivals import Arrivals
 
 Report = Callable[[Refusal, str, str | None], None]
 """Told why somebody was turned away: the reason, a text for a person, and the address of who it was."""
@@ -26,6 +28,8 @@ class Limits:
 
     connections: int = 512
     per_owner: int = 256
+    new_a_second: float = 1000.0
+    new_a_second_per_owner: float = 100.0
     header_seconds: float = 10.0
     message_seconds: float = 30.0
     stall_seconds: float = 10.0
@@ -56,6 +60,7 @@ class Guard:
         self.limits, self._report, self._exempt = limits, report, exempt
         self._owners: dict[Guarded, str] = {}
         self._counts: Counter[str] = Counter()
+        self._arrivals = Arrivals(limits.new_a_second_per_owner, limits.new_a_second)
         self._timer: asyncio.TimerHandle | None = None
 
     def __len__(self) -> int:
@@ -64,6 +69,14 @@ class Guard:
     def refuse(self, reason: Refusal, why: str, address: str | None) -> None:
         """Count somebody who was turned away."""
         self._report(reason, why, address)
+
+    def floods(self, address: str | None) -> bool:
+        """Count a connection that comes; whether it is one too many, to be cut off before anything is read of it."""
+        owner = None if self._exempt(address) else owner_of(None, address)
+        if (why := self._arrivals.excess(owner, _is_local(address))) is None:
+            return False
+        self._report(Refusal.FLOOD, why, address)
+        return True
 
     def enter(self, connection: Guarded) -> bool:
         """Let a connection in. Where there is no room, who has owed a request the longest gives way; False if nobody does."""
@@ -121,6 +134,14 @@ class Guard:
         for connection in list(self._owners):
             connection.look(now)
         self._timer = loop.call_later(LOOK_SECONDS, self._look) if self._owners else None
+
+
+def _is_local(address: str | None) -> bool:
+    """Whether it is this machine's own, as of whoever asks if the server is well."""
+    try:
+        return address is None or ip_address(address).is_loopback
+    except ValueError:
+        return False
 
 
 class Reading:

@@ -130,3 +130,13 @@ def test_reading_with_nothing_to_read() -> None:
     """Who has taken everything stalls nothing, however long it takes nothing more."""
     reading = Reading()
     assert not any(reading.stalled(1000, 0, float(second), 10) for second in range(100))
+
+
+async def test_a_proxy_may_bring_many_at_once() -> None:
+    """The pace of new connections is an address's own, and a proxy's is that of all."""
+    told = Told()
+    guard = Guard(Limits(new_a_second_per_owner=1), told, exempt=lambda address: address == "10.0.0.1")
+    assert not any(guard.floods("10.0.0.1") for _ in range(100))
+    assert sum(guard.floods("192.0.2.1") for _ in range(10)) >= 5
+    assert set(told.reasons) == {Refusal.FLOOD}
+    assert not guard.floods("192.0.2.2")
