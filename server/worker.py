@@ -1,4 +1,4 @@
-"""One engine at work for one queue: started, watched, and stopped. What it paints, and when, is in `painter`.
+"""One engine at work for one queue: started, watched, and stopped. What it paints, and when, is in `engine_loop`.
 
 Four kinds of thread meet here. Two of *intake* move jobs from the queue to where the next tick takes them. The *engine* thread
 runs ticks. A bounded *pool* decodes and encodes. The *watchdog* notices an engine that hangs.
@@ -17,8 +17,8 @@ from engines.student import Student
 
 from .answers import Answers
 from .batcher import Shares
+from .engine_loop import EngineLoop, Warm
 from .intake import Intake
-from .painter import Painter, Warm
 from .prefetch import Prefetch
 from .queue import JobQueue
 from .settings import Settings
@@ -92,7 +92,7 @@ class Worker:
             if not self._stopping:
                 self._publish_ready(engine, costs)
                 self._intake.start(prefetch)
-                Painter(Warm(engine, costs, limit), prefetch, self._answers, self._watchdog, self._shared).run()
+                EngineLoop(Warm(engine, costs, limit), prefetch, self._answers, self._watchdog, self._shared).run()
             self._publish(state=State.STOPPED)
         except Exception as error:
             self._fail(error)

@@ -14,7 +14,7 @@ _WHOLE_RUN = ("sent", "painted", "skipped", "unanswered", "out_of_order", "bad_p
 
 
 @dataclass
-class Tally:
+class ClientCounts:
     """What one client saw. Counts and timings are of answers that came within the measured time; times are seconds.
 
     `sent`, `painted` (images), `skipped`, `unanswered`, `out_of_order` and `bad_payloads` are of the whole run, with its
@@ -37,7 +37,7 @@ class Tally:
     last_id: int = 0
 
 
-def report(tallies: Sequence[Tally], begin: float, seconds: float, slice_seconds: float) -> dict[str, Any]:
+def report(tallies: Sequence[ClientCounts], begin: float, seconds: float, slice_seconds: float) -> dict[str, Any]:
     """Plain values, ready for JSON: rates per second, times in milliseconds, None where there is nothing to measure."""
     kinds = _summed(tally.kinds for tally in tallies)
     rows = _summed(tally.rows for tally in tallies)
@@ -87,7 +87,7 @@ def table(result: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _client(tally: Tally, seconds: float) -> dict[str, Any]:
+def _client(tally: ClientCounts, seconds: float) -> dict[str, Any]:
     return {
         "images": tally.kinds["image"],
         "images_per_s": tally.kinds["image"] / seconds,

@@ -20,7 +20,7 @@ from clients.errors import Ended, StreamError
 from clients.stream import Stream
 from wire import AnswerKind, FrameOut
 
-from .report import Tally, report, table
+from .report import ClientCounts, report, table
 
 _COLOURS = ("red", "blue", "green", "yellow", "purple", "orange", "white", "cyan")
 _SHAPES = ("heart", "star", "house", "boat", "circle", "tree")
@@ -50,7 +50,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 async def run(options: argparse.Namespace) -> dict[str, Any]:
     """The load that the options describe; the report as plain values. Does not raise for what goes wrong with a client."""
-    tallies = [Tally() for _ in range(options.clients)]
+    tallies = [ClientCounts() for _ in range(options.clients)]
     streams = [_stream(options, index) for index in range(options.clients)]
     entered = await asyncio.gather(*(_enter(stream, tally) for stream, tally in zip(streams, tallies, strict=True)))
     ready = next((stream for stream in streams if stream.window), None)
@@ -79,7 +79,7 @@ def _stream(options: argparse.Namespace, index: int) -> Stream:
     return Stream(options.url, prompt, key=options.key, student=options.student, open_timeout=30.0, **params)
 
 
-async def _enter(stream: Stream, tally: Tally) -> bool:
+async def _enter(stream: Stream, tally: ClientCounts) -> bool:
     try:
         await stream.__aenter__()
     except StreamError as error:
@@ -89,7 +89,7 @@ async def _enter(stream: Stream, tally: Tally) -> bool:
 
 
 async def _drive(
-    stream: Stream, tally: Tally, window: Window, frames: Iterator[bytes], options: argparse.Namespace, phase: float
+    stream: Stream, tally: ClientCounts, window: Window, frames: Iterator[bytes], options: argparse.Namespace, phase: float
 ) -> None:
     receiver = asyncio.create_task(_receive(stream, tally, window))
     try:
@@ -107,7 +107,7 @@ async def _drive(
     await receiver
 
 
-async def _send_paced(stream: Stream, tally: Tally, frames: Iterator[bytes], fps: float, phase: float) -> None:
+async def _send_paced(stream: Stream, tally: ClientCounts, frames: Iterator[bytes], fps: float, phase: float) -> None:
     begun = time.perf_counter()
     for count in itertools.count():
         # clients that all sent at the same instant would measure each other, not the server
@@ -120,7 +120,7 @@ async def _send_paced(stream: Stream, tally: Tally, frames: Iterator[bytes], fps
             tally.skipped += 1
 
 
-async def _receive(stream: Stream, tally: Tally, window: Window) -> None:
+async def _receive(stream: Stream, tally: ClientCounts, window: Window) -> None:
     while True:
         try:
             answer, seconds = await stream.receive_timed()
@@ -137,7 +137,7 @@ async def _receive(stream: Stream, tally: Tally, window: Window) -> None:
             tally.errors[answer.code] += 1
 
 
-def _check(tally: Tally, answer: FrameOut) -> None:
+def _check(tally: ClientCounts, answer: FrameOut) -> None:
     if answer.kind is not AnswerKind.DROPPED:
         tally.out_of_order += answer.id <= tally.last_id
         tally.last_id = answer.id
@@ -146,7 +146,7 @@ def _check(tally: Tally, answer: FrameOut) -> None:
         tally.bad_payloads += not answer.image.startswith(_STARTS)
 
 
-def _count(tally: Tally, answer: FrameOut, now: float, seconds: float) -> None:
+def _count(tally: ClientCounts, answer: FrameOut, now: float, seconds: float) -> None:
     tally.kinds[answer.kind.name.lower()] += 1
     if answer.kind is AnswerKind.REPEAT:
         tally.repeat_total.append(seconds)

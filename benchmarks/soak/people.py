@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from clients.connection import stream_url
 from clients.errors import Full, StreamError
 
-from .visit import Over, Tally, Visit
+from .visit import Over, SoakCounts, Visit
 
 _PROMPTS = ("watercolor", "neon", "a red heart, oil painting", "a person, pencil sketch", "mosaic, winter", "")
 _BAD_TEXTS = ("nonsense", "[]", '{"type":"hello"}', '{"type":"params","strength":2}', '{"type":"params","colour":"red"}')
@@ -43,7 +43,7 @@ class Place:
 class Person:
     """One client, which comes and goes until it is told that all is over. Its own generator makes it do the same each time."""
 
-    def __init__(self, place: Place, tally: Tally, over: asyncio.Event, seed: int, slow: bool = False) -> None:
+    def __init__(self, place: Place, tally: SoakCounts, over: asyncio.Event, seed: int, slow: bool = False) -> None:
         self._place, self._tally, self._over = place, tally, over
         self._rng = random.Random(seed)
         self._slow = slow
@@ -107,7 +107,7 @@ class Person:
             await asyncio.wait_for(self._over.wait(), seconds)
 
 
-async def order_stills(place: Place, tally: Tally, over: asyncio.Event, every: float, seed: int) -> None:
+async def order_stills(place: Place, tally: SoakCounts, over: asyncio.Event, every: float, seed: int) -> None:
     """Post for a still every so many seconds, and now and then for something that cannot be, until all is over."""
     rng = random.Random(seed)
     while not over.is_set():

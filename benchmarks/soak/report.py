@@ -6,7 +6,7 @@ from typing import Any
 
 from ..measure import percentile
 from .probe import Look
-from .visit import Tally
+from .visit import SoakCounts
 
 MOST_DRIFT = 0.02
 """Resident memory in the last window over that in the first after the warm-up, less one."""
@@ -20,7 +20,7 @@ _EXPECTED = ("bad_json", "bad_message", "bad_params", "bad_frame", "bad_id", "ba
 
 
 def report(
-    before: Look, looks: Sequence[Look], after: Look, tally: Tally, warm: float, end: float, tracebacks: int | None
+    before: Look, looks: Sequence[Look], after: Look, tally: SoakCounts, warm: float, end: float, tracebacks: int | None
 ) -> dict[str, Any]:
     """Plain values, ready for JSON. `warm` and `end` bound the measured time, on `time.perf_counter`'s clock.
 
@@ -115,12 +115,12 @@ def _in(at: float, window: tuple[float, float]) -> bool:
     return window[0] <= at < window[1]
 
 
-def _latency(tally: Tally, window: tuple[float, float]) -> dict[str, float | None]:
+def _latency(tally: SoakCounts, window: tuple[float, float]) -> dict[str, float | None]:
     values = [1e3 * seconds for at, seconds in zip(tally.at, tally.seconds, strict=True) if _in(at, window)]
     return {name: percentile(values, share) if values else None for name, share in (("p50", 0.5), ("p99", 0.99))}
 
 
-def _tick(tally: Tally, window: tuple[float, float]) -> float | None:
+def _tick(tally: SoakCounts, window: tuple[float, float]) -> float | None:
     values = [1e3 * seconds for at, seconds in zip(tally.at, tally.engine, strict=True) if _in(at, window)]
     return statistics.median(values) if values else None
 

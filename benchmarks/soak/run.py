@@ -25,7 +25,7 @@ from ..serving import Serving, ServingError, serving
 from .people import Person, Place, order_stills
 from .probe import Look, Probe
 from .report import report, table
-from .visit import Tally, Visit
+from .visit import SoakCounts, Visit
 
 _QUIET = 30.0
 """Seconds for a server that everybody has left to be as it was: idle threads, for one, are kept for ten."""
@@ -62,7 +62,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 async def soak(options: argparse.Namespace, target: Target) -> dict[str, Any]:
     """The whole soak; the report as plain values. Raises StreamError and OSError if the server cannot be reached."""
-    probe, tally, over = Probe(target.url, target.pid), Tally(), asyncio.Event()
+    probe, tally, over = Probe(target.url, target.pid), SoakCounts(), asyncio.Event()
     frames = await _first_visit(options, target)
     before = await _quiet(probe, None)
     place = Place(target.url, options.key, options.student, frames, options.visit_seconds, options.fps)
@@ -81,14 +81,14 @@ async def soak(options: argparse.Namespace, target: Target) -> dict[str, Any]:
 async def _first_visit(options: argparse.Namespace, target: Target) -> list[bytes]:
     """Have everything done once that a server does only once, as starting threads. What clients are to send."""
     place = Place(target.url, options.key, options.student, [b""], 0.0, 0.0)
-    visits = [await Visit.begin(stream_url(target.url, options.student), options.key, Tally()) for _ in range(2)]
+    visits = [await Visit.begin(stream_url(target.url, options.student), options.key, SoakCounts()) for _ in range(2)]
     frames = sources.moving(256, 256)
     for visit in visits:
         await visit.params(similarity={"threshold": 0.9, "max_skips": 1})
         for frame in frames[:4]:
             await visit.frame(frame)
     over = asyncio.Event()
-    posting = asyncio.ensure_future(order_stills(place, Tally(), over, 0.0, 0))
+    posting = asyncio.ensure_future(order_stills(place, SoakCounts(), over, 0.0, 0))
     for visit in visits:
         await visit.leave()
     over.set()

@@ -20,7 +20,7 @@ def _floats() -> "array[float]":
 
 
 @dataclass
-class Tally:
+class SoakCounts:
     """What all clients of a soak saw. `at`, `seconds` and `engine` are of images: when one came, how long after its frame was
     sent, and how much of that was the engine's.
 
@@ -57,7 +57,7 @@ class Over(Exception):
 class Visit:
     """A live connection. `pause` is how many seconds a slow reader takes before it reads the next message."""
 
-    def __init__(self, socket: ClientConnection, ready: dict[str, Any], tally: Tally, pause: float = 0.0) -> None:
+    def __init__(self, socket: ClientConnection, ready: dict[str, Any], tally: SoakCounts, pause: float = 0.0) -> None:
         self.session: str = ready["session"]
         self._socket, self._window, self._tally, self._pause = socket, int(ready["window"]), tally, pause
         self._sent: dict[int, float] = {}
@@ -67,7 +67,7 @@ class Visit:
         self._reader = asyncio.create_task(self._read())
 
     @classmethod
-    async def begin(cls, url: str, key: str | None, tally: Tally, pause: float = 0.0) -> "Visit":
+    async def begin(cls, url: str, key: str | None, tally: SoakCounts, pause: float = 0.0) -> "Visit":
         """Connect. Raises a StreamError where the server does not let it in."""
         socket, ready = await open_stream(url, key, 30.0)
         tally.visits += 1

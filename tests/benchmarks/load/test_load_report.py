@@ -4,11 +4,11 @@ import json
 
 import pytest
 
-from benchmarks.load.report import Tally, report, table
+from benchmarks.load.report import ClientCounts, report, table
 
 
-def tally(images: int, rows: int = 1) -> Tally:
-    one = Tally(sent=images)
+def tally(images: int, rows: int = 1) -> ClientCounts:
+    one = ClientCounts(sent=images)
     one.kinds["image"] = images
     one.rows[rows] = images
     one.at.extend(100 + i for i in range(images))
@@ -42,7 +42,7 @@ def test_unanswered_frames_add_up() -> None:
 
 def test_nothing_measured() -> None:
     """Where nothing was measured the report says None, and is still JSON and a table."""
-    result = report([Tally(failure="Gone: away")], 100, 10, 10)
+    result = report([ClientCounts(failure="Gone: away")], 100, 10, 10)
     assert result["rows_per_tick"] is None
     assert json.loads(json.dumps(result, allow_nan=False)) == result
     assert "failed: Gone: away (1)" in table(result)

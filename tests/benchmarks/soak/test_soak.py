@@ -11,7 +11,7 @@ from benchmarks.serving import serving
 from benchmarks.soak import run as soak
 from benchmarks.soak.people import Person, Place
 from benchmarks.soak.probe import Probe
-from benchmarks.soak.visit import Tally, Visit
+from benchmarks.soak.visit import SoakCounts, Visit
 
 QUICK = ["--clients", "4", "--minutes", "0.08", "--warmup", "1.5", "--visit-seconds", "0.4", "--still-every", "0.1"]
 FAKE = ["--engine", "fake", "--fake-tick", "0.005"]
@@ -73,7 +73,7 @@ def test_what_cannot_be(wrong: list[str], capsys: pytest.CaptureFixture[str]) ->
 async def _visited(standing_in: Any, seconds: float = 1.0, **how: Any) -> Any:
     """The tally of two people at a stand-in server."""
     async with standing_in(**how) as server:
-        tally, over = Tally(), asyncio.Event()
+        tally, over = SoakCounts(), asyncio.Event()
         place = Place(server.url, None, None, [b"\xff\xd8\xff a", b"\xff\xd8\xff b"], 0.3, 50.0)
         people = asyncio.gather(*(Person(place, tally, over, seed).live() for seed in (1, 2)))
         await asyncio.sleep(seconds)
@@ -114,7 +114,7 @@ async def test_answers_out_of_order(standing_in: Any) -> None:
         return wire.FrameOut({1: 2, 2: 1}[frame.id], wire.AnswerKind.REPEAT)
 
     async with standing_in(answer=answer) as server:
-        tally = Tally()
+        tally = SoakCounts()
         visit = await Visit.begin(server.url + "/v1/stream", None, tally)
         # both are on their way before either is answered
         server.delay = 0.05

@@ -7,15 +7,15 @@ import pytest
 
 from benchmarks.soak.probe import Look, count_series, parse_threads
 from benchmarks.soak.report import report, table
-from benchmarks.soak.visit import Tally
+from benchmarks.soak.visit import SoakCounts
 
 LOOK = Look(at=0.0, resident_mib=100.0, descriptors=10, threads=8, tasks=3, series=200, sessions=0)
 WARM, END = 60.0, 240.0
 
 
-def _tally(first: float = 0.1, last: float = 0.1, **more: Any) -> Tally:
+def _tally(first: float = 0.1, last: float = 0.1, **more: Any) -> SoakCounts:
     """Images all the time: in the first window after so many seconds each, in the last after so many."""
-    tally = Tally(sent=480, answered=480, **more)
+    tally = SoakCounts(sent=480, answered=480, **more)
     for tenth in range(4800):
         at = tenth / 20
         tally.at.append(at)
@@ -28,7 +28,9 @@ def _looks(first: float = 100.0, last: float = 100.0, **more: Any) -> list[Look]
     return [replace(LOOK, at=float(at), resident_mib=first if at < 150 else last, sessions=4, **more) for at in range(240)]
 
 
-def _report(tally: Tally | None = None, looks: list[Look] | None = None, after: Look = LOOK, **more: Any) -> dict[str, Any]:
+def _report(
+    tally: SoakCounts | None = None, looks: list[Look] | None = None, after: Look = LOOK, **more: Any
+) -> dict[str, Any]:
     return report(LOOK, looks or _looks(), after, tally or _tally(), WARM, END, more.get("tracebacks", 0))
 
 
@@ -47,7 +49,7 @@ def test_all_held() -> None:
     [
         ({"looks": _looks(100, 102.5)}, "resident memory grew by 2.5%; at most 2%"),
         ({"tally": _tally(0.1, 0.112)}, "the p99 grew by 12.0%; at most 10%"),
-        ({"tally": Tally()}, "no latency: too few images"),
+        ({"tally": SoakCounts()}, "no latency: too few images"),
         ({"tally": _tally(unanswered=1)}, "1 frames unanswered"),
         ({"tally": _tally(unasked=2)}, "2 frames unasked"),
         ({"tally": _tally(out_of_order=1)}, "1 frames out of order"),

@@ -33,7 +33,7 @@ class Warm(NamedTuple):
     limit: float
 
 
-class Painter:
+class EngineLoop:
     """Runs one engine's ticks, on its thread, until `prefetch` is stopped. What it does not answer stays open."""
 
     def __init__(self, warm: Warm, prefetch: Prefetch, answers: Answers, watchdog: Watchdog, shared: Shared) -> None:
