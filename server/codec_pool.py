@@ -68,10 +68,6 @@ class CodecPool:
         """Run what encodes a picture of an owner."""
         return self._encoding.submit(owner, work)
 
-    def waiting(self) -> int:
-        """Pictures whose decoding has not begun."""
-        return self._decoding.waiting()
-
     def shutdown(self) -> None:
         """Cancel what is not decoded, finish what is to be encoded, and end the threads."""
         self._decoding.shutdown()

@@ -64,9 +64,6 @@ REFUSALS = Instrument(
     "allaprima_refusals_total", "counter", "Requests, connections, messages and frames turned away, by why",
     {"reason": ", ".join(Refusal)},
 )  # fmt: skip
-PICTURES_WAITING = Instrument(
-    "allaprima_pictures_waiting", "gauge", "Pictures that wait to be decoded: for their owner's turn, or for its --decode-share"
-)
 JOBS_WAITING = Instrument("allaprima_jobs_waiting", "gauge", "Jobs admitted and not yet in a tick", {"student": _STUDENT})
 JOBS_IN_FLIGHT = Instrument("allaprima_jobs_in_flight", "gauge", "Jobs admitted and not yet answered", {"student": _STUDENT})
 
@@ -112,8 +109,7 @@ GROUPS: dict[str, tuple[Instrument, ...]] = {
     "Frames and images": (FRAMES, IMAGES, FPS),
     "Time": (STAGE_SECONDS, TICK_SECONDS, TICK_ROWS),
     "Who is here, and who was turned away": (
-        SESSIONS, SESSIONS_LIMIT, SESSIONS_ENDED, STILLS, STILLS_LIMIT, REFUSALS, PICTURES_WAITING, JOBS_WAITING,
-        JOBS_IN_FLIGHT,
+        SESSIONS, SESSIONS_LIMIT, SESSIONS_ENDED, STILLS, STILLS_LIMIT, REFUSALS, JOBS_WAITING, JOBS_IN_FLIGHT,
     ),
     "The engines": (WORKER_UP, TICK_FAILURES, ENGINE),
     "Energy": (ENERGY, IDLE_ENERGY, POWER, JOULES_PER_IMAGE),

@@ -96,7 +96,6 @@ class Metrics:
         self.sessions_limit = _gauge(instruments.SESSIONS_LIMIT, own)
         self.stills = _gauge(instruments.STILLS, own)
         self.stills_limit = _gauge(instruments.STILLS_LIMIT, own)
-        self.pictures_waiting = _gauge(instruments.PICTURES_WAITING, own)
         self.jobs_waiting = _gauge(instruments.JOBS_WAITING, own)
         self.jobs_in_flight = _gauge(instruments.JOBS_IN_FLIGHT, own)
         self.worker_up = _gauge(instruments.WORKER_UP, own)

@@ -94,7 +94,6 @@ def build_server(
     metrics.registry.register(energy.collector)
     limits = Limits(settings.max_pixels, settings.max_whole_pixels)
     pool = CodecPool(CODEC_THREADS, limits, Allowance(settings.decode_share))
-    metrics.pictures_waiting.set_function(pool.waiting)
     shared = Shared(pool, metrics, ledger=energy.ledger, tracer=build_tracer(settings))
     pairs = [_at_work(student, make_engine, settings, shared, on_failed) for student, make_engine in students]
     sessions = Sessions(settings, metrics, energy.ledger)
