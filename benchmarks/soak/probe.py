@@ -28,15 +28,16 @@ class Look:
 class Probe:
     """Looks at the server of a stream's address; threads are seen only of a process on this machine."""
 
-    def __init__(self, url: str, pid: int | None = None) -> None:
+    def __init__(self, url: str, pid: int | None = None, key: str | None = None) -> None:
         parts = urlsplit(url)
         self._url = f"{'https' if parts.scheme in ('https', 'wss') else 'http'}://{parts.netloc}/metrics"
         self._pid = pid
+        self._headers = {"Authorization": f"Bearer {key}"} if key else {}
         self._open = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
     def look(self) -> Look:
         """Blocks for a request. Raises OSError if the server does not answer."""
-        with self._open.open(self._url, timeout=30) as answer:
+        with self._open.open(urllib.request.Request(self._url, headers=self._headers), timeout=30) as answer:
             text = answer.read().decode()
         resident = parse_metric(text, "process_resident_memory_bytes")
         return Look(

@@ -62,7 +62,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 async def soak(options: argparse.Namespace, target: Target) -> dict[str, Any]:
     """The whole soak; the report as plain values. Raises StreamError and OSError if the server cannot be reached."""
-    probe, tally, over = Probe(target.url, target.pid), SoakCounts(), asyncio.Event()
+    probe, tally, over = Probe(target.url, target.pid, options.key), SoakCounts(), asyncio.Event()
     frames = await _first_visit(options, target)
     before = await _quiet(probe, None)
     place = Place(target.url, options.key, options.student, frames, options.visit_seconds, options.fps)

@@ -80,8 +80,8 @@ async def test_series(metered: Any) -> None:
     text = metered.metrics()
     assert 'allaprima_energy_idle_joules_total{device="machine",meter="model"} 0.0' in text
     assert 'allaprima_power_watts{device="machine",meter="model"}' in text
-    # a tick takes 20 ms or more, a hundred times that on a busy machine, and paints one image or two
-    assert 0.9 * WATTS * 0.02 / 2 < await _per_image(metered) < 100 * WATTS * 0.02
+    # a tick takes 20 ms or more, a hundred times that on a busy machine, and paints few images; a window ends anywhere in one
+    assert 0.1 * WATTS * 0.02 < await _per_image(metered) < 100 * WATTS * 0.02
 
 
 async def test_a_session(metered: Any, encoded: Any) -> None:

@@ -157,4 +157,11 @@ def test_the_command_that_is_named_makes_what_is_wanted(student: Student, tmp_pa
     assert allaprima(*command.split()[1:]).returncode == 0
     built = [json.loads(path.read_text()) for path in cache.glob("tensorrt/*/built.json")]
     assert sorted(facts.pop("gpu") for facts in built) == ["sm120", "sm89"]
+    for facts in built:
+        assert set(facts.pop("sha256")) == {
+            "text.plan",
+            "encode.plan",
+            "denoise.plan",
+            "decode.plan",
+        }  # each card's plans are its own
     assert built[0] == built[1]

@@ -48,7 +48,7 @@ def test_a_server_that_runs(capsys: pytest.CaptureFixture[str]) -> None:
     with serving(["--engine", "fake", "--fake-tick", "0.005", "--api-keys", "k"]) as server:
         soak.main([*QUICK, "--url", server.url, "--key", "k"])
         assert server.process.poll() is None
-        assert Probe(server.url, server.process.pid).look().threads is not None
+        assert Probe(server.url, server.process.pid, "k").look().threads is not None
     result = json.loads(capsys.readouterr().out.strip().splitlines()[-1])
     assert result["left_over"]["threads"] == {"before": None, "most": None, "after": None}
     assert result["tracebacks"] is None
