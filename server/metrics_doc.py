@@ -39,7 +39,7 @@ Reasons of refusals: `unauthorized`, no key or a wrong one; `full`, no room for 
 starting or stopping; `bad_request`, a value that cannot be, a route that is not there, a frame that is no image;
 `too_large`, a message over the limit; `unknown_student`; `unsupported`, what this student cannot do; `protocol`, a message
 or subprotocol that is not the live protocol's; `foreign`, another site's page or a name that is not ours; `crowded`, no
-room for a connection, or dropped while idle to make some; `flood`, frames without end that carry nothing; `slow`, a
+room for a connection, or dropped while idle to make some; `flood`, empty frames or new connections without end; `slow`, a
 header, a body, a message, a frame or a reader that took too long. A refused frame or still that had a student counts in
 `allaprima_frames_total` too.
 
