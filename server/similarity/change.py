@@ -73,7 +73,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Step:
-    """The difference of two sketches in luma: what a common factor does not explain, and in `shift` the mean of what it does."""
+    """The difference of two sketches in luma: what a common factor does not explain. `shift` has the mean of what it does."""
 
     luma: Plane
     shift: float
