@@ -284,7 +284,7 @@ async def test_headers_that_keep_a_browser_safe(make: Any) -> None:
             assert headers["referrer-policy"] == "no-referrer"
             assert "frame-ancestors 'none'" in headers["content-security-policy"]
             assert "default-src 'none'" in headers["content-security-policy"]
-        assert "script-src 'self' " in (await http.get("/")).headers["content-security-policy"]
+        assert "script-src 'self';" in (await http.get("/")).headers["content-security-policy"]
 
 
 async def test_documents_come_from_here(make: Any) -> None:
