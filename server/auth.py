@@ -1,5 +1,6 @@
 """Who may come in: keys in constant time."""
 
+import base64
 import hmac
 from collections.abc import Sequence
 
@@ -19,10 +20,20 @@ def complaint(keys: Sequence[str], shown: str | None) -> str | None:
     return None if any(known) else WRONG_KEY
 
 
-def bearer(header: str | None) -> str | None:
-    """The key in an Authorization header."""
+def key_in(header: str | None) -> str | None:
+    """The key in an Authorization header: `Bearer KEY`, `Key KEY`, or of `Basic` the password, or the name if that is empty."""
     scheme, _, key = (header or "").partition(" ")
-    return key.strip() or None if scheme.lower() == "bearer" else None
+    if scheme.lower() == "basic":
+        name, _, password = _decoded(key.strip()).partition(":")
+        return password or name or None
+    return key.strip() or None if scheme.lower() in ("bearer", "key") else None
+
+
+def _decoded(basic: str) -> str:
+    try:
+        return base64.b64decode(basic, validate=True).decode()
+    except ValueError:  # of which a UnicodeDecodeError is one
+        return ""
 
 
 def bearer_subprotocol(subprotocols: Sequence[str]) -> str | None:

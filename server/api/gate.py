@@ -6,7 +6,7 @@ What is behind it parses on the event loop, and cannot be asked to judge first: 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from ..auth import bearer, complaint
+from ..auth import complaint, key_in
 from ..settings import Settings
 from . import body
 from .doors import Door, Doors, json_bytes
@@ -88,7 +88,7 @@ class Gate:
         door = self._doors.find(path, scope["method"])
         if door is None:
             return scope, receive
-        if door.key and (why := complaint(self._settings.api_keys, bearer(headers.get("authorization")))) is not None:
+        if door.key and (why := complaint(self._settings.api_keys, key_in(headers.get("authorization")))) is not None:
             raise ApiError(401, why, "invalid_api_key")
         if scope["method"] == "GET":
             return scope, receive

@@ -2,7 +2,7 @@
 
 from starlette.requests import HTTPConnection
 
-from ..auth import bearer, bearer_subprotocol
+from ..auth import bearer_subprotocol, key_in
 from ..owner import owner_of
 from ..server import Server
 
@@ -10,7 +10,7 @@ from ..server import Server
 def key_shown(connection: HTTPConnection) -> str | None:
     """The key that a client shows: in a header, or as a browser must, among its subprotocols."""
     offered = connection.scope.get("subprotocols", [])
-    return bearer_subprotocol(offered) or bearer(connection.headers.get("authorization"))
+    return bearer_subprotocol(offered) or key_in(connection.headers.get("authorization"))
 
 
 def owner(connection: HTTPConnection, server: Server) -> str:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from server.auth import NO_KEY, WRONG_KEY, bearer, bearer_subprotocol, complaint
+from server.auth import NO_KEY, WRONG_KEY, bearer_subprotocol, complaint, key_in
 
 
 def test_an_open_server() -> None:
@@ -37,15 +37,21 @@ def test_a_wrong_key(shown: str) -> None:
         ("Bearer  abc ", "abc"),
         ("Bearer", None),
         ("Bearer ", None),
+        ("Key abc", "abc"),
+        ("Basic dXNlcjphYmM=", "abc"),  # user:abc
+        ("Basic YWJjOg==", "abc"),  # abc:
+        ("Basic YWJj", "abc"),  # abc
         ("Basic abc", None),
+        ("Basic /w==", None),
+        ("Basic", None),
         ("abc", None),
         ("", None),
         (None, None),
     ],
 )
-def test_bearer(header: str | None, key: str | None) -> None:
-    """The key of an Authorization header is what follows the scheme."""
-    assert bearer(header) == key
+def test_key_in(header: str | None, key: str | None) -> None:
+    """The key of an Authorization header is what follows the scheme, or the password of a name."""
+    assert key_in(header) == key
 
 
 def test_bearer_subprotocol() -> None:
