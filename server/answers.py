@@ -83,7 +83,7 @@ class Answers:
         began = time.perf_counter()
         job, timings = task.job, task.timings
         try:
-            image = codec.encode(pixels, job.format, job.quality)
+            image = codec.encode(pixels, job.format, job.quality, job.size)
         except Exception as error:
             log.exception("an image could not be encoded", extra=fields(request=job.request))
             self.accept([job])

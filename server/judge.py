@@ -24,7 +24,9 @@ Seed = Annotated[int, Field(ge=0, le=2**32 - 1)]
 Strength = Annotated[float, Field(ge=0, le=1)]
 """How much of an image is made anew: 0 leaves it, 1 sees nothing of it."""
 
-_SIZE = re.compile(r"(\d{1,5})x(\d{1,5})")
+LEAST_SIDE, MOST_SIDE = 16, 2048
+"""Pixels of a side of a picture that is resized: encoding a larger one takes seconds."""
+_SIZE = re.compile(r"([0-9]{1,5})x([0-9]{1,5})")
 
 
 class Unfit(ValueError):
@@ -52,26 +54,39 @@ class Ask:
     def characters(self) -> int:
         return sum(map(len, self.prompt)) + len(self.negative_prompt)
 
+    def pixels(self) -> tuple[int, int] | None:
+        """Width and height that are asked for, where that has been found fit; None where none are."""
+        if self.size in (None, "auto"):
+            return None
+        width, _, height = (self.size or "").partition("x")
+        return int(width), int(height)
 
-def judge(ask: Ask, student: Student, max_prompt: int) -> None:
-    """Raises Unfit for the first thing that this student cannot do. `max_prompt`: characters of all texts together."""
+
+def judge(ask: Ask, student: Student, max_prompt: int, resizes: bool = False) -> None:
+    """Raises Unfit for the first thing that this student cannot do.
+
+    `max_prompt`: characters of all texts together. `resizes`: what is painted will be resized to the size that is asked for.
+    """
     if ask.characters() > max_prompt:
         raise Unfit("prompt", f"{ask.characters()} characters; the most taken here is {max_prompt}", "prompt_too_long")
     if ask.negative_prompt and not student.negative_prompt:
         raise Unfit("negative_prompt", f"{student.name} knows no negative prompts; leave it empty")
     if ask.size not in (None, "auto"):
-        _judge_size(ask.size or "", student)
+        _judge_size(ask.size or "", student, resizes)
     if ask.guidance is not None:
         _judge_guidance(ask.guidance, student)
     if ask.strength is not None:
         _judge_strength(ask.strength, student)
 
 
-def _judge_size(size: str, student: Student) -> None:
+def _judge_size(size: str, student: Student, resizes: bool) -> None:
     have = f"{student.width}x{student.height}"
-    if not _SIZE.fullmatch(size):
+    if (sides := _SIZE.fullmatch(size)) is None:
         raise Unfit("size", f"WIDTHxHEIGHT or auto, not {size!r}", "invalid_value")
-    if size != have:
+    if resizes and size != have:
+        if not all(LEAST_SIDE <= int(side) <= MOST_SIDE for side in sides.groups()):
+            raise Unfit("size", f"each side is {LEAST_SIDE} to {MOST_SIDE} pixels here, not {size}", "invalid_size")
+    elif size != have:
         raise Unfit("size", f"{student.name} paints {have} only, not {size}; ask for {have} or auto", "invalid_size")
 
 

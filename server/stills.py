@@ -73,11 +73,11 @@ class Stills:
 
     async def paint(self, served: Served, asked: Asked) -> list[Still]:
         """The stills, in order. Cancelled, it withdraws them. Raises Unfit, and Refused if one of them is not painted."""
-        judge(asked.ask, served.student, self._settings.max_prompt)
+        judge(asked.ask, served.student, self._settings.max_prompt, self._settings.sizes == "resize")
         if (why := served.not_ready()) is not None:
             raise Refused("not_ready", why, retry_after=_STARTING)
         with self._room(served, asked):
-            jobs = self._jobs(asked)
+            jobs = self._jobs(asked, served)
             results = await _all(jobs, served)
         for result in results:
             self._check(result, served)
@@ -117,9 +117,12 @@ class Stills:
         live = served.queue.in_flight() > self.taken
         return rows * served.status().row_seconds / (self._settings.stills_share if live else 1.0)
 
-    def _jobs(self, asked: Asked) -> list[Job]:
+    def _jobs(self, asked: Asked, served: Served) -> list[Job]:
         """One job an image."""
         now = time.monotonic()
+        size = asked.ask.pixels()
+        if size == (served.student.width, served.student.height):
+            size = None
         seed = secrets.randbits(32) if asked.seed is None else asked.seed
         return [
             Job(
@@ -135,6 +138,7 @@ class Stills:
                 guidance=asked.ask.guidance,
                 format=asked.format,
                 quality=asked.quality,
+                size=size,
                 request=asked.request,
                 trace=asked.trace,
             )

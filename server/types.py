@@ -74,6 +74,8 @@ class Job:
     session that it belongs to, empty for a still, and `request` names who asked, for logs. `trace` is W3C's `traceparent` of
     the span that this job belongs to, empty where nobody traces.
 
+    `size` is the width and height of the picture that is answered; None is the student's own.
+
     `pixels` is the image decoded, where this process has done that already: uint8 [height, width, 3] of the student's size;
     it does not cross machines. `decoding` is the seconds that it took.
     """
@@ -90,6 +92,7 @@ class Job:
     guidance: float | None = None
     format: str = "jpeg"
     quality: int = 85
+    size: tuple[int, int] | None = None
     session: str = ""
     request: str = ""
     trace: str = ""

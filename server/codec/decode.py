@@ -17,10 +17,10 @@ def decode(data: bytes | Picture, width: int, height: int, limits: Limits = DEFA
     if picture.format == "JPEG":
         pixels = jpeg.decode(picture, across, down)
         if pixels.shape != (down, across, 3):
-            pixels = _cover(Image.fromarray(pixels), across, down)
+            pixels = cover(Image.fromarray(pixels), across, down)
     else:
         image = (png if picture.format == "PNG" else webp).decode(picture)
-        pixels = _cover(_opaque(image), across, down)
+        pixels = cover(_opaque(image), across, down)
     return _upright(pixels, picture.orientation)
 
 
@@ -32,7 +32,7 @@ def _opaque(image: Image.Image) -> Image.Image:
     return paper
 
 
-def _cover(image: Image.Image, width: int, height: int) -> Pixels:
+def cover(image: Image.Image, width: int, height: int) -> Pixels:
     """The largest centred part of the right shape, resized."""
     if image.size == (width, height):
         return np.array(image)

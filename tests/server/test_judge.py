@@ -36,6 +36,19 @@ def test_fit(student: Student, ask: Ask) -> None:
     judge(ask, student, MAX_PROMPT)
 
 
+@pytest.mark.parametrize("size", ["512x512", "16x2048", "1792x1024", "256x256", "auto"])
+def test_sizes_to_resize_to(student: Student, size: str) -> None:
+    """Where what is painted is resized, any size will do within bounds."""
+    judge(Ask(["a boat"], size=size), student, MAX_PROMPT, resizes=True)
+
+
+@pytest.mark.parametrize("size", ["2049x16", "16x15", "99999x99999", "big"])
+def test_sizes_that_are_too_much(student: Student, size: str) -> None:
+    """A size that would take seconds to encode is refused with the bounds."""
+    with pytest.raises(Unfit, match=r"WIDTHxHEIGHT|16 to 2048 pixels"):
+        judge(Ask(["a boat"], size=size), student, MAX_PROMPT, resizes=True)
+
+
 @pytest.mark.parametrize(
     ("ask", "param", "code", "says"),
     [

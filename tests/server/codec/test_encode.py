@@ -31,3 +31,14 @@ def test_encode_takes_any_memory_layout(picture: Any) -> None:
 def test_quality_counts(picture: Any) -> None:
     """A lower quality is smaller."""
     assert len(codec.encode(picture(), "jpeg", 20)) < len(codec.encode(picture(), "jpeg", 95))
+
+
+@pytest.mark.parametrize("image_format", ["jpeg", "webp", "png"])
+def test_a_size_of_its_own(image_format: str, picture: Any) -> None:
+    """Scaled to the size that is asked for; one of another shape is cropped to the middle, and nothing is stretched."""
+    pixels = picture()
+    square = codec.decode(codec.encode(pixels, image_format, 95, (512, 512)), 256, 256)
+    assert _differ(square, pixels) < 4
+    wide = codec.walk(codec.encode(pixels, image_format, 95, (512, 256)))
+    assert (wide.width, wide.height) == (512, 256)
+    assert _differ(codec.decode(wide, 256, 128), pixels[64:192]) < 4
