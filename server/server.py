@@ -4,7 +4,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from engines.student import Student
 
@@ -13,6 +13,7 @@ from .codec_pool import CodecPool
 from .energy import Energy, build_energy
 from .energy.cuda import pci_bus_id
 from .fair_pool import Allowance
+from .files import Files
 from .metrics import Metrics
 from .queue import MemoryQueue
 from .served import Served, serve_student
@@ -29,6 +30,10 @@ CODEC_THREADS = max(2, min(8, (os.cpu_count() or 2) // 2))
 """To decode, and as many to encode. JPEG takes milliseconds, so two are enough for a CPU's images, and not for a GPU's."""
 
 
+_ANY = "*"
+"""The alias that every name has."""
+
+
 @dataclass(frozen=True, slots=True)
 class Server:
     """One server's parts. `students` has the default one first; `shut` is called last."""
@@ -42,11 +47,15 @@ class Server:
     pool: CodecPool
     sessions: Sessions
     stills: Stills
+    files: Files
     started: float
+    aliases: Mapping[str, str] = field(default_factory=dict)
 
     def served(self, name: str | None) -> Served | None:
-        """The student of that name, or the first if none is named; None if it is not served here."""
-        return next(iter(self.students.values())) if name is None else self.students.get(name)
+        """The student of that name or alias, or the first if none is named; None if it is not served here."""
+        if name is None:
+            return next(iter(self.students.values()))
+        return self.students.get(name) or self.students.get(self.aliases.get(name, self.aliases.get(_ANY, "")))
 
     def names(self) -> str:
         return ", ".join(self.students)
@@ -96,11 +105,20 @@ def build_server(
     pool = CodecPool(CODEC_THREADS, limits, Allowance(settings.decode_share))
     shared = Shared(pool, metrics, ledger=energy.ledger, tracer=build_tracer(settings))
     pairs = [_at_work(student, make_engine, settings, shared, on_failed) for student, make_engine in students]
-    sessions = Sessions(settings, metrics, energy.ledger)
-    stills = Stills(settings, metrics)
-    served = {front.student.name: front for front, _ in pairs}
-    workers = [worker for _, worker in pairs]
-    return Server(settings, served, workers, metrics, energy, shared.tracer, pool, sessions, stills, time.time())
+    return Server(
+        settings=settings,
+        students={front.student.name: front for front, _ in pairs},
+        workers=[worker for _, worker in pairs],
+        metrics=metrics,
+        energy=energy,
+        tracer=shared.tracer,
+        pool=pool,
+        sessions=Sessions(settings, metrics, energy.ledger),
+        stills=Stills(settings, metrics),
+        files=Files(settings.file_seconds, settings.file_bytes),
+        started=time.time(),
+        aliases=settings.aliases(),
+    )
 
 
 def _at_work(

@@ -77,6 +77,14 @@ class Settings(_EngineChoices):  # type: ignore[misc]
         None, description="weights in place of the student's own: a file, a folder, a mirror of the hub"
     )
     lora: Annotated[tuple[str, ...], NoDecode] = Field((), description="LoRA files to fuse, FILE:WEIGHT, comma-separated")
+    alias: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="other names for students, NAME=STUDENT, comma-separated, for clients that name one of another server's; "
+        "NAME alone is the first student, and * any name",
+    )
+    sizes: Literal["exact", "resize"] = Field(
+        "resize", description="exact: stills of a size that the student does not paint are refused; resize: they are resized"
+    )
     full_vae: bool = Field(False, description="true: the full VAE in place of the tiny one; slower, finer")
     cache: Path = Field(default_factory=default_cache, description="folder of compiled engines")
     prebuilt: Path | None = Field(
@@ -113,6 +121,10 @@ class Settings(_EngineChoices):  # type: ignore[misc]
     max_whole_pixels: int = Field(
         5_000_000, ge=65536, description="pixels of the largest PNG or WebP decoded, which cannot be decoded at a smaller scale"
     )
+    file_seconds: float = Field(3600.0, gt=0, description="seconds for which pictures answered by address are kept")
+    file_bytes: int = Field(
+        64 << 20, ge=1 << 20, description="bytes of such pictures, in memory; over it the oldest of who has most go earlier"
+    )
     decode_share: float = Field(
         0.25, gt=0, description="seconds a second that decoding the large pictures of one owner may take; over it they wait"
     )
@@ -147,6 +159,7 @@ class Settings(_EngineChoices):  # type: ignore[misc]
 
     @field_validator(
         "batch_sizes",
+        "alias",
         "api_keys",
         "student",
         "lora",
@@ -279,6 +292,14 @@ class Settings(_EngineChoices):  # type: ignore[misc]
             raise ValueError("\n".join(wrong))
         self.engine_options()  # what does not go together
         return self
+
+    def aliases(self) -> dict[str, str]:
+        """The student of each other name. Raises SettingsError where it is not served."""
+        pairs = dict(alias.partition("=")[::2] for alias in self.alias)
+        unknown = sorted({student for student in pairs.values() if student and student not in self.student})
+        if unknown:
+            raise SettingsError(f"--alias: {', '.join(unknown)} is not served here; there are: {', '.join(self.student)}")
+        return {name: student or self.student[0] for name, student in pairs.items()}
 
     def waiting_per_owner(self) -> int:
         """Stills that one owner may have waiting."""

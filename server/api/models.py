@@ -26,8 +26,9 @@ def describe(student: Student, created: int) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def routes(server: Server) -> APIRouter:
-    router = APIRouter(prefix="/v1")
+def routes(server: Server, prefix: str = "/v1") -> APIRouter:
+    """`prefix`: of their paths; those without one, for clients whose address ends before it, are not described."""
+    router = APIRouter(prefix=prefix, include_in_schema=bool(prefix))
     created = int(server.started)
 
     @router.get("/models")
@@ -41,6 +42,6 @@ def routes(server: Server) -> APIRouter:
         served = server.served(name)
         if served is None:
             raise ApiError(404, f"no model {name!r} here; there are: {server.names()}", "model_not_found", "model")
-        return describe(served.student, created)
+        return {**describe(served.student, created), "id": name}
 
     return router

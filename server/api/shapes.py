@@ -24,8 +24,11 @@ def _openai(status: int, message: str, code: str, param: str | None, request: st
     return {"error": {"message": message, "type": kind, "param": param, "code": code, "request_id": request}}
 
 
+_OPENAI = Shape("openai", _openai, {"guidance": "guidance_scale"})
+
 _SHAPES = {
-    "/v1/": Shape("openai", _openai, {"guidance": "guidance_scale"}),
+    "/v1/": _OPENAI,
+    "/images/": _OPENAI,
     "/": Shape("http", _openai),
 }
 """By how a path begins; the first that fits."""

@@ -1,110 +1,132 @@
-"""Stills in the shape of OpenAI's Images API."""
+"""The routes of OpenAI's Images API. They only translate: what is asked is judged, and painted, by the room of stills."""
 
 import asyncio
-import base64
-import json
-import time
-from dataclasses import asdict
-from typing import Annotated, Any, Literal
+from typing import Any, NamedTuple
 
 from fastapi import APIRouter, Request, Response
-from pydantic import BaseModel, ConfigDict, Field
 
-from engines.student import Student
+from ...served import Served
+from ...server import Server
+from ...stills import Asked, Still
+from ...tracing import known_trace
+from .. import files
+from ..doors import door
+from ..errors import ApiError
+from ..forms import MULTIPART, Form, described, read_form
+from ..keys import owner
+from ..presence import while_present
+from ..request_id import request_id
+from .answers import Answer, What
+from .asks import EditRequest, ImagesRequest, VariationRequest
 
-from ..judge import Ask, Seed, Text
-from ..served import Served
-from ..server import Server
-from ..stills import Asked, Still
-from ..tracing import known_trace
-from ..types import Result
-from .errors import ApiError
-from .keys import owner
-from .presence import while_present
-from .request_id import request_id
-
-
-class ImagesRequest(BaseModel):
-    """OpenAI's fields, and `seed`, `negative_prompt` and `guidance_scale` as its peers spell them."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    prompt: Text
-    model: str | None = None
-    n: Annotated[int, Field(ge=1, le=10)] = 1
-    size: str = "auto"
-    response_format: Literal["b64_json", "url"] = "b64_json"
-    output_format: Literal["png", "jpeg", "webp"] = "png"
-    output_compression: Annotated[int, Field(ge=0, le=100)] = 90
-    seed: Seed | None = None
-    negative_prompt: Text = ""
-    guidance_scale: float | None = None
-    stream: bool = False
-    background: Literal["auto", "opaque", "transparent"] = "auto"
-    # taken, since clients send them, and without effect: a one-step student has nothing to trade
-    quality: str | None = None
-    style: str | None = None
-    moderation: str | None = None
-    user: str | None = None
+_EVENTS = "text/event-stream"
 
 
-def _served(asked: ImagesRequest, server: Server) -> Served:
-    served = server.served(asked.model)
-    if served is None:
-        raise ApiError(404, f"no model {asked.model!r} here; there are: {server.names()}", "model_not_found", "model")
-    return served
+class _Call(NamedTuple):
+    """One request, and what became of it so far."""
+
+    what: What
+    server: Server
+    request: Request
+    asked: ImagesRequest | VariationRequest
+    image: bytes | None = None
+
+    async def answer(self) -> Response:
+        """Paint, and answer."""
+        served = self._served()
+        self._check()
+        stills = await while_present(self.request, self.server.stills.paint(served, self._asked(served)))
+        answer = self._told(stills, served)
+        if self.asked.streamed:
+            return Response(await asyncio.to_thread(answer.events, self.what), media_type=_EVENTS)
+        return Response(await asyncio.to_thread(answer.json), media_type="application/json")
+
+    def _served(self) -> Served:
+        name = self.asked.model
+        served = self.server.served(name)
+        if served is None:
+            why = f"no model {name!r} here; there are: {self.server.names()}. To have it mean one of these: --alias {name}=NAME"
+            raise ApiError(404, why, "model_not_found", "model")
+        return served
+
+    def _check(self) -> None:
+        """Of this API's own fields, those that nothing here can do."""
+        if isinstance(self.asked, ImagesRequest) and self.asked.background == "transparent":
+            raise ApiError(400, "this student paints opaque images only", "unsupported", "background")
+        if self.asked.streamed and self.asked.response_format == "url":
+            why = "events carry images in base64: ask for b64_json, or without stream"
+            raise ApiError(400, why, "unsupported", "response_format")
+
+    def _asked(self, served: Served) -> Asked:
+        asked, ask = self.asked, self.asked.ask(served.student)
+        return Asked(
+            api="openai",
+            owner=owner(self.request, self.server),
+            ask=ask,
+            prompt=((ask.prompt[0], 1.0),),
+            count=asked.count,
+            seed=asked.seed,
+            image=self.image,
+            format=asked.format,
+            quality=asked.jpeg_quality,
+            request=request_id(self.request),
+            trace=known_trace(self.request.headers.get("traceparent")),
+        )
+
+    def _told(self, stills: list[Still], served: Served) -> Answer:
+        base64, by_address = self.asked.wants()
+        urls = self._urls(stills) if by_address else None
+        width, height = self.asked.ask(served.student).pixels() or (served.student.width, served.student.height)
+        without = self.asked.without_effect(served.student)
+        return Answer(
+            stills, served.student, self.asked.format, f"{width}x{height}", base64, urls, without, int(self.image is not None)
+        )
+
+    def _urls(self, stills: list[Still]) -> list[str] | None:
+        images = [still.result.image for still in stills]
+        urls = files.keep(self.request, self.server, owner(self.request, self.server), images, self.asked.format)
+        if urls is None and self.asked.response_format == "url":
+            why = "these images have no room among those kept here: ask for b64_json, for fewer, or for smaller ones"
+            raise ApiError(400, why, "unsupported", "response_format")
+        return urls
 
 
-def _check(asked: ImagesRequest) -> None:
-    """Of this API's own fields, those that nothing here can do."""
-    if asked.response_format == "url":
-        raise ApiError(400, "images are not kept here: ask for response_format b64_json", "unsupported", "response_format")
-    if asked.stream:
-        raise ApiError(400, "one step has no partial images: ask without stream", "unsupported", "stream")
-    if asked.background == "transparent":
-        raise ApiError(400, "this student paints opaque images only", "unsupported", "background")
-
-
-def _asked(asked: ImagesRequest, request: Request, server: Server) -> Asked:
-    return Asked(
-        api="openai",
-        owner=owner(request, server),
-        ask=Ask([asked.prompt], asked.negative_prompt, asked.guidance_scale, size=asked.size),
-        prompt=((asked.prompt, 1.0),),
-        count=asked.n,
-        seed=asked.seed,
-        format=asked.output_format,
-        quality=max(1, asked.output_compression),
-        request=request_id(request),
-        trace=known_trace(request.headers.get("traceparent")),
-    )
-
-
-def _answer(stills: list[Still], asked: ImagesRequest, student: Student) -> bytes:
-    """The answer as JSON. Takes milliseconds an image: for a thread. `json` would hold it up for longer, and at a stretch."""
-    data = b",".join(b'{"b64_json":"%b","seed":%d}' % (base64.b64encode(still.result.image), still.seed) for still in stills)
-    size = f"{student.width}x{student.height}"
-    timings = [_timings(still.result) for still in stills]
-    about = {"created": int(time.time()), "output_format": asked.output_format, "size": size, "timings": timings}
-    return b'{"data":[%b],%b' % (data, json.dumps(about, separators=(",", ":")).encode()[1:])
-
-
-def _timings(result: Result) -> dict[str, Any]:
-    """Seconds by stage, rows of the last tick, and where a meter can say so, joules."""
-    known = {**asdict(result.timings), "rows": result.rows}
-    return known if result.joules is None else {**known, "joules": result.joules, "meter": result.meter}
-
-
-def routes(server: Server) -> APIRouter:
-    router = APIRouter(prefix="/v1")
+def routes(server: Server, prefix: str = "/v1") -> APIRouter:
+    """`prefix`: of their paths; those without one, for clients whose address ends before it, are not described."""
+    router = APIRouter(prefix=prefix, include_in_schema=bool(prefix))
+    most = server.settings.max_message
 
     @router.post("/images/generations", response_model=dict[str, Any])
     async def generations(request: Request, asked: ImagesRequest) -> Response:
         """Images from a prompt, by the student that `model` names."""
-        served = _served(asked, server)
-        _check(asked)
-        stills = await while_present(request, server.stills.paint(served, _asked(asked, request, server)))
-        answer = await asyncio.to_thread(_answer, stills, asked, served.student)
-        return Response(answer, media_type="application/json")
+        return await _Call("image_generation", server, request, asked).answer()
+
+    @router.post("/images/edits", response_model=dict[str, Any], openapi_extra=described(EditRequest, "image", "mask"))
+    @door(most_bytes=most, kinds=(MULTIPART,))
+    async def edits(request: Request) -> Response:
+        """A picture painted anew: `strength` says how much of it is."""
+        form = await read_form(request, server)
+        return await _Call("image_edit", server, request, form.fields(EditRequest), _image(form)).answer()
+
+    @router.post("/images/variations", response_model=dict[str, Any], openapi_extra=described(VariationRequest, "image"))
+    @door(most_bytes=most, kinds=(MULTIPART,))
+    async def variations(request: Request) -> Response:
+        """Pictures like the one that is sent, painted without a prompt."""
+        form = await read_form(request, server)
+        return await _Call("image_generation", server, request, form.fields(VariationRequest), _image(form)).answer()
 
     return router
+
+
+def _image(form: Form) -> bytes:
+    """The picture that is sent. Raises ApiError if there is none, more than one, or another file beside it."""
+    images = [data for name, data in form.files if name in ("image", "image[]")]
+    if not images:
+        raise ApiError(400, "image: send the picture as a file", "missing_required_parameter", "image")
+    if len(images) > 1:
+        raise ApiError(400, f"image: one picture is repainted here, not {len(images)}", "unsupported", "image")
+    other = next((name for name, _ in form.files if name not in ("image", "image[]")), None)
+    if other is not None:
+        why = f"{other}: this student takes the picture alone; send it without"
+        raise ApiError(400, why, "unsupported" if other in ("mask", "markup") else "unknown_parameter", other)
+    return images[0]

@@ -2,16 +2,19 @@
 
 import asyncio
 import base64
+import io
+import json
 import threading
 from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
 import pytest
+from PIL import Image
 
 from engines.fake_engine import FakeEngine
 from engines.student import Student
-from server.api import openai
+from server.api.openai import answers
 from server.app import make_app
 from server.server import Server, build_server
 from server.settings import load_settings
@@ -78,7 +81,7 @@ async def test_megabytes_are_written_elsewhere(
         threads.append(threading.get_ident())
         return b"{}"
 
-    monkeypatch.setattr(openai, "_answer", answer)
+    monkeypatch.setattr(answers.Answer, "json", answer)
     await _started(server)
     assert (await http.post(PATH, json={"prompt": "x"})).json() == {}
     assert threads
@@ -123,3 +126,179 @@ async def test_a_queue_that_is_closed(server: Server, http: httpx.AsyncClient) -
     server.students["embedded"].queue.close()
     response = await http.post(PATH, json={"prompt": "x", "n": 2})
     assert (response.status_code, response.json()["error"]["code"]) == (503, "shutting_down")
+
+
+@pytest.mark.parametrize(
+    ("sent", "base64s", "urls"),
+    [
+        ({}, True, True),
+        ({"response_format": None}, True, True),
+        ({"response_format": "b64_json"}, True, False),
+        ({"response_format": "url"}, False, True),
+        ({"model": "gpt-image-1"}, True, False),
+        ({"model": "dall-e-2"}, True, True),
+    ],
+    ids=str,
+)
+async def test_by_address(aliased: httpx.AsyncClient, sent: dict[str, Any], base64s: bool, urls: bool) -> None:
+    """Images are in the answer, at an address, or both where nothing is said; what is there needs no key, and is the same."""
+    for picture in (await aliased.post(PATH, json={"prompt": "x", "n": 2, **sent})).json()["data"]:
+        assert ("b64_json" in picture, "url" in picture) == (base64s, urls)
+        if urls:
+            assert picture["url"].startswith("http://localhost/v1/images/files/")
+            fetched = await aliased.get(picture["url"])
+            assert (fetched.status_code, fetched.headers["content-type"]) == (200, "image/png")
+            assert not base64s or fetched.content == base64.b64decode(picture["b64_json"])
+
+
+@pytest.fixture
+async def aliased(student: Student) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of a server that goes by any model's name."""
+    settings = load_settings({"engine": "fake", "alias": "dall-e-3=embedded,*"})
+    server = build_server(settings, [(student, lambda say: FakeEngine(student))])
+    await _started(server)
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(make_app(server)), base_url="http://localhost") as client:
+        yield client
+    await asyncio.to_thread(server.shut)
+
+
+async def test_a_name_that_is_no_file(http: httpx.AsyncClient) -> None:
+    """What is not kept, or not any more, is a 404 that says for how long files are."""
+    for name in ("nothing.png", "x" * 1000):
+        response = await http.get(f"/v1/images/files/{name}")
+        assert response.status_code == 404
+        assert "kept for 3600 s" in response.json()["error"]["message"]
+
+
+async def test_images_that_have_no_room(server: Server, http: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where those asked for by address have no room it is said; else they are in the answer alone."""
+    await _started(server)
+    monkeypatch.setattr(server.files, "_most", 10)
+    refused = await http.post(PATH, json={"prompt": "x", "response_format": "url"})
+    assert (refused.status_code, refused.json()["error"]["param"]) == (400, "response_format")
+    assert "url" not in (await http.post(PATH, json={"prompt": "x"})).json()["data"][0]
+
+
+async def test_aliases(aliased: httpx.AsyncClient, http: httpx.AsyncClient) -> None:
+    """A student goes by its other names, and where any will do by any; else an unknown one is refused with the remedy."""
+    for name in ("embedded", "dall-e-3", "gpt-image-9"):
+        assert (await aliased.get(f"/v1/models/{name}")).json()["id"] == name
+        assert (await aliased.post(PATH, json={"prompt": "x", "model": name})).status_code == 200
+    refused = await http.post(PATH, json={"prompt": "x", "model": "dall-e-3"})
+    assert "--alias dall-e-3=NAME" in refused.json()["error"]["message"]
+
+
+@pytest.mark.parametrize(("size", "pixels"), [("512x512", (512, 512)), ("1792x1024", (1792, 1024)), ("auto", (256, 256))])
+async def test_sizes(aliased: httpx.AsyncClient, size: str, pixels: tuple[int, int]) -> None:
+    """What is asked for is answered, whatever the student paints, and the answer says both."""
+    answer = (await aliased.post(PATH, json={"prompt": "x", "size": size, "response_format": "b64_json"})).json()
+    assert (answer["size"], answer["painted_size"]) == (f"{pixels[0]}x{pixels[1]}", "256x256")
+    assert Image.open(io.BytesIO(base64.b64decode(answer["data"][0]["b64_json"]))).size == pixels
+
+
+async def test_exact_sizes(student: Student) -> None:
+    """With --sizes exact no picture is resized."""
+    server = build_server(load_settings({"engine": "fake", "sizes": "exact"}), [(student, lambda say: FakeEngine(student))])
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(make_app(server)), base_url="http://localhost") as client:
+        refused = await client.post(PATH, json={"prompt": "x", "size": "512x512"})
+    assert "embedded paints 256x256 only" in refused.json()["error"]["message"]
+    await asyncio.to_thread(server.shut)
+
+
+async def test_without_effect(server: Server, http: httpx.AsyncClient) -> None:
+    """An answer names the fields that were sent and changed nothing; null is as if nothing were sent."""
+    await _started(server)
+    sent = {"quality": "hd", "num_inference_steps": 30, "user": None, "n": None, "size": None, "stream": None}
+    answer = (await http.post(PATH, json={"prompt": "x", **sent})).json()
+    assert answer["without_effect"] == ["quality", "num_inference_steps"]
+    assert (await http.post(PATH, json={"prompt": "x", "num_inference_steps": 1})).json()["without_effect"] == []
+    assert answer["usage"]["output_tokens"] == 32 * 32
+
+
+async def test_without_a_version(server: Server, http: httpx.AsyncClient) -> None:
+    """Clients whose address ends before /v1 are answered as well, in the same shape."""
+    await _started(server)
+    assert (await http.post(PATH.removeprefix("/v1"), json={"prompt": "x"})).status_code == 200
+    assert (await http.get("/models")).json() == (await http.get("/v1/models")).json()
+    error = (await http.post(PATH.removeprefix("/v1"), json={"prompt": "x", "guidance_scale": 7})).json()["error"]
+    assert error["param"] == "guidance_scale"
+
+
+async def test_events(server: Server, http: httpx.AsyncClient) -> None:
+    """A stream has an event for each picture, whole."""
+    await _started(server)
+    response = await http.post(PATH, json={"prompt": "x", "stream": True, "n": 2})
+    assert response.headers["content-type"].startswith("text/event-stream")
+    events = response.text.strip().split("\n\n")
+    assert len(events) == 2
+    for event in events:
+        kind, data = event.split("\n")
+        assert kind == "event: image_generation.completed"
+        body = json.loads(data.removeprefix("data: "))
+        assert (body["type"], body["size"]) == ("image_generation.completed", "256x256")
+        assert base64.b64decode(body["b64_json"]).startswith(b"\x89PNG")
+
+
+EDITS = "/v1/images/edits"
+
+
+async def test_edits(server: Server, http: httpx.AsyncClient, encoded: Any) -> None:
+    """A picture is painted anew: at strength 0 it stays, at 1 nothing is left of it."""
+    await _started(server)
+    files = {"image": ("a.png", encoded(image_format="PNG"), "image/png")}
+    answers = [
+        (await http.post(EDITS, data={"prompt": "x", "seed": "7", "strength": str(strength)}, files=files)).json()
+        for strength in (0, 1)
+    ]
+    plain = (await http.post(PATH, json={"prompt": "x", "seed": 7})).json()
+    kept, new = (base64.b64decode(answer["data"][0]["b64_json"]) for answer in answers)
+    assert new == base64.b64decode(plain["data"][0]["b64_json"])
+    assert kept != new
+    assert answers[0]["usage"]["input_tokens_details"]["image_tokens"] == 32 * 32
+
+
+async def test_variations(server: Server, http: httpx.AsyncClient, encoded: Any) -> None:
+    """Variations need no prompt."""
+    await _started(server)
+    files = {"image": ("a.jpg", encoded(), "image/jpeg")}
+    answer = (await http.post("/v1/images/variations", data={"n": "2", "size": "512x512"}, files=files)).json()
+    assert len({one["b64_json"] for one in answer["data"]}) == 2
+    assert answer["size"] == "512x512"
+
+
+@pytest.mark.parametrize(
+    ("data", "names", "param", "says"),
+    [
+        ({"prompt": "x"}, (), "image", "send the picture"),
+        ({"prompt": "x"}, ("image[]", "image[]"), "image", "one picture is repainted here, not 2"),
+        ({"prompt": "x"}, ("image", "picture"), "picture", "send it without"),
+        ({}, ("image",), "prompt", "Field required"),
+        ({"prompt": "x", "n": "many"}, ("image",), "n", "valid integer"),
+        ({"prompt": "x", "colour": "red"}, ("image",), "colour", "unknown parameter"),
+        ({"prompt": "x", "strength": "2"}, ("image",), "strength", "less than or equal to 1"),
+    ],
+    ids=str,
+)
+async def test_forms_that_cannot_be(
+    http: httpx.AsyncClient, encoded: Any, data: Any, names: tuple[str, ...], param: str, says: str
+) -> None:
+    """What is wrong with a form is said, in the same shape."""
+    files = [(name, ("a.jpg", encoded(), "image/jpeg")) for name in names] or [("other", ("a", b"", "image/png"))]
+    response = await http.post(EDITS, data=data, files=files)
+    error = response.json()["error"]
+    assert (response.status_code, error["param"]) == (400, param)
+    assert says in error["message"]
+
+
+async def test_a_picture_that_is_none(server: Server, http: httpx.AsyncClient) -> None:
+    """What is no picture is a 400 that says so."""
+    await _started(server)
+    response = await http.post(EDITS, data={"prompt": "x"}, files={"image": ("a.png", b"nonsense", "image/png")})
+    assert (response.status_code, response.json()["error"]["code"]) == (400, "bad_image")
+
+
+async def test_edits_take_forms_only(http: httpx.AsyncClient) -> None:
+    """JSON where a form is wanted is a 415 that says what to send."""
+    response = await http.post(EDITS, json={"prompt": "x"})
+    assert response.status_code == 415
+    assert "multipart/form-data" in response.json()["error"]["message"]
