@@ -1,13 +1,3 @@
-from collections.abc import Iterator
+from tests.by_itself import one_thread, seeded
 
-import pytest
-import torch
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    torch.manual_seed(0)
-    yield
-    torch.set_num_threads(threads)
+__all__ = ["one_thread", "seeded"]
