@@ -3,10 +3,11 @@
 import random
 from dataclasses import dataclass
 
-from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, processors
+from tokenizers import Tokenizer
 
 from engines.families.embedded.shapes import TOKENS
 
+from .tokenizer import word_tokenizer
 from .words import COLOURS, SHAPES, STYLE_WORDS, STYLES
 
 
@@ -108,20 +109,4 @@ def build_tokenizer() -> Tokenizer:
     """A word-level tokenizer over the vocabulary of the captions: lower case, accents and punctuation gone."""
     words = {w for phrases in STYLE_WORDS.values() for p in phrases for w in p.replace("-", " ").split()}
     words |= set(SHAPES) | set(COLOURS) | set(SUBJECTS) | set(FILLERS) | {"shape", "thing", "grey", "house", "bit"}
-    vocabulary = {"<pad>": 0, "<unk>": 1, "<start>": 2}
-    for word in sorted(words):
-        vocabulary[word] = len(vocabulary)
-    tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token="<unk>"))
-    tokenizer.normalizer = normalizers.Sequence(
-        [
-            normalizers.NFD(),
-            normalizers.StripAccents(),
-            normalizers.Lowercase(),
-            normalizers.Replace(Regex(r"[^a-z0-9<> ]+"), " "),
-        ]
-    )
-    tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
-    tokenizer.post_processor = processors.TemplateProcessing(single="<start> $A", special_tokens=[("<start>", 2)])
-    tokenizer.enable_truncation(TOKENS)
-    tokenizer.enable_padding(length=TOKENS, pad_id=0, pad_token="<pad>")
-    return tokenizer
+    return word_tokenizer(sorted(words), TOKENS, "a-z0-9")

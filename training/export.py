@@ -7,29 +7,21 @@ the files. What was written is run by OpenVINO and compared with torch before an
 
 import argparse
 import logging
-import shutil
-import tempfile
-from itertools import product
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from engines import examples
-from engines.examples import Array
 from engines.families.embedded.codec import Codec
 from engines.families.embedded.modules import modules_around, read_modules
 from engines.families.embedded.network import Denoiser, TextEncoder
-from engines.families.embedded.shapes import TOKENS
 from engines.families.export import write_graphs as export_graphs
 from engines.families.modules import GraphModules
 from engines.graphs import ports
-from engines.onnx_files import compile_graph
-from engines.ports import GRAPHS, outputs
 from engines.students import load_student
 
 from .captions import build_tokenizer
+from .graph_files import differences, print_export, replace_verified, sentence_inputs
 
 log = logging.getLogger(__name__)
 
@@ -52,16 +44,6 @@ def _under(prefix: str, state: dict[str, Tensor]) -> dict[str, Tensor]:
     return {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
 
 
-def example_inputs(n: int, vocabulary: int, seed: int = 0) -> dict[str, dict[str, Array]]:
-    """Inputs of each graph by name, for a batch of n: plausible sentences, pixels, noise and steps."""
-    made = examples.example_inputs(PORTS, n, seed)
-    rng = np.random.default_rng(seed)
-    ids = made["text"]["ids"]
-    ids[:] = rng.integers(1, vocabulary, ids.shape)
-    ids[np.arange(TOKENS)[None, :] >= rng.integers(3, TOKENS, n)[:, None]] = 0
-    return made
-
-
 def write_graphs(modules: GraphModules, folder: Path) -> None:
     """The four graphs and the tokenizer, into a folder that exists. Unverified: see `verify`."""
     export_graphs(PORTS, modules, folder, log.debug, STUDENT.name)
@@ -69,36 +51,16 @@ def write_graphs(modules: GraphModules, folder: Path) -> None:
 
 
 def verify(modules: GraphModules, folder: Path, precision: str = "f32") -> dict[str, float]:
-    """The largest difference of each output between torch and OpenVINO on the files, over batches of 1 and 3."""
-    off: dict[str, float] = {}
+    """The largest difference of each output between torch and OpenVINO on the files. See `differences`."""
     vocabulary = modules.text.text.tokens.num_embeddings
-    for name, n in product(GRAPHS, (1, 3)):
-        inputs = example_inputs(n, vocabulary, seed=n)[name]
-        with torch.no_grad():
-            wanted = getattr(modules, name)(*(torch.from_numpy(value) for value in inputs.values()))
-        wanted = wanted if isinstance(wanted, tuple) else (wanted,)
-        got = compile_graph(folder / f"{name}.onnx", n, precision)(inputs)
-        for output, a, b in zip(outputs(PORTS[name]), got, wanted, strict=True):
-            if a.shape != tuple(b.shape):
-                raise ValueError(f"{name}: {output} has shape {a.shape}, not {tuple(b.shape)}")
-            off[output] = max(off.get(output, 0.0), float(np.abs(a.astype(np.float32) - b.float().numpy()).max()))
-    return off
+    return differences(PORTS, modules, folder, lambda n: sentence_inputs(PORTS, n, vocabulary, seed=n), precision)
 
 
 def export(modules: GraphModules, to: Path) -> dict[str, float]:
-    """Write, verify in float32, and only then replace what lies in `to`. Raises ValueError if a graph is off."""
-    to.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=to) as name:
-        fresh = Path(name)
-        write_graphs(modules, fresh)
-        off = verify(read_modules(fresh), fresh)
-        for output, worst in off.items():
-            # a pixel on the edge between two values may fall either way
-            if worst > (1.0 if output == "pixels" else 2e-3):
-                raise ValueError(f"{output} is off by {worst} between torch and OpenVINO")
-        for path in fresh.iterdir():
-            shutil.move(path, to / path.name)
-    return off
+    """Write, verify, and only then replace what lies in `to`. Raises ValueError if a graph is off."""
+    return replace_verified(
+        to, lambda fresh: write_graphs(modules, fresh), lambda fresh: verify(read_modules(fresh), fresh), within=2e-3
+    )
 
 
 def main() -> None:
@@ -108,11 +70,7 @@ def main() -> None:
     parser.add_argument("--to", type=Path, required=True)
     args = parser.parse_args()
     torch.set_num_threads(1)
-    off = export(modules_from_training(args.source, args.stage), args.to)
-    for output, worst in off.items():
-        print(f"{output:14s} off by at most {worst:.2g} from torch")
-    for path in sorted(args.to.iterdir()):
-        print(f"{path.name:14s} {path.stat().st_size / 1e6:.2f} MB")
+    print_export(export(modules_from_training(args.source, args.stage), args.to), args.to)
 
 
 if __name__ == "__main__":

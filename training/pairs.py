@@ -11,7 +11,7 @@ from torch import Tensor
 from .sources import noise_for
 
 
-class Kind(IntEnum):
+class PairKind(IntEnum):
     """What a pair teaches.
 
     STILL: the scene that the pair's noise means, and that scene in a style. REPAINT: any picture, and the same in a style.
@@ -47,7 +47,7 @@ class Pairs:
         shards = rng.integers(len(self._names), size=count)
         rows = []
         for shard in shards:
-            of_kind = np.flatnonzero((self._arrays["kind"][shard] == Kind.STILL) == (rng.random() < stills))
+            of_kind = np.flatnonzero((self._arrays["kind"][shard] == PairKind.STILL) == (rng.random() < stills))
             rows.append(int(rng.choice(of_kind if len(of_kind) else len(self._arrays["kind"][shard]))))
         batch = {
             key: torch.from_numpy(np.stack([arrays[s][r] for s, r in zip(shards, rows, strict=True)]).astype(np.float32))

@@ -6,7 +6,6 @@ and not the grain. Some styles have no colour to read: `reads_colour` says which
 """
 
 import argparse
-import itertools
 import json
 import random
 import time
@@ -24,6 +23,7 @@ from engines.families.embedded.modules import read_modules
 from engines.students import STUDENTS
 
 from .captions import Wish
+from .convolutions import halving, mean_and_most
 from .coupling import scene_for
 from .pictures import training_photographs
 from .scenes import render
@@ -47,20 +47,11 @@ class ReaderNet(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         widths = (32, 64, 96, 160)
-        layers: list[nn.Module] = [
-            nn.Conv2d(3, widths[0], 5, stride=2, padding=2, bias=False),
-            nn.BatchNorm2d(widths[0]),
-            nn.ReLU(),
-        ]
-        for a, b in itertools.pairwise(widths):
-            layers += [nn.Conv2d(a, b, 3, stride=2, padding=1, bias=False), nn.BatchNorm2d(b), nn.ReLU()]
-            layers += [nn.Conv2d(b, b, 3, padding=1, bias=False), nn.BatchNorm2d(b), nn.ReLU()]
-        self.trunk = nn.Sequential(*layers)
+        self.trunk = halving(widths, again=True)
         self.heads = nn.ModuleDict({name: nn.Linear(2 * widths[-1], len(words)) for name, words in _HEADS.items()})
 
     def forward(self, pictures: Tensor) -> dict[str, Tensor]:
-        maps = self.trunk(pictures * 2 - 1)
-        features = torch.cat([maps.mean((-2, -1)), maps.amax((-2, -1))], 1)
+        features = mean_and_most(self.trunk(pictures * 2 - 1))
         return {name: head(features) for name, head in self.heads.items()}
 
 

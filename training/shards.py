@@ -19,7 +19,7 @@ from engines.families.embedded.codec import Codec
 
 from .captions import build_tokenizer, random_wish, repaint_caption, scene_caption
 from .coupling import scene_for
-from .pairs import Kind
+from .pairs import PairKind
 from .pictures import training_photographs
 from .scenes import render
 from .sources import noise_for, pixels_of, random_source, styled
@@ -39,7 +39,7 @@ def write_shard(path: Path, index: int, codec: Codec, photographs: list[Image.Im
     tokenizer = build_tokenizer()
     captions: list[str] = []
     seeds: list[int] = []
-    kinds: list[Kind] = []
+    kinds: list[PairKind] = []
     sources: list[Tensor] = []
     targets: list[Tensor] = []
     while len(captions) < SHARD:
@@ -51,7 +51,7 @@ def write_shard(path: Path, index: int, codec: Codec, photographs: list[Image.Im
             targets.append(styled(source, wish.style))
             sources.append(source)
             seeds.append(seed)
-            kinds.append(Kind.STILL)
+            kinds.append(PairKind.STILL)
             continue
         source = random_source(photographs, rng)
         for style, asks_for_scene in zip(rng.sample(STYLES, 3), (False, False, rng.random() < 0.6), strict=True):
@@ -60,7 +60,7 @@ def write_shard(path: Path, index: int, codec: Codec, photographs: list[Image.Im
             targets.append(styled(source, style))
             sources.append(source)
             seeds.append(rng.getrandbits(32))
-            kinds.append(Kind.FOREIGN if asks_for_scene else Kind.REPAINT)
+            kinds.append(PairKind.FOREIGN if asks_for_scene else PairKind.REPAINT)
     with torch.no_grad():
         source_latents = codec.encode(pixels_of(sources[:SHARD])).half().numpy()
         target_latents = codec.encode(pixels_of(targets[:SHARD])).half().numpy()

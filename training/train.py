@@ -26,7 +26,7 @@ from engines.families.embedded.network import Denoiser, TextEncoder, pool_text
 
 from .captions import build_tokenizer
 from .comprehension import Readers, random_captions
-from .pairs import Kind, Pairs
+from .pairs import PairKind, Pairs
 from .path import clean, noised, output_scale, target_at
 from .shards import load_codec
 
@@ -57,11 +57,11 @@ def choose_levels(kind: Tensor, stage: str, rng: np.random.Generator) -> tuple[T
     """For each pair its t, whether its source is its own target (plain flow), and whether the source is someone else's."""
     n = len(kind)
     u, v = (torch.from_numpy(rng.random(n).astype(np.float32)) for _ in range(2))
-    still = kind == Kind.STILL
-    plain = (u < (0.1 if stage == "teacher" else 0.03)) & (kind != Kind.FOREIGN)
+    still = kind == PairKind.STILL
+    plain = (u < (0.1 if stage == "teacher" else 0.03)) & (kind != PairKind.FOREIGN)
     other = still & ~plain & (u > 0.85)
     t = torch.where(still, torch.ones(n), 0.9 * v**1.3)
-    t = torch.where(kind == Kind.FOREIGN, 0.7 * v, t)
+    t = torch.where(kind == PairKind.FOREIGN, 0.7 * v, t)
     t = torch.where(other, 0.8 + 0.2 * v, t)
     return torch.where(plain, v, t).clamp(min=0.02), plain, other
 

@@ -6,7 +6,6 @@ so that it judges the look and not the grain.
 """
 
 import argparse
-import itertools
 import json
 import time
 from collections.abc import Sequence
@@ -17,6 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from training.convolutions import halving, mean_and_most
 from training.looks import LOOKS
 from training.looks.filters import blur
 from training.measures.sources import crops, held_out
@@ -31,19 +31,11 @@ class ReaderNet(nn.Module):
     def __init__(self, looks: int) -> None:
         super().__init__()
         widths = (24, 48, 72, 96, 128)
-        layers: list[nn.Module] = [
-            nn.Conv2d(3, widths[0], 5, stride=2, padding=2, bias=False),
-            nn.BatchNorm2d(widths[0]),
-            nn.ReLU(),
-        ]
-        for a, b in itertools.pairwise(widths):
-            layers += [nn.Conv2d(a, b, 3, stride=2, padding=1, bias=False), nn.BatchNorm2d(b), nn.ReLU()]
-        self.trunk = nn.Sequential(*layers)
+        self.trunk = halving(widths)
         self.head = nn.Linear(2 * widths[-1], looks)
 
     def forward(self, pictures: Tensor) -> Tensor:
-        maps = self.trunk(pictures * 2 - 1)
-        logits: Tensor = self.head(torch.cat([maps.mean((-2, -1)), maps.amax((-2, -1))], 1))
+        logits: Tensor = self.head(mean_and_most(self.trunk(pictures * 2 - 1)))
         return logits
 
 

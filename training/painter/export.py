@@ -8,29 +8,24 @@ replaced.
 import argparse
 import json
 import logging
-import shutil
-import tempfile
 import tomllib
-from itertools import product
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
-from engines import examples
 from engines.examples import Array
 from engines.families.export import write_graphs as export_graphs
 from engines.families.modules import GraphModules
 from engines.families.painter.modules import modules_around, read_modules
 from engines.families.painter.network import QUIET
-from engines.families.painter.shapes import PIXELS, TOKENS
+from engines.families.painter.shapes import PIXELS
 from engines.families.painter.text import Text, packed
 from engines.graphs import ports
-from engines.onnx_files import compile_graph
-from engines.ports import GRAPHS, outputs
 from engines.student import Student
 from engines.students import parse_student
+from training.graph_files import differences, print_export, replace_verified, sentence_inputs
 from training.looks import LOOKS
 
 from .easel import Easel, adopt
@@ -74,13 +69,9 @@ def make_modules(easel: Easel, read: dict[str, Any], drawings: Array) -> GraphMo
     return modules_around(text, easel.painter)
 
 
-def example_inputs(n: int, vocabulary: int, seed: int = 0) -> dict[str, dict[str, Array]]:
+def example_inputs(n: int, vocabulary: int) -> dict[str, dict[str, Array]]:
     """Inputs of each graph by name, for a batch of n: sentences of any words, pixels, noise and steps."""
-    made = examples.example_inputs(ports(student()), n, seed)
-    rng = np.random.default_rng(seed)
-    ids = made["text"]["ids"]
-    ids[:] = rng.integers(1, vocabulary, ids.shape)
-    ids[np.arange(TOKENS)[None, :] >= rng.integers(3, TOKENS, n)[:, None]] = 0
+    made = sentence_inputs(ports(student()), n, vocabulary, seed=n)
     made["denoise"]["conditioning"] *= np.float32(0.3)
     return made
 
@@ -93,37 +84,17 @@ def write_graphs(modules: GraphModules, folder: Path) -> None:
     (folder / "ATTRIBUTION.md").write_text(attribution())
 
 
-def verify(modules: GraphModules, folder: Path, precision: str = "f32") -> dict[str, float]:
-    """The largest difference of each output between torch and OpenVINO on the files, over batches of 1 and 3."""
-    off: dict[str, float] = {}
-    declared = ports(student())
-    for name, n in product(GRAPHS, (1, 3)):
-        inputs = example_inputs(n, modules.text.text.reader.tokens.num_embeddings, seed=n)[name]
-        with torch.no_grad():
-            wanted = getattr(modules, name)(*(torch.from_numpy(value) for value in inputs.values()))
-        wanted = wanted if isinstance(wanted, tuple) else (wanted,)
-        got = compile_graph(folder / f"{name}.onnx", n, precision)(inputs)
-        for output, a, b in zip(outputs(declared[name]), got, wanted, strict=True):
-            if a.shape != tuple(b.shape):
-                raise ValueError(f"{name}: {output} has shape {a.shape}, not {tuple(b.shape)}")
-            off[output] = max(off.get(output, 0.0), float(np.abs(a.astype(np.float32) - b.float().numpy()).max()))
-    return off
+def verify(modules: GraphModules, folder: Path) -> dict[str, float]:
+    """The largest difference of each output between torch and OpenVINO on the files. See `differences`."""
+    words = modules.text.text.reader.tokens.num_embeddings
+    return differences(ports(student()), modules, folder, lambda n: example_inputs(n, words))
 
 
 def export(modules: GraphModules, to: Path) -> dict[str, float]:
-    """Write, verify in float32, and only then replace what lies in `to`. Raises ValueError if a graph is off."""
-    to.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=to) as name:
-        fresh = Path(name)
-        write_graphs(modules, fresh)
-        off = verify(read_modules(fresh), fresh)
-        for output, worst in off.items():
-            # a pixel on the edge between two values may fall either way
-            if worst > (1.0 if output == "pixels" else 5e-3):
-                raise ValueError(f"{output} is off by {worst} between torch and OpenVINO")
-        for path in fresh.iterdir():
-            shutil.move(path, to / path.name)
-    return off
+    """Write, verify, and only then replace what lies in `to`. Raises ValueError if a graph is off."""
+    return replace_verified(
+        to, lambda fresh: write_graphs(modules, fresh), lambda fresh: verify(read_modules(fresh), fresh), within=5e-3
+    )
 
 
 def vocabulary() -> dict[str, Any]:
@@ -190,10 +161,7 @@ def main() -> None:
     torch.set_num_threads(1)
     off = export(modules_from_training(args.source), args.to / "painter")
     (args.to / "painter.toml").write_text(student_file())
-    for output, worst in off.items():
-        print(f"{output:14s} off by at most {worst:.2g} from torch")
-    for path in sorted((args.to / "painter").iterdir()):
-        print(f"{path.name:16s} {path.stat().st_size / 1e6:.2f} MB")
+    print_export(off, args.to / "painter")
 
 
 if __name__ == "__main__":

@@ -3,15 +3,14 @@
 import random
 from dataclasses import dataclass
 
-from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, processors
+from tokenizers import Tokenizer
 
 from engines.families.painter.shapes import TOKENS
 from training.looks import LOOKS
+from training.tokenizer import UNKNOWN, word_tokenizer
 
 from .studio import COLOURS
 from .things import things
-
-UNKNOWN = "<unk>"
 
 SUBJECTS = (
     "person", "face", "portrait", "man", "woman", "boy", "girl", "child", "people", "room", "street", "forest", "sea", "sky",
@@ -151,20 +150,4 @@ def vocabulary() -> list[str]:
 
 def build_tokenizer() -> Tokenizer:
     """A word-level tokenizer over `vocabulary`: lower case, accents and punctuation gone."""
-    numbers = {"<pad>": 0, UNKNOWN: 1, "<start>": 2}
-    for word in vocabulary():
-        numbers[word] = len(numbers)
-    tokenizer = Tokenizer(models.WordLevel(numbers, unk_token=UNKNOWN))
-    tokenizer.normalizer = normalizers.Sequence(
-        [
-            normalizers.NFD(),
-            normalizers.StripAccents(),
-            normalizers.Lowercase(),
-            normalizers.Replace(Regex(r"[^\p{L}\p{N}<> ]+"), " "),
-        ]
-    )
-    tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
-    tokenizer.post_processor = processors.TemplateProcessing(single="<start> $A", special_tokens=[("<start>", 2)])
-    tokenizer.enable_truncation(TOKENS)
-    tokenizer.enable_padding(length=TOKENS, pad_id=0, pad_token="<pad>")
-    return tokenizer
+    return word_tokenizer(vocabulary(), TOKENS, r"\p{L}\p{N}")
