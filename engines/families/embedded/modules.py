@@ -2,27 +2,14 @@
 
 from pathlib import Path
 
-import torch
 from torch import Tensor, nn
 
 from ...onnx_files import load_weights, read_weights
 from ...ports import GRAPHS
-from ..affine import AffineGraph
 from ..modules import GraphModules
+from ..wrappers import TextGraph, Unguided, from_bytes, to_bytes
 from .codec import Codec
 from .network import Denoiser, TextEncoder
-
-
-class TextGraph(nn.Module):
-    """ids int64 [n, 24] -> conditioning float32 [n, 24, 128]."""
-
-    def __init__(self, text: TextEncoder) -> None:
-        super().__init__()
-        self.text = text
-
-    def forward(self, ids: Tensor) -> Tensor:
-        conditioning: Tensor = self.text(ids)
-        return conditioning
 
 
 class EncodeGraph(nn.Module):
@@ -33,19 +20,19 @@ class EncodeGraph(nn.Module):
         self.codec = codec
 
     def forward(self, pixels: Tensor) -> Tensor:
-        return self.codec.encode(pixels.permute(0, 3, 1, 2).to(torch.float32) / 127.5 - 1)
+        return self.codec.encode(from_bytes(pixels))
 
 
-class DenoiseGraph(AffineGraph):
-    """Around a network that is told no guidance."""
+class DenoiseGraph(Unguided):
+    """The denoiser, named as its weights are in the file."""
 
     def __init__(self, denoiser: Denoiser) -> None:
         super().__init__()
         self.denoiser = denoiser
 
-    def predict(self, x: Tensor, t: Tensor, conditioning: Tensor, w: Tensor | None) -> Tensor:
-        out: Tensor = self.denoiser(x, t, conditioning)
-        return out
+    @property
+    def network(self) -> nn.Module:
+        return self.denoiser
 
 
 class DecodeGraph(nn.Module):
@@ -56,8 +43,7 @@ class DecodeGraph(nn.Module):
         self.codec = codec
 
     def forward(self, latents: Tensor) -> Tensor:
-        pixels = self.codec.decode(latents) * 127.5 + 127.5
-        return pixels.clamp(0, 255).round().to(torch.uint8).permute(0, 2, 3, 1)
+        return to_bytes(self.codec.decode(latents) * 127.5 + 127.5)
 
 
 def modules_around(text: TextEncoder, denoiser: Denoiser, codec: Codec) -> GraphModules:

@@ -8,51 +8,38 @@ from torch import Tensor, nn
 
 from ...onnx_files import load_weights, read_weights
 from ...ports import GRAPHS
-from ..affine import AffineGraph
 from ..modules import GraphModules
+from ..wrappers import TextGraph, Unguided, from_bytes, to_bytes
 from .network import Painter
 from .scene import MAP
 from .shapes import CELL
 from .text import Text
 
 
-class TextGraph(nn.Module):
-    """ids int64 [n, 24] -> conditioning float32 [n, rows, 128]."""
-
-    def __init__(self, text: Text) -> None:
-        super().__init__()
-        self.text = text
-
-    def forward(self, ids: Tensor) -> Tensor:
-        conditioning: Tensor = self.text(ids)
-        return conditioning
-
-
 class EncodeGraph(nn.Module):
     """pixels uint8 [n, 512, 512, 3] -> latents float32 [n, 48, 128, 128]: the same numbers, in -1..1 and by cells."""
 
     def forward(self, pixels: Tensor) -> Tensor:
-        return F.pixel_unshuffle(pixels.permute(0, 3, 1, 2).to(torch.float32) / 127.5 - 1, CELL)
+        return F.pixel_unshuffle(from_bytes(pixels), CELL)
 
 
-class DenoiseGraph(AffineGraph):
-    """Around a network that is told no guidance."""
+class DenoiseGraph(Unguided):
+    """The painter, named as its weights are in the file."""
 
     def __init__(self, painter: Painter) -> None:
         super().__init__()
         self.painter = painter
 
-    def predict(self, x: Tensor, t: Tensor, conditioning: Tensor, w: Tensor | None) -> Tensor:
-        out: Tensor = self.painter(x, t, conditioning)
-        return out
+    @property
+    def network(self) -> nn.Module:
+        return self.painter
 
 
 class DecodeGraph(nn.Module):
     """latents float32 [n, 48, 128, 128] -> pixels uint8 [n, 512, 512, 3]."""
 
     def forward(self, latents: Tensor) -> Tensor:
-        pixels = F.pixel_shuffle(latents * 127.5 + 127.5, CELL)
-        return pixels.clamp(0, 255).round().to(torch.uint8).permute(0, 2, 3, 1)
+        return to_bytes(F.pixel_shuffle(latents * 127.5 + 127.5, CELL))
 
 
 def modules_around(text: Text, painter: Painter) -> GraphModules:

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from ..affine import AffineGraph
 from ..modules import GraphModules
+from ..wrappers import from_bytes, to_bytes
 
 
 class TextGraph(nn.Module):
@@ -53,7 +54,7 @@ class EncodeGraph(nn.Module):
         self.scale, self.shift = _normalisation(vae)
 
     def forward(self, pixels: Tensor) -> Tensor:
-        encoded = self.vae.encode(pixels.permute(0, 3, 1, 2).to(torch.float32) / 127.5 - 1)  # type: ignore[operator]
+        encoded = self.vae.encode(from_bytes(pixels))  # type: ignore[operator]
         latents: Tensor = encoded.latent_dist.mode() if hasattr(encoded, "latent_dist") else encoded.latents
         return (latents - self.shift if self.shift else latents) * self.scale
 
@@ -69,8 +70,7 @@ class DecodeGraph(nn.Module):
     def forward(self, latents: Tensor) -> Tensor:
         scaled = latents / self.scale
         scaled = scaled + self.shift if self.shift else scaled
-        pixels: Tensor = self.vae.decode(scaled).sample * 127.5 + 127.5  # type: ignore[operator]
-        return pixels.clamp(0, 255).round().to(torch.uint8).permute(0, 2, 3, 1)
+        return to_bytes(self.vae.decode(scaled).sample * 127.5 + 127.5)  # type: ignore[operator]
 
 
 def _normalisation(vae: nn.Module) -> tuple[float, float]:
