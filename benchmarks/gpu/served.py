@@ -11,10 +11,11 @@ from pathlib import Path
 from engines.engine import Engine
 from engines.say import Say
 from server.app import make_app
-from server.listening import listening
-from server.running import Running, listen
+from server.process import ServerProcess
 from server.server import build_server
 from server.settings import load_settings
+from server.sockets import listen
+from server.uvicorn_config import uvicorn_config
 
 from .bench import Bench
 from .shapes import Shape, full_shapes, tiny_shapes
@@ -58,9 +59,9 @@ def main(arguments: list[str] | None = None) -> int:
         return make_engine(shape, settings.batch_sizes, bench, say)
 
     sockets = listen(settings)
-    server = build_server(settings, [(shape.student, make)], on_failed=lambda: running.stop())
-    running = Running(listening(make_app(server), settings, server.metrics), server)
-    return running.serve_until_stopped(sockets)
+    server = build_server(settings, [(shape.student, make)], on_failed=lambda: process.stop())
+    process = ServerProcess(uvicorn_config(make_app(server), settings, server.metrics), server)
+    return process.serve_until_stopped(sockets)
 
 
 if __name__ == "__main__":

@@ -114,7 +114,7 @@ class Siege:
             if knocking is not None:
                 knocking.cancel()
             most, descriptors = self._watch.most_resident_mib, self._watch.most_descriptors
-            sent = [await self._told(hostile) for hostile in hostiles]
+            sent = [await _bytes_sent(hostile) for hostile in hostiles]
             if not attack.holds:
                 await _dismiss(hostiles)
             sessions = await self._until_calm(before)
@@ -142,15 +142,6 @@ class Siege:
             if await hostile.stdout.readline() != b"armed\n":
                 raise ServingError(f"the attacker of {attack.name} cannot begin")
         return hostile
-
-    async def _told(self, hostile: asyncio.subprocess.Process) -> int:
-        """Bytes that a hostile client has sent; it is silent from then on."""
-        assert hostile.stdout is not None
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(10):
-                line = await hostile.stdout.readline()
-                return int(json.loads(line)["sent"]) if line else 0
-        return 0
 
     async def _phase(self, seconds: float) -> Phase:
         begun, log = time.monotonic(), self._watch.log_bytes()
@@ -202,6 +193,16 @@ class Siege:
 def _say(hostile: asyncio.subprocess.Process) -> None:
     assert hostile.stdin is not None
     hostile.stdin.write(b"go\n")
+
+
+async def _bytes_sent(hostile: asyncio.subprocess.Process) -> int:
+    """Bytes that a hostile client has sent; it is silent from then on."""
+    assert hostile.stdout is not None
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(10):
+            line = await hostile.stdout.readline()
+            return int(json.loads(line)["sent"]) if line else 0
+    return 0
 
 
 async def _dismiss(hostiles: Sequence[asyncio.subprocess.Process]) -> None:

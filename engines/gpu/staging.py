@@ -36,7 +36,7 @@ class Staging:
     """Writes ticks. The sizes are those that were compiled, ascending."""
 
     def __init__(self, layout: Layout, sizes: tuple[int, ...]) -> None:
-        self._layout, self._sizes, self._told = layout, sizes, tuple(layout.told)
+        self._layout, self._sizes, self._ports = layout, sizes, tuple(layout.told)
         self.slots = SlotTable(layout.slots)
         self.noises = NoiseTable(layout.noises, layout.latents)
 
@@ -65,7 +65,7 @@ class Staging:
     def _write(self, at: int, row: Row, lane: Lane, staged: Staged) -> int | None:
         """One row's numbers; its place among the images, if it will have one."""
         numbers, step = lane.numbers.views, row.step
-        for name in self._told:
+        for name in self._ports:
             value = row.told(name)
             numbers[name][at] = 0 if value is None else value
         if row.index > 0:

@@ -164,10 +164,10 @@ class Contract:
             landing = self._landing(following)
             A, B = self._affine(time, landing)
             ahead = (0.0, 0.0) if following is None else _renoise(landing, schedule.level(following))
-            steps.append(Step(self._told(time), a_img if not index else 0.0, a_z if not index else 0.0, A, B, *ahead))
+            steps.append(Step(self._network_time(time), a_img if not index else 0.0, a_z if not index else 0.0, A, B, *ahead))
         return tuple(steps)
 
-    def _told(self, time: float) -> float:
+    def _network_time(self, time: float) -> float:
         if self.network_times:
             return self.network_times[self.times.index(time)]
         return self._schedule.network_time(self._mapped(time))

@@ -16,11 +16,12 @@ from engines.student import Student
 from engines.students import load_student
 
 from ..app import make_app
-from ..listening import listening
 from ..logs import configure
-from ..running import PortTaken, Running, listen
+from ..process import ServerProcess
 from ..server import build_server
 from ..settings import Settings, add_flags, load_settings
+from ..sockets import PortTaken, listen
+from ..uvicorn_config import uvicorn_config
 from ..worker import MakeEngine
 
 log = logging.getLogger(__name__)
@@ -71,6 +72,6 @@ def _students(settings: Settings) -> list[tuple[Student, MakeEngine]]:
 
 
 def _serve(settings: Settings, students: list[tuple[Student, MakeEngine]], sockets: list[socket.socket]) -> int:
-    server = build_server(settings, students, on_failed=lambda: running.stop())
-    running = Running(listening(make_app(server), settings, server.metrics), server)
-    return running.serve_until_stopped(sockets)
+    server = build_server(settings, students, on_failed=lambda: process.stop())
+    process = ServerProcess(uvicorn_config(make_app(server), settings, server.metrics), server)
+    return process.serve_until_stopped(sockets)

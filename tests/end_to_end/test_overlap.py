@@ -3,7 +3,6 @@
 import asyncio
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -59,21 +58,3 @@ async def test_stills_beside_them(overlapping: Any, encoded: Any) -> None:
         alone = (await http.post(PATH, json=asked)).json()["data"]
         beside, _ = await asyncio.gather(http.post(PATH, json=asked), _user(overlapping, encoded, "a boat"))
     assert [one["b64_json"] for one in beside.json()["data"]] == [one["b64_json"] for one in alone]
-
-
-async def test_stopping_with_two_under_way(start: Any, tmp_path: Path) -> None:
-    """Stills in two ticks at once are finished when the server is told to stop."""
-    gate = tmp_path / "gate"
-    flags = ("--fake-overlap", "true", "--fake-tick", "0.05", "--batch-sizes", "1", "--grace", "60")
-    server = start("--engine", "fake", "--fake-gate", str(gate), *flags)
-    async with server.http() as http:
-        asking = asyncio.ensure_future(http.post(PATH, json={"prompt": "x", "n": 2}))
-        await server.metric_becomes(2, "allaprima_jobs_in_flight")
-        stopping = asyncio.ensure_future(asyncio.to_thread(server.stop))
-        await server.port_closed()
-        gate.touch()
-        response = await asking
-        assert response.status_code == 200
-        assert len(response.json()["data"]) == 2
-    assert await stopping == 0
-    assert "Traceback" not in server.said()

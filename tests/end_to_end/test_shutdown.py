@@ -41,10 +41,11 @@ async def test_stop(start: Any, encoded: Any, how: signal.Signals) -> None:
     assert "Traceback" not in server.said()
 
 
-async def test_a_still_in_flight(start: Any, tmp_path: Path) -> None:
-    """Stills in flight when the server is told to stop are finished."""
+@pytest.mark.parametrize("ticks", [(), ("--fake-overlap", "true", "--fake-tick", "0.05")], ids=["one tick", "two at once"])
+async def test_a_still_in_flight(start: Any, tmp_path: Path, ticks: tuple[str, ...]) -> None:
+    """Stills in flight when the server is told to stop are finished, also those of two ticks at once."""
     gate = tmp_path / "gate"
-    server = start("--engine", "fake", "--fake-gate", str(gate), "--batch-sizes", "1", "--grace", "60")
+    server = start("--engine", "fake", "--fake-gate", str(gate), "--batch-sizes", "1", "--grace", "60", *ticks)
     async with server.http() as http:
         asking = asyncio.ensure_future(http.post(PATH, json={"prompt": "x", "n": 2}))
         await server.metric_becomes(2, "allaprima_jobs_in_flight")
@@ -55,6 +56,7 @@ async def test_a_still_in_flight(start: Any, tmp_path: Path) -> None:
         assert response.status_code == 200
         assert len(response.json()["data"]) == 2
     assert await stopping == 0
+    assert "Traceback" not in server.said()
 
 
 async def test_a_still_beyond_the_grace(start: Any) -> None:

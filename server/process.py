@@ -1,4 +1,4 @@
-"""A server in this process, from its port to its end: bound before anything is built, and ended whatever hangs."""
+"""The server's process: it serves until it is told to stop, and then ends in time, whatever hangs."""
 
 import asyncio
 import logging
@@ -13,11 +13,9 @@ from types import FrameType
 import uvicorn
 
 from .server import Server
-from .settings import Settings
 
 log = logging.getLogger(__name__)
 
-_BACKLOG = 2048
 _LAST_ANSWERS = 0.8
 """Seconds beyond the grace for answers that nothing more will be painted, and for sockets to be cut off."""
 _LAST_RESORT = 1.5
@@ -28,37 +26,7 @@ _STOPPED_BY = 128
 """A process that a signal ended has this and the signal's number as its status, by custom."""
 
 
-class PortTaken(OSError):
-    """There is no listening at this address; the text says why."""
-
-
-def listen(settings: Settings) -> list[socket.socket]:
-    """Sockets that listen at every address of the host. Raises PortTaken."""
-    host, port, sockets = settings.host, settings.port, list[socket.socket]()
-    try:
-        known = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-        for family, kind, protocol, _, address in dict.fromkeys(known):
-            sockets.append(socket.socket(family, kind, protocol))
-            _bind(sockets[-1], address)
-    except OSError as error:
-        for one in sockets:
-            one.close()
-        why = (error.strerror or str(error)).lower()
-        raise PortTaken(f"cannot listen on {host}:{port}: {why}; choose another with --host and --port") from error
-    return sockets
-
-
-def _bind(listener: socket.socket, address: tuple[object, ...]) -> None:
-    if os.name == "posix":
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    if listener.family == socket.AF_INET6:
-        listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-    listener.bind(address)
-    listener.listen(_BACKLOG)  # or a second server could bind the same port until this one serves
-    listener.setblocking(False)
-
-
-class Running(uvicorn.Server):
+class ServerProcess(uvicorn.Server):
     """uvicorn's server, which ends in time: after `grace` seconds for what is in flight, and two more, whatever hangs.
 
     A first signal, or `stop`, begins the end; a second signal is the end.
