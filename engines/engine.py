@@ -11,6 +11,7 @@ from typing import Any, Protocol, TypeAlias, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from .masks import Mask
 from .student import Step, Student
 
 Pixels: TypeAlias = NDArray[np.uint8]
@@ -24,7 +25,8 @@ Conditioning: TypeAlias = NDArray[np.float32]
 class Row:
     """One step of one job.
 
-    `job` names the slot; `index` counts the job's steps from 0; `image` is given at index 0 of img2img and only there.
+    `job` names the slot; `index` counts the job's steps from 0; `image` is given at index 0 of img2img and only there,
+    and so is `mask`, which says what of it is painted anew: outside it the job's latents end as those of the image, to the bit.
     `w` is the guidance scale less one, for students that are told it; others ignore it. `inputs` are what further inputs
     of the student's denoiser are told, by the names of its ports.
     """
@@ -37,6 +39,7 @@ class Row:
     seed: int
     image: Pixels | None = None
     w: float = 0.0
+    mask: Mask | None = None
     inputs: Mapping[str, NDArray[Any]] = field(default_factory=dict)
 
     def told(self, port: str) -> Any:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from .engine import Conditioning, Painted, Row
 from .errors import EngineError
-from .rows import LATENTS_GONE, NOT_A_NUMBER
+from .rows import LATENTS_GONE, NOT_A_NUMBER, wrong_with_mask
 from .slots import Slots
 from .student import Student
 
@@ -99,6 +99,8 @@ class FakeEngine:
             return Painted(error="the fake engine was asked to fail this image")
         if self._copies:
             return Painted(image=self._copied(row)) if row.last else Painted()
+        if why := wrong_with_mask(row, (self.student.height, self.student.width)):
+            return Painted(error=why)
         encoded = None if row.image is None else self._encode(row.image)
         try:
             x = self._slots.open(row, encoded)
@@ -110,10 +112,13 @@ class FakeEngine:
         x0 = step.A * x + step.B * out
         if row.conditioning[0, _FAULT] == _FAULTS["fake:nan"]:
             x0[0, 0, 0] = np.nan
+        x0 = x0.astype(np.float32)
         if not np.isfinite(x0).all():
+            self._slots.forget(row.job)
             return Painted(error=NOT_A_NUMBER)
+        self._slots.settle(row, x0)
         if not row.last:
-            self._slots.keep(row, x0.astype(np.float32))
+            self._slots.keep(row, x0)
             return Painted()
         return Painted(image=self._decode(x0))
 

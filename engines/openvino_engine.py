@@ -22,6 +22,7 @@ from .digests import Digests
 from .engine import Conditioning, Painted, Row
 from .errors import EngineError
 from .explain import first_line
+from .families import family_of
 from .graphs import graph_files, ports, with_weights
 from .options import OpenVinoOptions
 from .ports import AROUND_TICKS, GRAPHS, RENOISING
@@ -74,7 +75,7 @@ class OpenVinoEngine:
         self.precision = self._choose_precision(options.precision)
         self._files = graph_files(student)
         self._tokens, self._ports = Tokens(student), ports(student)
-        self._slots = Slots(student.latent_shape)
+        self._slots = Slots(student.latent_shape, weigh=family_of(student).mask_weights)
         config: dict[str, Any] = {
             "PERFORMANCE_HINT": "LATENCY",
             "INFERENCE_PRECISION_HINT": _HINTS[self.precision],
@@ -146,7 +147,10 @@ class OpenVinoEngine:
         for row, latents, result in zip(rows, x0, painted, strict=True):
             if result.error is not None:
                 latents[:] = 0
-            elif not row.last:
+                self._slots.forget(row.job)
+                continue
+            self._slots.settle(row, latents)
+            if not row.last:
                 self._slots.keep(row, latents)
         if not any(done):
             return painted

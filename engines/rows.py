@@ -23,6 +23,8 @@ def wrong_with(row: Row, ports: Ports) -> str | None:
     pixels = ports["encode"]["pixels"].shape
     if row.image is not None and row.image.shape != pixels:
         return f"the image has shape {row.image.shape}, not {pixels}"
+    if why := wrong_with_mask(row, pixels[:2]):
+        return why
     for name, port in told(ports["denoise"]).items():
         value = row.told(name)
         if value is None and not port.optional:
@@ -30,6 +32,15 @@ def wrong_with(row: Row, ports: Ports) -> str | None:
         if value is not None and np.shape(value) != port.shape:
             return f"the {name} has shape {np.shape(value)}, not {port.shape}"
     return None
+
+
+def wrong_with_mask(row: Row, shape: tuple[int, ...]) -> str | None:
+    """Why a row's mask is none for an image of this height and width."""
+    if row.mask is None:
+        return None
+    if row.image is None:
+        return "the mask is of no image: it goes with one"
+    return f"the mask has shape {row.mask.shape}, not {shape}" if row.mask.shape != shape else None
 
 
 def time_ticks(

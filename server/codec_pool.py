@@ -22,11 +22,15 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
-    """A picture, uint8 [height, width, 3], what was seen in it, and the seconds that both took, without waiting."""
+    """A picture, uint8 [height, width, 3], what was seen in it, and the seconds that both took, without waiting.
+
+    `mask` is that of the picture, uint8 [height, width], if it has one.
+    """
 
     pixels: codec.Pixels
     seconds: float
     seen: Any = None
+    mask: codec.Pixels | None = None
 
 
 class CodecPool:
@@ -38,27 +42,38 @@ class CodecPool:
         self._encoding = FairPool(threads, "encoding")
 
     def decode(
-        self, owner: str, image: bytes, width: int, height: int, look: Callable[[codec.Pixels], Any] | None = None
+        self,
+        owner: str,
+        image: bytes,
+        width: int,
+        height: int,
+        look: Callable[[codec.Pixels], Any] | None = None,
+        mask: codec.Mask | None = None,
     ) -> "Future[Decoded]":
-        """Decode for an owner, and `look` at it on the same thread. The future raises BadImage where there is no picture."""
+        """Decode for an owner, with its mask, and `look` at it on the same thread.
+
+        The future raises BadImage where there is no picture, and BadMask where its mask is none.
+        """
 
         def begin() -> Decoded | Heavy[Decoded]:
             began = time.perf_counter()
             picture = codec.walk(image, self._limits)
+            over = None if mask is None else codec.walk_mask(mask, picture, self._limits)
             spent = time.perf_counter() - began
-            if picture.cost < HEAVY:
-                return finish(picture, spent)
-            return Heavy(lambda: finish_heavy(picture, spent))
+            if picture.cost + (over.cost if over else 0.0) < HEAVY:
+                return finish(picture, over, spent)
+            return Heavy(lambda: finish_heavy(picture, over, spent))
 
-        def finish(picture: codec.Picture, spent: float) -> Decoded:
+        def finish(picture: codec.Picture, over: codec.Picture | None, spent: float) -> Decoded:
             began = time.perf_counter()
             pixels = codec.decode(picture, width, height)
+            masked = codec.decode_mask(over, mask, width, height) if over and mask else None
             seen = None if look is None else look(pixels)
-            return Decoded(pixels, spent + time.perf_counter() - began, seen)
+            return Decoded(pixels, spent + time.perf_counter() - began, seen, masked)
 
-        def finish_heavy(picture: codec.Picture, spent: float) -> Decoded:
+        def finish_heavy(picture: codec.Picture, over: codec.Picture | None, spent: float) -> Decoded:
             try:
-                return finish(picture, spent)
+                return finish(picture, over, spent)
             finally:
                 give_back()
 

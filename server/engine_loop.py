@@ -76,7 +76,7 @@ class EngineLoop:
         with self._watched("a tick of the engine"):
             ticking.begin([row for _, row in rows], watch)
         for task, row in rows:
-            task.image = None
+            task.image = task.mask = None
             task.index += 1
             if not row.last:
                 self._begun.append(task)
@@ -110,9 +110,10 @@ class EngineLoop:
         except Exception as error:
             if not isinstance(error, codec.BadImage):
                 log.exception("an image could not be decoded", extra=fields(request=task.job.request))
-            self._answers.failed(task.job, "bad_image", str(error) or "the image cannot be decoded")
+            code = error.code if isinstance(error, codec.BadImage) else codec.BadImage.code
+            self._answers.failed(task.job, code, str(error) or "the image cannot be decoded")
             return False
-        task.image, task.decoding = decoded.pixels, None
+        task.image, task.mask, task.decoding = decoded.pixels, decoded.mask, None
         task.timings = Timings(decode=decoded.seconds)
         return True
 
@@ -130,7 +131,8 @@ class EngineLoop:
             self._answers.failed(job, "engine_error", f"the engine failed on this prompt: {error}")
             return None
         last = task.index == len(task.steps) - 1
-        return Row(job.id, task.index, task.steps[task.index], last, conditioning, job.seed, task.image, self._guidance(job))
+        step, w = task.steps[task.index], self._guidance(job)
+        return Row(job.id, task.index, step, last, conditioning, job.seed, task.image, w, task.mask)
 
     def _encode_prompt(self, text: str) -> Conditioning:
         with self._watched("the engine's text encoder"):
@@ -168,6 +170,7 @@ class EngineLoop:
     def _fail(self, task: Task, why: str) -> None:
         task.over = True
         self._begun = [other for other in self._begun if other is not task]
+        self._engine.forget(task.job.id)
         self._answers.failed(task.job, "engine_error", why)
 
     def _attempt_failed(self, error: Exception, rows: Sequence[Row]) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from engines.student import Student
 from engines.student.contract import Step, UnsupportedStrength
 
+from . import codec
 from .answers import Answers
 from .codec_pool import CodecPool
 from .prefetch import Prefetch
@@ -75,9 +76,10 @@ class Intake:
     def _prepare(self, job: Job, prefetch: Prefetch) -> Task:
         """Its steps, and its image decoded or on its way to be. Raises UnsupportedStrength."""
         steps = self._steps(job)
-        if job.image is None or job.pixels is not None:
+        if job.image is None or (job.pixels is not None and job.mask is None):
             return Task(job, steps, None, job.pixels, timings=Timings(decode=job.decoding))
-        decoding = self._pool.decode(job.owner, job.image, self._student.width, self._student.height)
+        mask = None if job.mask is None else codec.Mask(job.mask, job.mask_paints, job.mask_blur)
+        decoding = self._pool.decode(job.owner, job.image, self._student.width, self._student.height, mask=mask)
         decoding.add_done_callback(prefetch.decoded)
         return Task(job, steps, decoding)
 

@@ -41,8 +41,8 @@ class Unfit(ValueError):
 class Ask:
     """What somebody asks of a student. None is the student's own choice.
 
-    `prompt`: its texts, of a blend all. `strength` is asked of a picture that is repainted. `size` is as the client said it:
-    WIDTHxHEIGHT, or auto.
+    `prompt`: its texts, of a blend all. `strength` is asked of a picture that is repainted, and only a part of it where it is
+    `masked`. `size` is as the client said it: WIDTHxHEIGHT, or auto.
     """
 
     prompt: Sequence[str]
@@ -50,6 +50,7 @@ class Ask:
     guidance: float | None = None
     strength: float | None = None
     size: str | None = None
+    masked: bool = False
 
     def characters(self) -> int:
         return sum(map(len, self.prompt)) + len(self.negative_prompt)
@@ -75,6 +76,8 @@ def judge(ask: Ask, student: Student, max_prompt: int, resizes: bool = False) ->
         _judge_size(ask.size or "", student, resizes)
     if ask.guidance is not None:
         _judge_guidance(ask.guidance, student)
+    if ask.masked and ask.strength is None:
+        raise Unfit("mask", "a mask says what of a picture is painted anew: send the picture with it")
     if ask.strength is not None:
         _judge_strength(ask.strength, student)
 

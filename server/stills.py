@@ -7,7 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from .judge import Ask, judge
@@ -44,6 +44,9 @@ class Asked:
     count: int = 1
     seed: int | None = None
     image: bytes | None = None
+    mask: bytes | None = None
+    mask_paints: str = "white"
+    mask_blur: float = 0.0
     format: str = "png"
     quality: int = 90
     request: str = ""
@@ -73,7 +76,8 @@ class Stills:
 
     async def paint(self, served: Served, asked: Asked) -> list[Still]:
         """The stills, in order. Cancelled, it withdraws them. Raises Unfit, and Refused if one of them is not painted."""
-        judge(asked.ask, served.student, self._settings.max_prompt, self._settings.sizes == "resize")
+        ask = replace(asked.ask, masked=asked.mask is not None)
+        judge(ask, served.student, self._settings.max_prompt, self._settings.sizes == "resize")
         if (why := served.not_ready()) is not None:
             raise Refused("not_ready", why, retry_after=_STARTING)
         with self._room(served, asked):
@@ -134,6 +138,9 @@ class Stills:
                 created=now,
                 deadline=now + self._settings.still_deadline,
                 image=asked.image,
+                mask=asked.mask,
+                mask_paints=asked.mask_paints,
+                mask_blur=asked.mask_blur,
                 strength=1.0 if asked.ask.strength is None else asked.ask.strength,
                 guidance=asked.ask.guidance,
                 format=asked.format,

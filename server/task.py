@@ -6,6 +6,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 
 from engines.engine import Pixels
+from engines.masks import Mask
 from engines.student.contract import Step
 
 from .codec_pool import Decoded
@@ -23,6 +24,7 @@ class Task:
     steps: tuple[Step, ...]
     decoding: "Future[Decoded] | None"
     image: Pixels | None = None
+    mask: Mask | None = None
     index: int = 0
     over: bool = False
     rows: int = 0

@@ -66,6 +66,12 @@ class JobKind(StrEnum):
     STILL = "still"
 
 
+MASK_PAINTS = ("white", "black", "clear", "opaque")
+"""Which part of a mask's picture is where to paint: what is bright, dark, transparent or opaque. Between, it is so much."""
+MOST_BLUR = 64.0
+"""Pixels, at most, of a mask's blur."""
+
+
 @dataclass(frozen=True, slots=True)
 class Job:
     """One image to make. A plain value: encoded bytes in; `created` and `deadline` are seconds of time.monotonic().
@@ -78,6 +84,9 @@ class Job:
 
     `pixels` is the image decoded, where this process has done that already: uint8 [height, width, 3] of the student's size;
     it does not cross machines. `decoding` is the seconds that it took.
+
+    `mask` is a picture, encoded, of the image's own size, that says what of the image is painted anew: where it is as
+    `mask_paints` says, one of `MASK_PAINTS`. `mask_blur` softens its edges: a Gaussian's sigma, in pixels of the student's.
     """
 
     id: int
@@ -96,6 +105,9 @@ class Job:
     session: str = ""
     request: str = ""
     trace: str = ""
+    mask: bytes | None = None
+    mask_paints: str = "white"
+    mask_blur: float = 0.0
     pixels: NDArray[np.uint8] | None = field(default=None, compare=False, repr=False)
     decoding: float = 0.0
 

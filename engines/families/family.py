@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from ..choices import Choices
 from ..digests import Digests
+from ..masks import Mask, cell_weights
+from ..masks import Weights as MaskWeights
 from ..ports import BYTE, FLOAT, TOKEN, Port, Ports
 from ..say import Say
 from ..student import Student
@@ -53,6 +55,11 @@ class Family:
     def latent_shape(self, width: int, height: int) -> tuple[int, int, int]:
         """(channels, height, width) of the latents of an image."""
         return self.latent_channels, height // self.downscale, width // self.downscale
+
+    def mask_weights(self, mask: Mask) -> MaskWeights:
+        """How much of each latent a mask of an image's pixels has painted anew, 0 to 1: float32 that fits the latents."""
+        height, width = mask.shape
+        return cell_weights(mask, height // self.downscale, width // self.downscale)
 
     def check_size(self, width: int, height: int) -> None:
         """Raises ValueError if images of this size cannot be painted."""

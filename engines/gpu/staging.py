@@ -60,6 +60,8 @@ class Staging:
             return why
         if row.index > 0 and self.slots.find(row.job) is None:
             return LATENTS_GONE
+        if row.mask is not None:
+            return "masks are painted on a processor only: serve with --engine openvino"
         return None
 
     def _write(self, at: int, row: Row, lane: Lane, staged: Staged) -> int | None:

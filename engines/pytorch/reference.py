@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ..engine import Conditioning, Painted, Pixels, Row
 from ..errors import EngineError
+from ..families import family_of
 from ..families.modules import GraphModules
 from ..graphs import ports
 from ..ports import RENOISING, inputs
@@ -47,7 +48,7 @@ class TorchEngine:
         self.device = device
         self._modules = _load(student, device) if modules is None else modules
         self._tokens, self._ports = Tokens(student), ports(student)
-        self._slots = Slots(student.latent_shape)
+        self._slots = self._no_slots()
 
     def warm_up(self) -> dict[int, float]:
         return time_ticks(self.student, self.batch_sizes, self.tick, self.condition(""))
@@ -73,7 +74,10 @@ class TorchEngine:
         self._slots.forget(job)
 
     def close(self) -> None:
-        self._slots = Slots(self.student.latent_shape)
+        self._slots = self._no_slots()
+
+    def _no_slots(self) -> Slots:
+        return Slots(self.student.latent_shape, weigh=family_of(self.student).mask_weights)
 
     def _paint(self, rows: Sequence[Row]) -> list[Painted]:
         opened = self._open(rows)
@@ -86,7 +90,10 @@ class TorchEngine:
         for place, i in enumerate(alive):
             if not np.isfinite(x0[place]).all():
                 painted[i] = Painted(error=NOT_A_NUMBER)
-            elif rows[i].last:
+                self._slots.forget(rows[i].job)
+                continue
+            self._slots.settle(rows[i], x0[place])
+            if rows[i].last:
                 last.append((i, place))
             else:
                 self._slots.keep(rows[i], x0[place])

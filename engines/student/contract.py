@@ -26,9 +26,11 @@ class UnsupportedStrength(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """The seven numbers of one step.
+    """The seven numbers of one step, and two for masks.
 
     `a_img` and `a_z` open a job, and are 0 in every later step; `alpha_next` and `sigma_next` are 0 when no step follows.
+    What a mask keeps of a picture is, where the step lands, keep_img * E(image) + keep_z * z, with the noise that opened the
+    job: at the end the picture itself.
     """
 
     t: float
@@ -38,6 +40,8 @@ class Step:
     B: float
     alpha_next: float = 0.0
     sigma_next: float = 0.0
+    keep_img: float = 1.0
+    keep_z: float = 0.0
 
 
 Sampler = Literal["renoise", "euler", "tcd"]
@@ -164,7 +168,9 @@ class Contract:
             landing = self._landing(following)
             A, B = self._affine(time, landing)
             ahead = (0.0, 0.0) if following is None else _renoise(landing, schedule.level(following))
-            steps.append(Step(self._network_time(time), a_img if not index else 0.0, a_z if not index else 0.0, A, B, *ahead))
+            kept = CLEAN if following is None else landing
+            opening = (a_img, a_z) if not index else (0.0, 0.0)
+            steps.append(Step(self._network_time(time), *opening, A, B, *ahead, kept.alpha, kept.sigma))
         return tuple(steps)
 
     def _network_time(self, time: float) -> float:

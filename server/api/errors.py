@@ -51,6 +51,7 @@ _STILLS = {
     "timeout": 503,
     "too_many": 400,
     "bad_image": 400,
+    "bad_mask": 400,
     "unsupported_strength": 400,
 }
 """Statuses by the code of stills that are not painted; with any other the fault is the server's."""

@@ -6,7 +6,22 @@ are not applied: numbers are taken as sRGB. Transparent pictures are laid on `BA
 
 from .decode import decode
 from .encode import encode
+from .mask import BadMask, Mask, decode_mask, walk_mask
 from .picture import BACKDROP, DEFAULT_LIMITS, BadImage, Limits, Picture, Pixels
 from .walk import walk
 
-__all__ = ["BACKDROP", "DEFAULT_LIMITS", "BadImage", "Limits", "Picture", "Pixels", "decode", "encode", "walk"]
+__all__ = [
+    "BACKDROP",
+    "DEFAULT_LIMITS",
+    "BadImage",
+    "BadMask",
+    "Limits",
+    "Mask",
+    "Picture",
+    "Pixels",
+    "decode",
+    "decode_mask",
+    "encode",
+    "walk",
+    "walk_mask",
+]

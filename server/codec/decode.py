@@ -21,7 +21,7 @@ def decode(data: bytes | Picture, width: int, height: int, limits: Limits = DEFA
     else:
         image = (png if picture.format == "PNG" else webp).decode(picture)
         pixels = cover(_opaque(image), across, down)
-    return _upright(pixels, picture.orientation)
+    return upright(pixels, picture.orientation)
 
 
 def _opaque(image: Image.Image) -> Image.Image:
@@ -32,22 +32,24 @@ def _opaque(image: Image.Image) -> Image.Image:
     return paper
 
 
-def cover(image: Image.Image, width: int, height: int) -> Pixels:
+def cover(image: Image.Image, width: int, height: int, by: Image.Resampling = Image.Resampling.BICUBIC) -> Pixels:
     """The largest centred part of the right shape, resized."""
     if image.size == (width, height):
         return np.array(image)
     scale = min(image.width / width, image.height / height)
     left, top = (image.width - width * scale) / 2, (image.height - height * scale) / 2
     box = (left, top, left + width * scale, top + height * scale)
-    return np.array(image.resize((width, height), Image.Resampling.BICUBIC, box=box, reducing_gap=2.0))
+    return np.array(image.resize((width, height), by, box=box, reducing_gap=2.0))
 
 
-def _upright(pixels: Pixels, orientation: int) -> Pixels:
-    """Undo what EXIF says was done: 5 to 8 have rows for columns, and of what is then left 2 to 4 are mirrored or turned."""
+def upright(pixels: Pixels, orientation: int) -> Pixels:
+    """Undo what EXIF says was done to [height, width, ...]: 5 to 8 have rows for columns, and of what is then left 2 to 4 are
+    mirrored or turned.
+    """
     if orientation == 1:
         return pixels
     if orientation >= 5:
-        pixels = pixels.transpose(1, 0, 2)
+        pixels = pixels.swapaxes(0, 1)
     if orientation in (3, 4, 7, 8):
         pixels = pixels[::-1]
     if orientation in (2, 3, 6, 7):

@@ -14,7 +14,9 @@ LEAST_SIDE = 8
 
 
 class BadImage(ValueError):
-    """Bytes that are not an image we take; the text says why, for a person."""
+    """Bytes that are not an image we take; the text says why, for a person, and `code` for a program."""
+
+    code = "bad_image"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,11 @@ class Picture:
     def turned(self) -> bool:
         """Whether it is shown with its sides exchanged."""
         return self.orientation >= 5
+
+    @property
+    def shown(self) -> tuple[int, int]:
+        """Width and height as it is shown."""
+        return (self.height, self.width) if self.turned else (self.width, self.height)
 
 
 def check_size(width: int, height: int, most: int, kind: str) -> None:

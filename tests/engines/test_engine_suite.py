@@ -1,7 +1,7 @@
 """What every engine must hold, whatever computes: one suite for all."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -9,6 +9,7 @@ import pytest
 
 from engines.engine import Engine, Painted, Pixels, Row
 from engines.errors import EngineError
+from engines.masks import Mask
 from engines.noise import noise
 from engines.slots import Latents
 from engines.student import Student
@@ -42,6 +43,10 @@ class Easel:
         self, image: Pixels, strength: float = 0.5, prompt: str = "ink", seed: int = 0, of: Student | None = None
     ) -> list[Row]:
         return self.rows((of or self.engine.student).contract.repaint(strength), prompt, seed, image)
+
+    def masked(self, image: Pixels, mask: Mask, seed: int = 0, of: Student | None = None) -> list[Row]:
+        first, *others = self.repaint(image, 1.0, seed=seed, of=of)
+        return [replace(first, mask=mask), *others]
 
     def alone(self, rows: list[Row]) -> Pixels:
         """A job painted with nobody beside it."""
@@ -266,3 +271,53 @@ def test_a_slot_is_used_once(easel: Easel, two_steps: Student) -> None:
     rows = easel.still(of=two_steps)
     easel.alone(rows)
     assert easel.engine.tick([rows[1]])[0].error is not None
+
+
+@pytest.fixture
+def left(student: Student) -> Mask:
+    """A mask that has the left half painted."""
+    mask = np.zeros((student.height, student.width), np.uint8)
+    mask[:, : student.width // 2] = 255
+    return mask
+
+
+def test_a_mask_keeps_the_picture(easel: Easel, two_steps: Student, picture: Any, left: Mask) -> None:
+    """Outside the mask is the picture, as the codec says it, and inside what is painted; in one step and in two."""
+    far = easel.engine.student.width * 3 // 4  # from the edge, which the decoder sees over
+    kept, painted = easel.alone(easel.repaint(picture(1), 0.0)), easel.alone(easel.repaint(picture(1), 1.0))
+    for of in (easel.engine.student, two_steps):
+        masked = easel.alone(easel.masked(picture(1), left, of=of))
+        easel.same(masked[:, far:], kept[:, far:])
+        assert _unlike(masked[:, : far // 3], kept[:, : far // 3])
+    easel.same(easel.alone(easel.masked(picture(1), left))[:, : far // 3], painted[:, : far // 3])
+
+
+def test_masks_of_nothing_and_all(easel: Easel, picture: Any, left: Mask) -> None:
+    """A mask that paints all changes no bit, and one that paints nothing leaves the picture."""
+    whole = easel.alone(easel.repaint(picture(1), 1.0))
+    np.testing.assert_array_equal(easel.alone(easel.masked(picture(1), np.full_like(left, 255))), whole)
+    easel.same(easel.alone(easel.masked(picture(1), left * 0)), easel.alone(easel.repaint(picture(1), 0.0)))
+
+
+def test_masks_in_company(easel: Easel, two_steps: Student, picture: Any, left: Mask) -> None:
+    """Jobs with masks and without share ticks, and each gets the image it would get alone."""
+    make: list[Callable[[], list[Row]]] = [
+        lambda: easel.masked(picture(1), left, 1, two_steps),
+        lambda: easel.repaint(picture(2), 0.9, "neon", 2, of=two_steps),
+        lambda: easel.masked(picture(3), 255 - left, 3, two_steps),
+    ]
+    expected = [easel.alone(job()) for job in make]
+    jobs = [job() for job in make]
+    assert all(map(_nothing_yet, easel.engine.tick([job[0] for job in jobs])))
+    for got, image in zip(easel.engine.tick([job[1] for job in jobs]), expected, strict=True):
+        easel.same(_image(got), image)
+
+
+def test_a_mask_that_does_not_fit(easel: Easel, picture: Any, left: Mask) -> None:
+    """A mask of another shape, or of no picture, is its row's own error, and says why."""
+    (wrong,), (of_nothing,) = easel.masked(picture(1), left[1:]), easel.still()
+    (good,) = easel.still(seed=1)
+    painted = easel.engine.tick([wrong, replace(of_nothing, mask=left), good])
+    assert "the mask has shape" in (painted[0].error or "")
+    assert "the mask is of no image" in (painted[1].error or "")
+    _image(painted[2])

@@ -8,15 +8,17 @@ at every step: to 1e-4. The last tests make the mistakes that people make, and e
 import random
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import count, cycle
+from itertools import chain, count, cycle, repeat
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 
 from engines.engine import Engine, Row
+from engines.masks import Mask
 from engines.noise import noise
 from engines.openvino_engine import OpenVinoEngine
 from engines.options import OpenVinoOptions
@@ -71,6 +73,18 @@ class Wish:
     picture: str = "boat"
     seed: int = 0
     w: float = 0.0
+    masked: bool = False
+
+    @property
+    def painted(self) -> NDArray[np.bool_]:
+        """Which latents are painted anew where it is masked: some cells."""
+        chosen = np.random.default_rng(self.seed).random(oracle.LATENTS[1:]) < 0.5
+        return np.broadcast_to(chosen, oracle.LATENTS)
+
+    @property
+    def mask(self) -> Mask | None:
+        cell = oracle.SIDE // oracle.LATENTS[1]
+        return (255 * self.painted[0]).astype(np.uint8).repeat(cell, 0).repeat(cell, 1) if self.masked else None
 
     @property
     def source(self) -> Latents | None:
@@ -104,8 +118,8 @@ class Painter:
             self.known[text] = self.engine.condition(text)
         image = None if wish.source is None else oracle.to_pixels(wish.source)
         return [
-            Row(self.jobs, i, step, i == len(steps) - 1, self.known[text], wish.seed, None if i else image, wish.w)
-            for i, step in enumerate(steps)
+            Row(self.jobs, i, step, i == len(steps) - 1, self.known[text], wish.seed, None if i else image, wish.w, mask=mask)
+            for i, (step, mask) in enumerate(zip(steps, chain([wish.mask], repeat(None)), strict=False))
         ]
 
     def together(self, jobs: Sequence[list[Row]], rng: random.Random, most: int = MOST_ROWS) -> list[Latents | str]:
@@ -258,6 +272,21 @@ def test_all_students_in_the_same_ticks(painter: Painter) -> None:
             assert _distance(other, wish.seen()[-1].landed.numpy()) <= EXACT
             assert not isinstance(one, str)
             assert _distance(other, one) <= oracle.STEP
+
+
+@pytest.mark.parametrize("name", REPAINTING)
+def test_masks(painter: Painter, name: str) -> None:
+    """Of a repainting with a mask, what is painted is the authors', and what is kept the picture to the last bit: alone, and
+    beside others with masks and without."""
+    wishes = [Wish(name, s, "moon", i, masked=bool(i % 3)) for i, s in enumerate(PUBLISHED[name].strengths)]
+    jobs = [painter.rows(wish, wish.steps()) for wish in wishes]
+    for painted in ([painter.alone(rows) for rows in jobs], painter.together(jobs, random.Random(1))):
+        for wish, got in zip(wishes, painted, strict=True):
+            assert not isinstance(got, str)
+            anew = wish.painted if wish.masked else np.ones(oracle.LATENTS, bool)
+            assert wish.source is not None
+            assert _distance(got[anew], wish.seen()[-1].landed.numpy()[anew]) <= EXACT
+            np.testing.assert_array_equal(got[~anew], wish.source[~anew])
 
 
 def test_guidance_is_told_row_by_row(painter: Painter) -> None:

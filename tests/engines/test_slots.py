@@ -107,3 +107,57 @@ def test_capacity() -> None:
     with pytest.raises(KeyError):
         slots.open(_row(1, 1), None)
     slots.open(_row(4, 1), None)
+
+
+MASK = np.zeros((SHAPE[1] * 8, SHAPE[2] * 8), np.uint8)
+MASK[:, :8] = 255
+PAINTED = np.broadcast_to(MASK[::8, ::8] > 0, SHAPE)
+"""Latents that the mask has painted anew."""
+
+
+def _masked(slots: Slots, picture: slots_module.Latents, job: int = 1) -> None:
+    slots.open(replace(_row(job), image=np.zeros(1, np.uint8), mask=MASK), picture)
+
+
+def test_settled_at_the_end() -> None:
+    """What a mask keeps ends as the picture, to the bit; and the job leaves nothing behind."""
+    slots, picture = Slots(SHAPE), noise(1, 0, SHAPE)
+    _masked(slots, picture)
+    x0 = noise(2, 0, SHAPE)
+    slots.settle(replace(_row(), last=True), x0)
+    np.testing.assert_array_equal(x0[~PAINTED], picture[~PAINTED])
+    np.testing.assert_array_equal(x0[PAINTED], noise(2, 0, SHAPE)[PAINTED])
+    slots.settle(replace(_row(), last=True), again := noise(3, 0, SHAPE))
+    np.testing.assert_array_equal(again, noise(3, 0, SHAPE))
+
+
+def test_settled_on_the_way() -> None:
+    """Between steps it is at the level where the step lands, with the noise that the job began with."""
+    slots, picture = Slots(SHAPE), noise(1, 0, SHAPE)
+    _masked(slots, picture)
+    row = replace(_row(), step=replace(STEP, keep_img=0.8, keep_z=0.6))
+    slots.settle(row, x0 := noise(2, 0, SHAPE))
+    expected = np.float32(0.8) * picture + np.float32(0.6) * noise(7, 0, SHAPE)
+    np.testing.assert_array_equal(x0[~PAINTED], expected[~PAINTED])
+
+
+@pytest.mark.parametrize("how", ["forgotten", "begun anew"])
+def test_a_mask_goes_with_its_job(how: str) -> None:
+    """A job that is forgotten, or begun anew without a mask, keeps nothing of a picture."""
+    slots = Slots(SHAPE)
+    _masked(slots, noise(1, 0, SHAPE))
+    if how == "forgotten":
+        slots.forget(1)
+    else:
+        slots.open(_row(), noise(1, 0, SHAPE))
+    slots.settle(replace(_row(), last=True), x0 := noise(2, 0, SHAPE))
+    np.testing.assert_array_equal(x0, noise(2, 0, SHAPE))
+
+
+def test_masks_make_room() -> None:
+    """A job that is pushed out loses its mask with its latents, so that there are never more masks than jobs."""
+    slots = Slots(SHAPE, capacity=2)
+    for job in range(5):
+        _masked(slots, noise(job, 0, SHAPE), job)
+        slots.keep(_row(job), noise(job, 1, SHAPE))
+    assert len(slots._masked) == len(slots) == 2

@@ -101,6 +101,20 @@ async def test_a_picture_to_repaint(room: Room) -> None:
     await asking
 
 
+async def test_a_mask(room: Room) -> None:
+    """A mask goes with its picture, as it was said; without one it is refused."""
+    with pytest.raises(Unfit, match="send the picture"):
+        await room.ask(mask=b"mask")
+    how: dict[str, Any] = {"mask": b"mask", "mask_paints": "clear", "mask_blur": 3.0}
+    asking = room.ask(image=b"picture", ask=Ask(["a boat"], strength=0.25), **how)
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    [(job, _)] = room.queue.jobs.values()
+    assert (job.mask, job.mask_paints, job.mask_blur) == tuple(how.values())
+    room.queue.answer()
+    await asking
+
+
 async def test_one_owner_has_a_bound(room: Room) -> None:
     """Whoever has as many waiting as one owner may is refused; others are not."""
     first = room.ask(count=4)

@@ -36,6 +36,25 @@ async def test_a_frame(make_bench: Any, picture: Any, encoded: Any) -> None:
     assert result.timings.decode > 0
 
 
+async def test_a_mask(make_bench: Any, picture: Any, encoded: Any) -> None:
+    """Where its mask does not paint, a picture comes back; a mask of another size is refused, and says both."""
+    bench = await make_bench()
+    half = np.zeros((256, 256, 3), np.uint8)
+    half[:, 128:] = 255
+    image, mask = encoded(picture(), image_format="PNG"), encoded(half, image_format="PNG")
+    asked = {"image": image, "strength": 1.0, "api": "openai"}
+    ways: tuple[dict[str, Any], ...] = ({}, {"mask": mask}, {"mask": mask, "mask_paints": "black"})
+    results = [await bench.submit(**asked, **how) for how in ways]
+    whole, masked, other = (codec.decode(result.image, 256, 256).astype(int) for result in results)
+    np.testing.assert_array_equal(masked[:, 128:], whole[:, 128:])
+    np.testing.assert_array_equal(other[:, :128], whole[:, :128])
+    for kept in (masked[:, :128] - picture()[:, :128], other[:, 128:] - picture()[:, 128:]):
+        assert np.abs(kept).mean() < 12
+    refused = await bench.submit(**asked, mask=encoded(half[:100], image_format="PNG"))
+    assert (refused.outcome, refused.code) == (Outcome.FAILED, "bad_mask")
+    assert "the mask is 256x100, and its image 256x256" in refused.message
+
+
 async def test_jobs_share_ticks(make_bench: Any) -> None:
     """Jobs that wait while a tick runs share the next one."""
     bench = await make_bench()

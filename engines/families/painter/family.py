@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ...masks import Mask, Weights, pixel_weights
 from ..family import Family
 from .shapes import CELL, CHANNELS, PIXELS, ROWS, TOKENS, WIDTH
 
@@ -13,12 +14,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class PainterFamily(Family):
-    """`training.painter` makes its graphs."""
+    """`training.painter` makes its graphs. Its latents are pixels, so that a mask keeps them one by one."""
 
     def read_modules(self, folder: Path) -> "GraphModules":
         from .modules import read_modules
 
         return read_modules(folder)
+
+    def mask_weights(self, mask: Mask) -> Weights:
+        return pixel_weights(mask, CELL)
 
 
 PAINTER = PainterFamily(

@@ -257,3 +257,20 @@ def test_steps_join() -> None:
             if following is not None and sampler == "euler":
                 assert (x - level(following.t)[0] * picture) / level(following.t)[1] == pytest.approx(1.3)
         assert x0 == pytest.approx(picture, abs=0.05 if sampler == "tcd" else 1e-9)
+
+
+@pytest.mark.parametrize(
+    ("contract", "landings"),
+    [
+        (FOUR_LEVELS, [None, None, None, None]),
+        (replace(FOUR_LEVELS, sampler="euler"), [749, 499, 249, None]),
+        (replace(FOUR_LEVELS, sampler="tcd", eta=0.3), [524, 349, 174, None]),
+        (THREE_STEPS, [None, None, None]),
+    ],
+    ids=["renoise", "euler", "tcd", "flow"],
+)
+def test_what_a_mask_keeps(contract: Contract, landings: list[int | None]) -> None:
+    """It is at the level where its step lands, noise and all, and at the end the picture itself."""
+    for steps in (contract.still(), contract.repaint(1.0)):
+        kept = [(step.keep_img, step.keep_z) for step in steps]
+        assert kept == [pytest.approx((1.0, 0.0) if time is None else level(time)) for time in landings]

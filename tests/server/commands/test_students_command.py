@@ -8,7 +8,7 @@ import pytest
 from engines.students import student_names
 from server.__main__ import main
 
-STEP = {"t", "a_img", "a_z", "A", "B", "alpha_next", "sigma_next"}
+STEP = {"t", "a_img", "a_z", "A", "B", "alpha_next", "sigma_next", "keep_img", "keep_z"}
 
 
 def test_the_table_names_every_student(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
@@ -22,13 +22,14 @@ def test_the_table_names_every_student(capsys: pytest.CaptureFixture[str], tmp_p
 
 
 def test_json_has_the_seven_numbers(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    """As JSON each student has its name, and under txt2img the seven numbers of each step."""
+    """As JSON each student has its name, and under txt2img the seven numbers of each step, and what a mask keeps."""
     assert main(["students", "--json", "--cache", str(tmp_path)]) == 0
     listed = {student["name"]: student for student in json.loads(capsys.readouterr().out)}
     assert sorted(listed) == student_names()
     assert all(set(step) == STEP for student in listed.values() for step in student["txt2img"])
     (step,) = listed["instaflow-0.9b"]["txt2img"]
-    assert step == {"t": 1000.0, "a_img": 0.0, "a_z": 1.0, "A": 1.0, "B": 1.0, "alpha_next": 0.0, "sigma_next": 0.0}
+    seven = {"t": 1000.0, "a_img": 0.0, "a_z": 1.0, "A": 1.0, "B": 1.0, "alpha_next": 0.0, "sigma_next": 0.0}
+    assert step == seven | {"keep_img": 1.0, "keep_z": 0.0}
     assert [step["t"] for step in listed["dmd2-sdxl-4step"]["txt2img"]] == [999, 749, 499, 249]
     assert listed["instaflow-0.9b"]["img2img"] is None
 
