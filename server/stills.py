@@ -5,7 +5,7 @@ import math
 import secrets
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import NamedTuple
@@ -52,6 +52,10 @@ class Asked:
     request: str = ""
     trace: str = ""
 
+    def of_seed(self, seed: int | None) -> "Asked":
+        """The same with another seed."""
+        return replace(self, seed=seed)
+
 
 class Still(NamedTuple):
     """One that was painted."""
@@ -74,15 +78,18 @@ class Stills:
         """Stills that were admitted and have no answer yet."""
         return self._taken.total()
 
-    async def paint(self, served: Served, asked: Asked) -> list[Still]:
-        """The stills, in order. Cancelled, it withdraws them. Raises Unfit, and Refused if one of them is not painted."""
+    async def paint(self, served: Served, asked: Asked, painted: Callable[[], None] = lambda: None) -> list[Still]:
+        """The stills, in order; `painted` is told of each. Cancelled, it withdraws them.
+
+        Raises Unfit, and Refused if one of them is not painted.
+        """
         ask = replace(asked.ask, masked=asked.mask is not None)
         judge(ask, served.student, self._settings.max_prompt, self._settings.sizes == "resize")
         if (why := served.not_ready()) is not None:
             raise Refused("not_ready", why, retry_after=_STARTING)
         with self._room(served, asked):
             jobs = self._jobs(asked, served)
-            results = await _all(jobs, served)
+            results = await _all(jobs, served, painted)
         for result in results:
             self._check(result, served)
         return [Still(job.seed, result) for job, result in zip(jobs, results, strict=True)]
@@ -111,11 +118,11 @@ class Stills:
         over = max(self._taken[asked.owner] + asked.count - own_limit, self.taken + asked.count - limit)
         if over > 0:
             served.metrics.outcome(Outcome.REFUSED)
-            refused = Refused("server_busy", f"too many images {mine}are waiting", retry_after=self._seconds(over, served))
+            refused = Refused("server_busy", f"too many images {mine}are waiting", retry_after=self.seconds(over, served))
             refused.message += f"; try again in {refused.retry_after} s"
             raise refused
 
-    def _seconds(self, stills: int, served: Served) -> float:
+    def seconds(self, stills: int, served: Served) -> float:
         """In how many seconds so many stills are painted, by the ticks that were measured and the share that stills have."""
         rows = stills * served.student.longest_job
         live = served.queue.in_flight() > self.taken
@@ -155,16 +162,22 @@ class Stills:
     def _check(self, result: Result, served: Served) -> None:
         if result.outcome is Outcome.DROPPED_LATE:
             why = f"not painted within {self._settings.still_deadline:g} s; the server is overloaded, try again later"
-            raise Refused("timeout", why, retry_after=self._seconds(self.taken, served))
+            raise Refused("timeout", why, retry_after=self.seconds(self.taken, served))
         if result.outcome is not Outcome.IMAGE:
             raise Refused(result.code, result.message)
 
 
-async def _all(jobs: list[Job], served: Served) -> list[Result]:
+async def _all(jobs: list[Job], served: Served, painted: Callable[[], None]) -> list[Result]:
     """The results of all; if one cannot be queued the others are withdrawn."""
+
+    async def one(job: Job) -> Result:
+        result = await served.queue.submit(job)
+        painted()
+        return result
+
     try:
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(served.queue.submit(job)) for job in jobs]
+            tasks = [group.create_task(one(job)) for job in jobs]
     except BaseExceptionGroup as failed:
         raise failed.exceptions[0] from None
     return [task.result() for task in tasks]

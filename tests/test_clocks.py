@@ -10,7 +10,8 @@ ROOT = Path(__file__).parents[1]
 PACKAGES = sorted({path.parent.name for path in ROOT.glob("*/__init__.py")} - {"tests"})
 
 SHOWN = {
-    "server/api/openai.py": "`created` of an answer",
+    "server/api/openai/answers.py": "`created` of an answer",
+    "server/api/a1111/runs.py": "`job_timestamp` of what is under way",
     "server/server.py": "`created` of a model: when the server was started",
     "server/otel.py": "spans begin and end at times of day",
     "engines/digests.py": "compared with the times of files, which are of this clock",

@@ -16,6 +16,8 @@ _BESIDE_PROMPTS = 16 << 10
 """Bytes of JSON beside its prompts."""
 _ESCAPED = 12
 """Bytes that JSON may take to say one character."""
+_MARKS, _MARKS_BESIDE_PROMPTS = 2, 20_000
+"""Escapes that JSON may take to say one character; and what a body has beside its prompts."""
 _PROMPTS = 2
 """A prompt and a negative one."""
 MOST_VALUES = 256
@@ -48,6 +50,11 @@ def door(**wanted: Any) -> Callable[[Endpoint], Endpoint]:
 def json_bytes(settings: Settings) -> int:
     """Bytes of JSON without an image that are taken: what the longest prompts need, and some."""
     return max(_LEAST_JSON, _BESIDE_PROMPTS + _PROMPTS * _ESCAPED * settings.max_prompt)
+
+
+def json_marks(settings: Settings) -> int:
+    """Commas, brackets and escapes in a long body of JSON: what the longest prompts may have, and some."""
+    return _MARKS_BESIDE_PROMPTS + _PROMPTS * _MARKS * settings.max_prompt
 
 
 @dataclass

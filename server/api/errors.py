@@ -80,7 +80,7 @@ def _response(error: ApiError, connection: HTTPConnection) -> JSONResponse:
     if error.retry_after is not None:
         headers["Retry-After"] = str(error.retry_after)
     if error.status == 401:
-        headers["WWW-Authenticate"] = "Bearer"
+        headers["WWW-Authenticate"] = _shape(connection).challenge
     message = error.message if len(error.message) <= _LONGEST_MESSAGE else error.message[:_LONGEST_MESSAGE] + "..."
     body = _shape(connection).body(error.status, message, error.code, error.param, name)
     return JSONResponse(body, error.status, headers)
@@ -118,8 +118,9 @@ def _unfit(error: Unfit, shape: Shape) -> ApiError:
     return ApiError(400, f"{param}: {error.message}", error.code, param)
 
 
-def _not_painted(error: Refused) -> ApiError:
-    return ApiError(_STILLS.get(error.code, 500), error.message, error.code, error.param, error.retry_after)
+def _not_painted(error: Refused, shape: Shape) -> ApiError:
+    param = None if error.param is None else shape.names.get(error.param, error.param)
+    return ApiError(_STILLS.get(error.code, 500), error.message, error.code, param, error.retry_after)
 
 
 class Errors:
@@ -163,7 +164,7 @@ def install(app: FastAPI, errors: Errors) -> None:
 
     @app.exception_handler(Refused)
     async def not_painted(request: Request, error: Refused) -> JSONResponse:
-        return errors.answer(_not_painted(error), request)
+        return errors.answer(_not_painted(error, _shape(request)), request)
 
     @app.exception_handler(RequestValidationError)
     async def invalid(request: Request, error: RequestValidationError) -> JSONResponse:

@@ -9,7 +9,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from ..auth import complaint, key_in
 from ..settings import Settings
 from . import body
-from .doors import Door, Doors, json_bytes
+from .doors import Door, Doors, json_bytes, json_marks
 from .errors import ApiError, Errors
 from .origins import Hosts, Origins
 
@@ -53,7 +53,7 @@ class Gate:
     def __init__(self, app: ASGIApp, settings: Settings, doors: Doors, errors: Errors) -> None:
         self._app, self._settings, self._doors, self._errors = app, settings, doors, errors
         self._origins = Origins(settings.allow_origins)
-        self._most_json = json_bytes(settings)
+        self._most_json, self._most_marks = json_bytes(settings), json_marks(settings)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in ("http", "websocket"):
@@ -105,5 +105,5 @@ class Gate:
             raise ApiError(415, f"send Content-Type: {wanted}, {said}", "unsupported_media_type")
         whole = await body.read(receive, most, self._settings.body_seconds)
         if body.is_json(kind):
-            body.judge(whole, door.most_values)
+            await body.judge(whole, door.most_values, self._most_marks)
         return body.replay(whole, receive)

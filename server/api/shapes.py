@@ -10,11 +10,15 @@ Body = Callable[[int, str, str, str | None, str], dict[str, Any]]
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """An API, as far as its errors go. `api`: its name in logs. `names`: its own for fields of `Ask`."""
+    """An API, as far as its errors go.
+
+    `api`: its name in logs. `names`: its own for fields of `Ask` and of `Asked`. `challenge`: how it asks for a key.
+    """
 
     api: str
     body: Body
     names: Mapping[str, str] = field(default_factory=dict)
+    challenge: str = "Bearer"
 
 
 def _openai(status: int, message: str, code: str, param: str | None, request: str) -> dict[str, Any]:
@@ -24,11 +28,17 @@ def _openai(status: int, message: str, code: str, param: str | None, request: st
     return {"error": {"message": message, "type": kind, "param": param, "code": code, "request_id": request}}
 
 
+def _a1111(status: int, message: str, code: str, param: str | None, request: str) -> dict[str, Any]:
+    return {"error": code, "detail": message, "body": "", "errors": message, "param": param, "request_id": request}
+
+
+_A1111_NAMES = {"guidance": "cfg_scale", "strength": "denoising_strength", "size": "width", "n": "batch_size"}
 _OPENAI = Shape("openai", _openai, {"guidance": "guidance_scale"})
 
 _SHAPES = {
     "/v1/": _OPENAI,
     "/images/": _OPENAI,
+    "/sdapi/": Shape("sdapi", _a1111, _A1111_NAMES, challenge='Basic realm="Allaprima"'),
     "/": Shape("http", _openai),
 }
 """By how a path begins; the first that fits."""

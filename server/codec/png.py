@@ -27,7 +27,8 @@ def is_png(data: bytes) -> bool:
     return data.startswith(_SIGNATURE)
 
 
-def _chunk(kind: bytes, body: bytes) -> bytes:
+def chunk(kind: bytes, body: bytes) -> bytes:
+    """A chunk as it is in a file."""
     return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
 
 
@@ -66,8 +67,8 @@ def walk(data: bytes, limits: Limits) -> Picture:
     if depth == 16 and colours == 2 and len(first.get(b"tRNS", b"")) == 6:
         # pixels come with the upper half of their bits, which is what the transparent colour is then compared with
         first[b"tRNS"] = bytes(half for value in first[b"tRNS"][::2] for half in (0, value))
-    drawn = [_chunk(kind, first[kind]) for kind in (b"IHDR", b"PLTE", b"tRNS") if kind in first]
-    clean = b"".join((_SIGNATURE, *drawn, _chunk(b"IDAT", b"".join(rows)), _chunk(b"IEND", b"")))
+    drawn = [chunk(kind, first[kind]) for kind in (b"IHDR", b"PLTE", b"tRNS") if kind in first]
+    clean = b"".join((_SIGNATURE, *drawn, chunk(b"IDAT", b"".join(rows)), chunk(b"IEND", b"")))
     turn = exif.orientation(first.get(b"eXIf", b""))
     unpacked = width * height * depth * _CHANNELS.get(colours, 4) // 8
     return Picture("PNG", clean, width, height, turn, width * height * 8e-9 + unpacked * 3e-9 + len(clean) * 10e-9)

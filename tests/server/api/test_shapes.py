@@ -16,8 +16,8 @@ from server.stills import Refused
 @pytest.fixture
 async def http(monkeypatch: pytest.MonkeyPatch) -> Any:
     """Two APIs whose routes fail, the second with a shape of its own."""
-    plain = shapes.Shape("sdapi", lambda status, message, code, param, request: {"detail": message}, {"guidance": "cfg_scale"})
-    monkeypatch.setattr(shapes, "_SHAPES", {"/sdapi/": plain, **shapes._SHAPES})
+    plain = shapes.Shape("others", lambda status, message, code, param, request: {"detail": message}, {"guidance": "cfg_scale"})
+    monkeypatch.setattr(shapes, "_SHAPES", {"/others/": plain, **shapes._SHAPES})
     router = APIRouter()
 
     @router.get("/{api}/unfit")
@@ -47,9 +47,9 @@ async def test_openai(http: httpx.AsyncClient) -> None:
 
 async def test_another(http: httpx.AsyncClient) -> None:
     """Another API has its own shape, its own names, and the same statuses and headers."""
-    response = await http.get("/sdapi/unfit")
+    response = await http.get("/others/unfit")
     assert (response.status_code, response.json()) == (400, {"detail": "cfg_scale: it is told none"})
-    response = await http.get("/sdapi/busy")
+    response = await http.get("/others/busy")
     assert (response.status_code, response.json()) == (429, {"detail": "too many images are waiting"})
     assert response.headers["retry-after"] == "7"
     assert response.headers["x-request-id"]

@@ -1,0 +1,5 @@
+"""Stills in the shape of AUTOMATIC1111's web API: what its clients poll, list, set and ask for."""
+
+from .routes import routes
+
+__all__ = ["routes"]

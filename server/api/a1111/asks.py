@@ -1,0 +1,169 @@
+"""What may be asked: the fields that count here, those that are taken without effect, and which of them were.
+
+Clients of this API always send steps, a guidance scale and a sampler; a one-step student has its own. So what cannot be
+honoured is taken, and said in the answer's `info`. What would change a picture much (scripts, a second one) is refused.
+"""
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from engines.student import Student
+
+from ...judge import LEAST_SIDE, MOST_SIDE, Ask, Seed, Strength, Text
+from ..errors import ApiError
+
+MOST_IMAGES = 64
+"""Of one request."""
+_MOST_STYLES = 16
+Side = Annotated[int, Field(ge=LEAST_SIDE, le=MOST_SIDE)]
+
+_NOTHING_ASKED: Mapping[str, tuple[Any, ...]] = {
+    "clip_skip": (1,),
+    "distilled_cfg_scale": (0, 0.0),
+    "do_not_save_grid": (True, False),
+    "do_not_save_samples": (True, False),
+    "initial_noise_multiplier": (1, 1.0),
+    "mask_blur": (0,),
+    "override_settings_restore_afterwards": (True,),
+    "resize_mode": (1,),
+    "s_noise": (1, 1.0),
+    "sampler_index": (),
+    "scheduler": ("automatic", "Automatic"),
+    "subseed": (-1, 0),
+}
+"""Values of fields without effect by which nothing is asked for, beside null, 0, false, and what is empty."""
+_OF_HIGH_RESOLUTION = ("hr_", "firstphase_", "denoising_strength")
+"""Fields that mean something where `enable_hr` is set only."""
+_OF_MASKS = ("inpaint", "mask")
+_OF_THE_SERVER = ("samples_format", "sd_model_checkpoint")
+"""Settings that a request may override."""
+
+
+class TextToImage(BaseModel):
+    """A picture from a prompt. Fields that are not named here are taken, too, and are without effect."""
+
+    model_config = ConfigDict(extra="allow", strict=True, allow_inf_nan=False)
+
+    prompt: Text | None = None
+    negative_prompt: Text | None = Field(None, description="honoured by students that know one")
+    styles: Annotated[list[Text], Field(max_length=_MOST_STYLES)] | None = None
+    seed: Annotated[int, Field(ge=-1, le=2**32 - 1)] | None = Field(None, description="-1: any")
+    batch_size: Annotated[int, Field(ge=1, le=MOST_IMAGES)] | None = None
+    n_iter: Annotated[int, Field(ge=1, le=MOST_IMAGES)] | None = None
+    width: Side | None = None
+    height: Side | None = None
+    cfg_scale: float | None = Field(None, description="honoured by students that are told one")
+    steps: int | None = Field(None, description="without effect but for the student's own number")
+    override_settings: dict[str, Any] | None = Field(None, description="sd_model_checkpoint and samples_format are honoured")
+    send_images: bool | None = None
+    script_name: Text | None = Field(None, description="refused")
+    alwayson_scripts: dict[str, Any] | None = Field(None, description="refused, but for an empty one")
+
+    def text(self, student: Student) -> str:
+        """The prompt with the styles that the student knows."""
+        return ", ".join(filter(None, (self.prompt, *self._known_styles(student))))
+
+    def _known_styles(self, student: Student) -> list[str]:
+        return [style for style in self.styles or () if style in student.styles]
+
+    def count(self) -> int:
+        return self.batch_size or 1
+
+    def turns(self) -> int:
+        return self.n_iter or 1
+
+    def any_seed(self) -> Seed | None:
+        """The seed; None is any."""
+        return None if self.seed in (None, -1) else self.seed
+
+    def size(self, student: Student) -> tuple[int, int]:
+        return self.width or student.width, self.height or student.height
+
+    def strength(self) -> float | None:
+        """How much of a picture is made anew; None where there is none."""
+        return None
+
+    def guidance(self, student: Student) -> float | None:
+        bounds = student.guidance
+        fits = bounds is not None and self.cfg_scale is not None and bounds.least <= self.cfg_scale <= bounds.most
+        return self.cfg_scale if fits else None
+
+    def ask(self, student: Student) -> Ask:
+        """What is asked of the student, of what it can do."""
+        negative = (self.negative_prompt or "") if student.negative_prompt else ""
+        width, height = self.size(student)
+        return Ask([self.text(student)], negative, self.guidance(student), self.strength(), f"{width}x{height}")
+
+    def check(self) -> None:
+        """Raises ApiError for what is refused."""
+        if self.script_name:
+            raise ApiError(422, f"Script '{self.script_name}' not found: no scripts here", "unsupported", "script_name")
+        scripts = ", ".join(map(repr, self.alwayson_scripts or ()))
+        if scripts:
+            raise ApiError(422, f"always on script {scripts} not found: no scripts here", "unsupported", "alwayson_scripts")
+        images = self.count() * self.turns()
+        if images > MOST_IMAGES:
+            raise ApiError(422, f"{images} images in one request; the most taken here is {MOST_IMAGES}", "too_many", "n_iter")
+
+    def not_honoured(self, student: Student) -> list[str]:
+        """Names of the fields that were sent and change nothing, in the order of the alphabet."""
+        sent = {name: getattr(self, name) for name in self.model_fields_set} | (self.model_extra or {})
+        return sorted(name for name, value in sent.items() if not self._honoured(name, value, student))
+
+    def _honoured(self, name: str, value: Any, student: Student) -> bool:
+        if value in (None, False, 0, "", [], {}) or value in _NOTHING_ASKED.get(name, ()):
+            return True
+        match name:
+            case "steps":
+                return bool(value == len(student.contract.times))
+            case "cfg_scale":
+                return self.guidance(student) is not None
+            case "negative_prompt":
+                return student.negative_prompt
+            case "styles":
+                return len(value) == len(self._known_styles(student))
+            case "override_settings":
+                return all(key in _OF_THE_SERVER for key in value)
+        if name.startswith(_OF_HIGH_RESOLUTION) and not (self.model_extra or {}).get("enable_hr"):
+            return True
+        return name in TextToImage.model_fields
+
+
+class ImageToImage(TextToImage):
+    """A picture painted anew."""
+
+    init_images: Annotated[list[str], Field(max_length=MOST_IMAGES)] | None = Field(
+        None, description="one picture, in base64 or as a data URI"
+    )
+    mask: str | None = None
+    denoising_strength: Strength | None = None
+
+    def strength(self) -> float | None:
+        return 0.75 if self.denoising_strength is None else self.denoising_strength
+
+    def check(self) -> None:
+        super().check()
+        if not self.init_images:
+            raise ApiError(
+                404, "Init image not found: send one picture in init_images", "missing_required_parameter", "init_images"
+            )
+        if len(self.init_images) > 1:
+            why = f"one picture is repainted here, not {len(self.init_images)}"
+            raise ApiError(422, f"init_images: {why}", "unsupported", "init_images")
+        if self.mask:
+            raise ApiError(422, "mask: this student takes none; send the picture alone", "unsupported", "mask")
+
+    def _honoured(self, name: str, value: Any, student: Student) -> bool:
+        if name.startswith(_OF_MASKS) and not self.mask:
+            return True
+        return name in ImageToImage.model_fields.keys() - TextToImage.model_fields.keys() or super()._honoured(
+            name, value, student
+        )
+
+
+class PngInfo(BaseModel):
+    """A PNG whose texts are wanted."""
+
+    image: str
