@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 import torch
+from allaprima.stream import Stream
 from PIL import Image
 from torch import Tensor
 
-from clients.stream import Stream
 from training.measures.reader import StyleReader
 from training.measures.report import report
 from training.measures.sources import held_out

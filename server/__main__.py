@@ -3,6 +3,7 @@
 import argparse
 import sys
 from collections.abc import Callable
+from importlib.metadata import entry_points
 from typing import Any
 
 from engines.errors import EngineError
@@ -22,13 +23,25 @@ _COMMANDS = {
 }
 
 
+PLUGINS = "allaprima.commands"
+"""Group of entry points by which others bring commands: functions of the arguments after the command, to an exit status."""
+
+
 def main(argv: list[str] | None = None) -> int:
     """Run a command line; the exit status."""
+    argv = sys.argv[1:] if argv is None else argv
+    plugins = {plugin.name: plugin for plugin in entry_points(group=PLUGINS)}
+    if argv and argv[0] in plugins:
+        return int(plugins[argv[0]].load()(argv[1:]))
     parser = argparse.ArgumentParser(prog="allaprima", description="Paint with diffusion, live.")
     parser.add_argument("--version", action="version", version=f"allaprima {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, (command, what) in _COMMANDS.items():
         command.add(commands.add_parser(name, help=what))
+    for name, plugin in plugins.items():
+        commands.add_parser(
+            name, help=f"brought by {plugin.value.partition('.')[0]}: see allaprima {name} --help", add_help=False
+        )
     flags = vars(parser.parse_args(argv))
     run: Callable[[dict[str, Any]], int] = _COMMANDS[flags.pop("command")][0].run
     try:

@@ -10,7 +10,8 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
     for contract in PROJECT["tool"]["importlinter"]["contracts"]
     if contract["type"] == "layers" and "containers" not in contract  # of the house; others are of floors within a package
 )
-PACKAGES = {path.parent.name for path in ROOT.glob("*/__init__.py")} - {"tests"}
+CLIENT = ROOT / "clients" / "python"
+PACKAGES = {path.parent.name for folder in (ROOT, CLIENT) for path in folder.glob("*/__init__.py")} - {"tests"}
 
 
 def test_every_package_has_its_place_among_the_layers() -> None:
@@ -24,14 +25,14 @@ def test_no_package_may_hold_a_cycle() -> None:
     assert set(acyclic["ancestors"]) == PACKAGES
 
 
-def test_clients_may_import_the_wire_alone() -> None:
-    """What is beside clients is walled off by the layers, what is below them by a contract of its own."""
+def test_the_client_may_import_the_wire_alone() -> None:
+    """What is beside the client is walled off by the layers, what is below it by a contract of its own."""
     walls = PROJECT["tool"]["importlinter"]["contracts"]
     (forbidden,) = (
-        one["forbidden_modules"] for one in walls if one["type"] == "forbidden" and one["source_modules"] == ["clients"]
+        one["forbidden_modules"] for one in walls if one["type"] == "forbidden" and one["source_modules"] == ["allaprima"]
     )
     beside_or_above = {name.strip() for layer in LAYERS[:-1] for name in layer.split("|")}
-    assert "clients" in beside_or_above
+    assert "allaprima" in beside_or_above
     assert PACKAGES - beside_or_above - set(forbidden) == {"wire"}
 
 
@@ -46,5 +47,7 @@ def test_every_python_file_is_in_a_package_or_a_test() -> None:
         for path in ROOT.iterdir()
         if path.is_dir() and not path.name.startswith(".") and path.name not in {"build", "dist"}
     ]
-    assert {top.name for top in tops if any(top.rglob("*.py"))} == PACKAGES | {"tests"}
+    assert {top.name for top in tops if any(top.rglob("*.py"))} == PACKAGES - {"allaprima"} | {"clients", "tests"}
+    of_clients = {path.relative_to(ROOT / "clients") for path in (ROOT / "clients").rglob("*.py")}
+    assert {path.parts[:2] for path in of_clients} == {("python", "allaprima"), ("python", "hatch_build.py")}
     assert not list(ROOT.glob("*.py"))

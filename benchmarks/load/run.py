@@ -11,13 +11,14 @@ import json
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import uvloop
+from allaprima import sources
+from allaprima.errors import Ended, StreamError
+from allaprima.stream import Stream
 
-from clients import sources
-from clients.errors import Ended, StreamError
-from clients.stream import Stream
 from wire import AnswerKind, FrameOut
 
 from .report import ClientCounts, report, table
@@ -162,7 +163,9 @@ def _count(tally: ClientCounts, answer: FrameOut, now: float, seconds: float) ->
 def _frames(source: str, width: int, height: int) -> list[bytes]:
     if source in ("pattern", "still"):
         return sources.moving(width, height) if source == "pattern" else sources.still(width, height)
-    return list(sources.open_source(source, width, height))
+    path = Path(source)
+    files = sources.folder(path) if path.is_dir() else [path]
+    return [file.read_bytes() for file in files]
 
 
 def _shifted(frames: list[bytes], index: int, clients: int) -> Iterator[bytes]:

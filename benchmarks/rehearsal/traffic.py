@@ -8,12 +8,12 @@ from collections.abc import Awaitable, Sequence
 from typing import Any
 
 import httpx
+from allaprima import sources
+from allaprima.errors import StreamError
+from allaprima.stream import Stream
 from websockets.asyncio.client import connect
 from websockets.typing import Subprotocol
 
-from clients import sources
-from clients.errors import StreamError
-from clients.stream import Stream
 from wire import FrameIn
 
 SIDE = 256

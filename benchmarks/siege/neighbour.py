@@ -6,11 +6,11 @@ import itertools
 import time
 from dataclasses import dataclass, field
 
+from allaprima import sources
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 from websockets.typing import Subprotocol
 
-from clients import sources
 from wire import SUBPROTOCOL, AnswerKind, FrameIn, FrameOut, decode_text, encode_text
 
 FRAMES_PER_SECOND = 8.0

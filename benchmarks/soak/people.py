@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from clients.connection import stream_url
-from clients.errors import Full, StreamError
+from allaprima.address import stream_url
+from allaprima.errors import Full, StreamError
 
 from .visit import Over, SoakCounts, Visit
 

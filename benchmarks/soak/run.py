@@ -16,10 +16,9 @@ from pathlib import Path
 from typing import Any
 
 import uvloop
-
-from clients import sources
-from clients.connection import stream_url
-from clients.errors import StreamError
+from allaprima import sources
+from allaprima.address import stream_url
+from allaprima.errors import StreamError
 
 from ..serving import Serving, ServingError, serving
 from .people import Person, Place, order_stills

@@ -8,10 +8,10 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
+from allaprima.connection import open_stream
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 
-from clients.connection import open_stream
 from wire import AnswerKind, FrameIn, FrameOut, decode_text, encode_text
 
 

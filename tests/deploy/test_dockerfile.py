@@ -171,7 +171,13 @@ def test_what_is_copied_is_enough_to_install_and_start(tmp_path: Path) -> None:
         copy(ROOT / path, source / path)
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation"]
     subprocess.run([*pip, "--target", str(site), "."], cwd=source, check=True, timeout=300, capture_output=True)
-    assert {path.name for path in site.iterdir() if path.suffix != ".dist-info"} == {"bin", *copied_packages()}
+    assert {path.name for path in site.iterdir() if path.suffix != ".dist-info"} == {
+        "bin",
+        "allaprima",
+        "clients",
+        *copied_packages(),
+    }
+    assert {path.name for path in (site / "clients").iterdir()} == {"web"}  # the page; the client is beside it
     environment = os.environ | {"PYTHONPATH": str(site)}
     code = "import server, engines.students as s; print(server.__file__, s.load_student('embedded').graphs.is_dir())"
     said = subprocess.check_output([sys.executable, "-c", code], cwd=tmp_path, env=environment, text=True)

@@ -1,14 +1,14 @@
-"""Sources give the frames they promise: moving ones differ, still ones do not, and what is absent is named."""
+"""Sources give the frames they promise: moving ones differ, still ones do not, and of a hurried one the newest is taken."""
 
-import importlib.util
 import itertools
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 import simplejpeg
-
-from clients.sources import SourceError, folder, moving, open_source, still
+from allaprima.sources import SourceError, cycled, folder, moving, newest, still
 
 
 def test_moving_frames_all_differ() -> None:
@@ -39,24 +39,17 @@ def test_wider_than_the_scene() -> None:
     assert simplejpeg.decode_jpeg(moving(200, 32, frames=2)[1]).shape == (32, 200, 3)
 
 
-def test_still_frames_are_identical() -> None:
-    """A still source repeats one frame, byte for byte."""
-    assert len(set(itertools.islice(open_source("still", 64, 64), 5))) == 1
-    assert len(still(64, 64)) == 1
-
-
-def test_pattern_never_ends() -> None:
-    """The pattern starts again after its last frame."""
-    frames = list(itertools.islice(open_source("pattern", 32, 32), 61))
-    assert frames[0] == frames[60]
-    assert len(set(frames)) == 60
+def test_a_still_is_one_frame_again_and_again() -> None:
+    """A still source is one frame, byte for byte the same for the same seed, and cycled it never ends."""
+    assert still(64, 64) == still(64, 64)
+    assert len(set(itertools.islice(cycled(still(64, 64)), 5))) == 1
 
 
 def test_folder_by_name(tmp_path: Path) -> None:
     """A folder gives its images by name and passes over other files."""
     for name in ("b.png", "a.jpg", "notes.txt", "c.WEBP"):
         (tmp_path / name).write_bytes(name.encode())
-    assert list(open_source(str(tmp_path), 1, 1)) == [b"a.jpg", b"b.png", b"c.WEBP"]
+    assert [file.name for file in folder(tmp_path)] == ["a.jpg", "b.png", "c.WEBP"]
 
 
 def test_empty_folder(tmp_path: Path) -> None:
@@ -65,20 +58,46 @@ def test_empty_folder(tmp_path: Path) -> None:
         folder(tmp_path)
 
 
-def test_file(tmp_path: Path) -> None:
-    """A file is one frame, as it is."""
-    (tmp_path / "x.jpg").write_bytes(b"abc")
-    assert list(open_source(str(tmp_path / "x.jpg"), 1, 1)) == [b"abc"]
+def test_the_newest_of_a_source_that_does_not_wait() -> None:
+    """Whoever comes late gets the newest frame, and none twice."""
+    taken, more = threading.Event(), threading.Event()
+
+    def camera() -> Iterator[int]:
+        yield 1
+        yield 2
+        taken.set()
+        more.wait(20)
+        yield 3
+
+    frames = newest(camera())
+    assert taken.wait(20)
+    assert next(frames) == 2
+    more.set()
+    assert list(frames) == [3]
 
 
-def test_unknown_source() -> None:
-    """A source that does not exist is answered with those that do."""
-    with pytest.raises(SourceError, match="pattern, still, camera"):
-        open_source("nowhere", 1, 1)
+def test_a_source_that_breaks() -> None:
+    """What a source raises comes to whoever takes from it, after the frames before it."""
+
+    def camera() -> Iterator[int]:
+        yield 1
+        raise SourceError("unplugged")
+
+    with pytest.raises(SourceError, match="unplugged"):
+        list(newest(camera()))
 
 
-@pytest.mark.skipif(importlib.util.find_spec("cv2") is not None, reason="OpenCV is installed")
-def test_camera_without_opencv() -> None:
-    """A camera without OpenCV says what to install."""
-    with pytest.raises(SourceError, match="pip install opencv"):
-        open_source("camera", 1, 1)
+def test_a_source_that_is_left() -> None:
+    """A source that is closed is read no further, and is closed itself."""
+    closed = threading.Event()
+
+    def camera() -> Iterator[int]:
+        try:
+            yield from itertools.count()
+        finally:
+            closed.set()
+
+    frames = newest(camera())
+    next(frames)
+    frames.close()
+    assert closed.wait(20)

@@ -1,8 +1,10 @@
 """A live stream from Python: frames in, painted frames out, never more than a window of them under way.
 
-async with Stream("ws://127.0.0.1:8000", prompt="a lighthouse, watercolor") as stream:
-    await stream.send(jpeg)
-    answer = await stream.receive()
+What `connect` is built on, for who wants each answer as it comes: a load, a soak, an experiment.
+
+    async with Stream("http://127.0.0.1:8000", prompt="a lighthouse, watercolor") as stream:
+        await stream.send(jpeg)
+        answer = await stream.receive()
 """
 
 import asyncio
@@ -16,10 +18,10 @@ from typing import Any, Self
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 
-from wire import FrameIn, FrameOut, WireError, decode_text, encode_text
-
-from .connection import RESUME_WITHIN, backoff, open_stream, stream_url
+from .address import stream_url
+from .connection import RESUME_WITHIN, backoff, open_stream
 from .errors import BadParams, Ended, Gone, Refused, StreamError, from_close
+from .protocol import wire
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +37,7 @@ class Problem:
     id: int | None = None
 
 
-Answer = FrameOut | Problem
+Answer = wire.FrameOut | Problem
 
 
 class Stream:
@@ -70,6 +72,7 @@ class Stream:
         self._open_timeout = open_timeout
         self._wanted: dict[str, Any] = params if prompt is None else {**params, "prompt": prompt}
         self._in_force: dict[str, Any] = {}
+        self._ready: dict[str, Any] = {}
         self._socket: ClientConnection | None = None
         self._reader: asyncio.Task[None] | None = None
         self._next_id = 1
@@ -117,17 +120,24 @@ class Stream:
         """The parameters that the server last said are in force."""
         return self._in_force
 
-    async def send(self, image: bytes) -> int:
+    @property
+    def ready(self) -> dict[str, Any]:
+        """What the server last greeted with."""
+        return self._ready
+
+    async def send(self, image: bytes, numbered: Callable[[int], None] = lambda frame_id: None) -> int:
         """Send an encoded image (JPEG, WebP or PNG), waiting while the window is full. The frame's id.
 
-        Raises a StreamError once the stream has ended.
+        `numbered` is told the id before a byte is sent, and so before there can be an answer. Raises a StreamError once the
+        stream has ended.
         """
         await self._until(lambda: self.has_room)
         assert self._socket is not None
         frame_id, self._next_id = self._next_id, self._next_id + 1
         self._sent[frame_id] = time.perf_counter()
+        numbered(frame_id)
         try:
-            await self._socket.send(FrameIn(frame_id, image).encode())
+            await self._socket.send(wire.FrameIn(frame_id, image).encode())
         except ConnectionClosed:
             # the reader sees the same end: it marks this frame lost and reconnects, or says why the stream has ended
             if not self._reconnect:
@@ -150,7 +160,7 @@ class Stream:
         future: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
         self._changes.append((changes, future))
         with contextlib.suppress(ConnectionClosed):
-            await self._socket.send(encode_text({"type": "params", **changes}))
+            await self._socket.send(wire.encode_text({"type": "params", **changes}))
         return await future
 
     async def settle(self, seconds: float) -> int:
@@ -176,6 +186,7 @@ class Stream:
     async def _connect(self, resume: str | None) -> ClientConnection:
         url = stream_url(self.url, self._asked_student, resume)
         socket, ready = await open_stream(url, self._key, self._open_timeout)
+        self._ready = ready
         self.session, self.student, self.window = ready["session"], ready["student"], ready["window"]
         self.width, self.height, self._in_force = ready["width"], ready["height"], ready["params"]
         return socket
@@ -203,16 +214,16 @@ class Stream:
                 self._arrived(await socket.recv())
         except ConnectionClosed as closed:
             return from_close(closed)
-        except (WireError, KeyError) as broken:
+        except (wire.WireError, KeyError) as broken:
             await socket.close()
             return Refused(f"the server broke the protocol: {broken}")
 
     def _arrived(self, message: str | bytes) -> None:
         if isinstance(message, bytes):
-            frame = FrameOut.decode(message)
+            frame = wire.FrameOut.decode(message)
             self._answered(frame, frame.id)
             return
-        text = decode_text(message)
+        text = wire.decode_text(message)
         if text["type"] == "params":
             self._in_force = {name: value for name, value in text.items() if name != "type"}
             if self._changes:
@@ -274,7 +285,7 @@ class Stream:
     async def _resend_changes(self, socket: ClientConnection) -> None:
         with contextlib.suppress(ConnectionClosed):
             for changes, _ in self._changes:
-                await socket.send(encode_text({"type": "params", **changes}))
+                await socket.send(wire.encode_text({"type": "params", **changes}))
 
     async def _until(self, true: Callable[[], bool]) -> None:
         while not true():

@@ -1,12 +1,11 @@
 """What ends a stream becomes an exception that a caller can tell apart."""
 
 import pytest
+from allaprima.errors import Ended, Full, Gone, Refused, TooBig, from_close, from_status
 from websockets.datastructures import Headers
 from websockets.exceptions import ConnectionClosedError, InvalidStatus
 from websockets.frames import Close
 from websockets.http11 import Response
-
-from clients.errors import Ended, Full, Gone, Refused, TooBig, from_close, from_status
 
 
 @pytest.mark.parametrize(

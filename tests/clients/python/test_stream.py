@@ -5,9 +5,9 @@ import time
 from typing import Any
 
 import pytest
+from allaprima.errors import BadParams, Ended, Full, Gone, Refused
+from allaprima.stream import Problem, Stream
 
-from clients.errors import BadParams, Ended, Full, Gone, Refused
-from clients.stream import Problem, Stream
 from wire import AnswerKind, FrameOut, error
 
 FRAME = b"\xff\xd8 a frame"

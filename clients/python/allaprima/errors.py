@@ -4,7 +4,7 @@ import re
 
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from wire import CLOSE_FULL, CLOSE_POLICY, CLOSE_TOO_BIG
+from .protocol import wire
 
 _SECONDS = re.compile(r"(\d+(?:\.\d+)?)\s*s(?:ec|\b)")
 _CLOSE_NORMAL = 1000
@@ -51,13 +51,29 @@ class BadParams(StreamError):
         self.code = code
 
 
+class BadFrame(StreamError):
+    """The server could not read a frame. `frame` is its number, counted from 0; the stream goes on for who asks it again."""
+
+    def __init__(self, frame: int, reason: str) -> None:
+        super().__init__(f"frame {frame}: {reason}")
+        self.frame = frame
+
+
+class NotPainted(StreamError):
+    """A frame that had to be painted was not, however often it was sent. `frame` is its number, counted from 0."""
+
+    def __init__(self, frame: int, reason: str) -> None:
+        super().__init__(f"frame {frame} was not painted: {reason}")
+        self.frame = frame
+
+
 def from_close(closed: ConnectionClosed) -> StreamError:
     """The exception that a closed connection means."""
     if closed.rcvd is None:
         return Gone("the connection broke without a closing message")
     code, reason = closed.rcvd.code, closed.rcvd.reason
     kinds: dict[int, type[StreamError]] = {
-        CLOSE_POLICY: Refused, CLOSE_TOO_BIG: TooBig, CLOSE_FULL: Full, _CLOSE_NORMAL: Ended,
+        wire.CLOSE_POLICY: Refused, wire.CLOSE_TOO_BIG: TooBig, wire.CLOSE_FULL: Full, _CLOSE_NORMAL: Ended,
     }  # fmt: skip
     return kinds.get(code, Gone)(reason or f"the server closed the stream with code {code}")
 

@@ -3,28 +3,9 @@
 from typing import Any
 
 import pytest
-
-from clients.connection import RESUME_WITHIN, backoff, open_stream, stream_url
-from clients.errors import Full, Gone, Refused
-
-
-@pytest.mark.parametrize(
-    ("given", "opened"),
-    [
-        ("ws://host:1", "ws://host:1/v1/stream"),
-        ("http://host/", "ws://host/v1/stream"),
-        ("https://host", "wss://host/v1/stream"),
-        ("ws://host/behind/a/proxy?student=other", "ws://host/behind/a/proxy?student=other"),
-    ],
-)
-def test_addresses(given: str, opened: str) -> None:
-    """A bare host gets the path of the protocol, and any other address is kept."""
-    assert stream_url(given) == opened
-
-
-def test_address_options() -> None:
-    """Student and session join the query."""
-    assert stream_url("ws://h", "embedded", "abc") == "ws://h/v1/stream?student=embedded&resume=abc"
+from allaprima.address import stream_url
+from allaprima.connection import RESUME_WITHIN, backoff, open_stream
+from allaprima.errors import Full, Gone, Refused
 
 
 def test_backoff_is_bounded() -> None:
