@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from engines.student import Student
 
 from ...judge import LEAST_SIDE, MOST_SIDE, Ask, Seed, Strength, Text
+from ...types import MOST_BLUR
 from ..errors import ApiError
 
 MOST_IMAGES = 64
@@ -34,9 +35,13 @@ _NOTHING_ASKED: Mapping[str, tuple[Any, ...]] = {
     "subseed": (-1, 0),
 }
 """Values of fields without effect by which nothing is asked for, beside null, 0, false, and what is empty."""
+_ZERO_ASKS = ("inpainting_fill",)
+"""Fields of which 0 asks for something."""
 _OF_HIGH_RESOLUTION = ("hr_", "firstphase_", "denoising_strength")
 """Fields that mean something where `enable_hr` is set only."""
 _OF_MASKS = ("inpaint", "mask")
+_AS_IT_WAS = 1
+"""What there is at first where a mask says to paint: the picture as it was."""
 _OF_THE_SERVER = ("samples_format", "sd_model_checkpoint")
 """Settings that a request may override."""
 
@@ -85,6 +90,14 @@ class TextToImage(BaseModel):
         """How much of a picture is made anew; None where there is none."""
         return None
 
+    def mask_paints(self) -> str:
+        """Which part of a mask is where to paint."""
+        return "white"
+
+    def blur(self, student: Student) -> float:
+        """The softness of a mask's edges, in the student's pixels."""
+        return 0.0
+
     def guidance(self, student: Student) -> float | None:
         bounds = student.guidance
         fits = bounds is not None and self.cfg_scale is not None and bounds.least <= self.cfg_scale <= bounds.most
@@ -113,7 +126,7 @@ class TextToImage(BaseModel):
         return sorted(name for name, value in sent.items() if not self._honoured(name, value, student))
 
     def _honoured(self, name: str, value: Any, student: Student) -> bool:
-        if value in (None, False, 0, "", [], {}) or value in _NOTHING_ASKED.get(name, ()):
+        if (value in (None, False, 0, "", [], {}) and name not in _ZERO_ASKS) or value in _NOTHING_ASKED.get(name, ()):
             return True
         match name:
             case "steps":
@@ -137,7 +150,10 @@ class ImageToImage(TextToImage):
     init_images: Annotated[list[str], Field(max_length=MOST_IMAGES)] | None = Field(
         None, description="one picture, in base64 or as a data URI"
     )
-    mask: str | None = None
+    mask: str | None = Field(None, description="likewise, of the picture's size: what is white is painted anew")
+    mask_blur: Annotated[int, Field(ge=0, le=int(MOST_BLUR))] | None = Field(None, description="softness of its edges, pixels")
+    inpainting_mask_invert: Annotated[int, Field(ge=0, le=1)] | None = Field(None, description="1: what is black is painted")
+    inpainting_fill: Annotated[int, Field(ge=0, le=3)] | None = Field(None, description="1, what was there, is what is done")
     denoising_strength: Strength | None = None
 
     def strength(self) -> float | None:
@@ -152,12 +168,19 @@ class ImageToImage(TextToImage):
         if len(self.init_images) > 1:
             why = f"one picture is repainted here, not {len(self.init_images)}"
             raise ApiError(422, f"init_images: {why}", "unsupported", "init_images")
-        if self.mask:
-            raise ApiError(422, "mask: this student takes none; send the picture alone", "unsupported", "mask")
+
+    def mask_paints(self) -> str:
+        return "black" if self.inpainting_mask_invert else "white"
+
+    def blur(self, student: Student) -> float:
+        # it is said in pixels of the picture that is asked for
+        return (self.mask_blur or 0) * student.width / self.size(student)[0]
 
     def _honoured(self, name: str, value: Any, student: Student) -> bool:
         if name.startswith(_OF_MASKS) and not self.mask:
             return True
+        if name == "inpainting_fill":
+            return bool(value == _AS_IT_WAS)
         return name in ImageToImage.model_fields.keys() - TextToImage.model_fields.keys() or super()._honoured(
             name, value, student
         )

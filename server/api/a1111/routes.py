@@ -110,7 +110,9 @@ class _Painter:
         self.runs = Runs()
         self._server, self._choices = server, choices
 
-    async def paint(self, request: Request, asked: TextToImage, image: bytes | None = None) -> Response:
+    async def paint(
+        self, request: Request, asked: TextToImage, image: bytes | None = None, mask: bytes | None = None
+    ) -> Response:
         asked.check()
         whose = owner(request, self._server)
         served, image_format = self._choices.of(whose, asked.override_settings)
@@ -122,6 +124,9 @@ class _Painter:
             prompt=((ask.prompt[0], 1.0),),
             count=asked.count(),
             image=image,
+            mask=mask,
+            mask_paints=asked.mask_paints(),
+            mask_blur=asked.blur(served.student),
             format=image_format,
             quality=QUALITY,
             request=request_id(request),
@@ -163,8 +168,7 @@ def routes(server: Server) -> APIRouter:
         """A picture painted anew; `denoising_strength` says how much of it is."""
         asked = await read_json(request, ImageToImage)
         asked.check()
-        [first] = asked.init_images or [""]
-        return await painter.paint(request, asked, await asyncio.to_thread(picture, first, "init_images"))
+        return await painter.paint(request, asked, *await asyncio.to_thread(_pictures, asked))
 
     @router.post("/png-info", response_model=dict[str, Any], openapi_extra=described(PngInfo))
     @door(most_bytes=most)
@@ -211,6 +215,12 @@ def routes(server: Server) -> APIRouter:
         """Nothing: students are those that the server was started with."""
 
     return router
+
+
+def _pictures(asked: ImageToImage) -> tuple[bytes, bytes | None]:
+    """The picture and its mask, if there is one."""
+    [first] = asked.init_images or [""]
+    return picture(first, "init_images"), picture(asked.mask, "mask") if asked.mask else None
 
 
 def _said(image: str) -> dict[str, Any]:

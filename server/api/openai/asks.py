@@ -1,5 +1,6 @@
 """What may be asked by OpenAI's Images API, with the fields that its peers have beside it. Of each, null is the default."""
 
+from dataclasses import replace
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -125,6 +126,11 @@ class EditRequest(ImagesRequest):
     def ask(self, student: Student) -> Ask:
         strength = student.strength if self.strength is None else self.strength
         return Ask([self.prompt], self.negative_prompt or "", self.guidance_scale, strength, self.size)
+
+    def ask_within(self, student: Student) -> Ask:
+        """What is asked within a mask: where nothing else is said, that nothing is left there of what was."""
+        whole = max(student.contract.known_strengths(), default=1.0)
+        return replace(self.ask(student), strength=whole if self.strength is None else self.strength)
 
 
 class VariationRequest(_Images):

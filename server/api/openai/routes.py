@@ -5,6 +5,9 @@ from typing import Any, NamedTuple
 
 from fastapi import APIRouter, Request, Response
 
+from engines.student import Student
+
+from ...judge import Ask
 from ...served import Served
 from ...server import Server
 from ...stills import Asked, Still
@@ -30,6 +33,7 @@ class _Call(NamedTuple):
     request: Request
     asked: ImagesRequest | VariationRequest
     image: bytes | None = None
+    mask: bytes | None = None
 
     async def answer(self) -> Response:
         """Paint, and answer."""
@@ -58,7 +62,7 @@ class _Call(NamedTuple):
             raise ApiError(400, why, "unsupported", "response_format")
 
     def _asked(self, served: Served) -> Asked:
-        asked, ask = self.asked, self.asked.ask(served.student)
+        asked, ask = self.asked, self._ask(served.student)
         return Asked(
             api="openai",
             owner=owner(self.request, self.server),
@@ -67,11 +71,18 @@ class _Call(NamedTuple):
             count=asked.count,
             seed=asked.seed,
             image=self.image,
+            mask=self.mask,
+            mask_paints="clear",
             format=asked.format,
             quality=asked.jpeg_quality,
             request=request_id(self.request),
             trace=known_trace(self.request.headers.get("traceparent")),
         )
+
+    def _ask(self, student: Student) -> Ask:
+        if isinstance(self.asked, EditRequest) and self.mask is not None:
+            return self.asked.ask_within(student)
+        return self.asked.ask(student)
 
     def _told(self, stills: list[Still], served: Served) -> Answer:
         base64, by_address = self.asked.wants()
@@ -106,27 +117,30 @@ def routes(server: Server, prefix: str = "/v1") -> APIRouter:
     async def edits(request: Request) -> Response:
         """A picture painted anew: `strength` says how much of it is."""
         form = await read_form(request, server)
-        return await _Call("image_edit", server, request, form.fields(EditRequest), _image(form)).answer()
+        return await _Call("image_edit", server, request, form.fields(EditRequest), *_pictures(form, "mask")).answer()
 
     @router.post("/images/variations", response_model=dict[str, Any], openapi_extra=described(VariationRequest, "image"))
     @door(most_bytes=most, kinds=(MULTIPART,))
     async def variations(request: Request) -> Response:
         """Pictures like the one that is sent, painted without a prompt."""
         form = await read_form(request, server)
-        return await _Call("image_generation", server, request, form.fields(VariationRequest), _image(form)).answer()
+        return await _Call("image_generation", server, request, form.fields(VariationRequest), *_pictures(form)).answer()
 
     return router
 
 
-def _image(form: Form) -> bytes:
-    """The picture that is sent. Raises ApiError if there is none, more than one, or another file beside it."""
+def _pictures(form: Form, *others: str) -> list[bytes | None]:
+    """The picture that is sent, and the others that may be beside it.
+
+    Raises ApiError if there is no picture, more than one, or a file that nothing is done with.
+    """
     images = [data for name, data in form.files if name in ("image", "image[]")]
     if not images:
         raise ApiError(400, "image: send the picture as a file", "missing_required_parameter", "image")
     if len(images) > 1:
         raise ApiError(400, f"image: one picture is repainted here, not {len(images)}", "unsupported", "image")
-    other = next((name for name, _ in form.files if name not in ("image", "image[]")), None)
-    if other is not None:
-        why = f"{other}: this student takes the picture alone; send it without"
+    beside = {name: data for name, data in form.files if name not in ("image", "image[]")}
+    if (other := next((name for name in beside if name not in others), None)) is not None:
+        why = f"{other}: of files, this route takes {' and '.join(('image', *others))}; send it without"
         raise ApiError(400, why, "unsupported" if other in ("mask", "markup") else "unknown_parameter", other)
-    return images[0]
+    return [images[0], *(beside.get(name) for name in others)]

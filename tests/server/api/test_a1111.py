@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -144,6 +145,30 @@ async def test_image_to_image(http: httpx.AsyncClient, encoded: Any) -> None:
     assert uri["images"] != kept["images"]
 
 
+async def test_masks(http: httpx.AsyncClient, picture: Any, encoded: Any) -> None:
+    """What is white in a mask is painted anew, or what is black; how soft its edges are is honoured, its filling is not."""
+    levels = np.zeros((256, 256, 3), np.uint8)
+    levels[:, :128] = 255
+    source, mask = (base64.b64encode(encoded(one, image_format="PNG")).decode() for one in (picture(1), levels))
+    sizes = {"width": 256, "height": 256}
+    asked = {"prompt": "x", "seed": 7, "init_images": [source], "mask": mask, "denoising_strength": 1, **sizes}
+
+    async def painted(**more: Any) -> Any:
+        answer = (await http.post("/img2img", json={**asked, **more})).json()
+        return np.array(opened(answer["images"][0])), json.loads(answer["info"])["not_honoured"]
+
+    new, kept = (await painted(mask=None))[0], (await painted(mask=None, denoising_strength=0))[0]
+    for inverted, where in ((0, slice(None, 128)), (1, slice(128, None))):
+        pixels, not_honoured = await painted(inpainting_mask_invert=inverted, inpainting_fill=1)
+        expected = kept.copy()
+        expected[:, where] = new[:, where]
+        assert (pixels == expected).all()
+        assert not_honoured == []
+    soft, not_honoured = await painted(mask_blur=16, inpainting_fill=0, inpaint_full_res=True)
+    assert not (soft == new).all(2)[:, 120:128].all()
+    assert not_honoured == ["inpaint_full_res", "inpainting_fill"]
+
+
 @pytest.mark.parametrize(
     ("path", "sent", "status", "param", "says"),
     [
@@ -153,6 +178,7 @@ async def test_image_to_image(http: httpx.AsyncClient, encoded: Any) -> None:
         ("/img2img", {"init_images": ["http://example.com/a.png"]}, 400, "init_images", "nothing is fetched"),
         ("/img2img", {"init_images": ["AAAA"]}, 400, None, "not"),
         ("/img2img", {"init_images": ["AAAA"], "denoising_strength": 2}, 400, "denoising_strength", "less than"),
+        ("/img2img", {"init_images": ["AAAA"], "mask": "!"}, 400, "mask", "not base64"),
         ("/txt2img", {"script_name": "x/y plot"}, 422, "script_name", "'x/y plot' not found"),
         ("/txt2img", {"alwayson_scripts": {"ControlNet": {}}}, 422, "alwayson_scripts", "'ControlNet' not found"),
         ("/txt2img", {"width": 4096}, 400, "width", "less than or equal to 2048"),
@@ -234,12 +260,23 @@ async def _progress(http: httpx.AsyncClient, **state: Any) -> Any:
     pytest.fail(f"{state} did not come: {progress}")
 
 
-async def test_progress_and_interrupting(http: httpx.AsyncClient, gate: Gate) -> None:
+async def _in_a_tick(server: Server) -> None:
+    """Wait until a picture is with the engine."""
+    queue = server.students["embedded"].queue
+    for _ in range(1000):
+        if queue.in_flight() and not queue.waiting():
+            return
+        await asyncio.sleep(0.01)
+    pytest.fail("nothing came to the engine")
+
+
+async def test_progress_and_interrupting(server: Server, http: httpx.AsyncClient, gate: Gate) -> None:
     """Progress is that of whoever asks; interrupted, a request is answered with what it has, and says so."""
     idle = (await http.get("/progress")).json()
     assert (idle["progress"], idle["state"]["job_count"]) == (0, 0)
     gate.shut()
     asking = asyncio.ensure_future(http.post("/txt2img", json={"prompt": "x", "n_iter": 3}))
+    await _in_a_tick(server)
     busy = await _progress(http, job_count=3)
     assert (busy["progress"], busy["state"]["job_no"]) == (0.01, 0)
     assert busy["eta_relative"] > 0
@@ -249,7 +286,7 @@ async def test_progress_and_interrupting(http: httpx.AsyncClient, gate: Gate) ->
     assert (len(skipped["all_seeds"]), skipped["interrupted"]) == (2, True)
     gate.shut()
     asking = asyncio.ensure_future(http.post("/txt2img", json={"prompt": "x", "n_iter": 3}))
-    await _progress(http, job_count=3)
+    await _in_a_tick(server)
     assert (await http.post("/interrupt")).json() == {}
     stopped = (await asking).json()
     assert (stopped["images"], json.loads(stopped["info"])["interrupted"]) == ([], True)

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -264,6 +265,34 @@ async def test_variations(server: Server, http: httpx.AsyncClient, encoded: Any)
     answer = (await http.post("/v1/images/variations", data={"n": "2", "size": "512x512"}, files=files)).json()
     assert len({one["b64_json"] for one in answer["data"]}) == 2
     assert answer["size"] == "512x512"
+
+
+async def test_masks(server: Server, http: httpx.AsyncClient, picture: Any) -> None:
+    """Where a mask is transparent is painted anew, whole where nothing else is said; the rest stays as it was."""
+    await _started(server)
+    pixels = picture(1)
+    alpha = np.full((256, 256, 1), 255, np.uint8)
+    alpha[:, :128] = 0
+    png, mask = _png(pixels), _png(np.concatenate([pixels, alpha], 2))
+    form = {"data": {"prompt": "x", "seed": "7"}, "files": {"image": ("a.png", png), "mask": ("m.png", mask)}}
+    edited = _pixels((await http.post(EDITS, **form)).json())
+    new = _pixels((await http.post(PATH, json={"prompt": "x", "seed": 7})).json())
+    kept = await http.post(EDITS, data={"prompt": "x", "strength": "0"}, files={"image": ("a.png", png)})
+    assert (edited[:, :128] == new[:, :128]).all()
+    assert (edited[:, 128:] == _pixels(kept.json())[:, 128:]).all()
+    form["files"]["mask"] = ("m.png", _png(pixels))
+    refused = await http.post(EDITS, **form)
+    assert (refused.status_code, refused.json()["error"]["code"]) == (400, "bad_mask")
+
+
+def _png(pixels: Any) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def _pixels(answer: Any) -> Any:
+    return np.array(Image.open(io.BytesIO(base64.b64decode(answer["data"][0]["b64_json"]))))
 
 
 @pytest.mark.parametrize(
