@@ -55,6 +55,7 @@ TICK_ROWS = Instrument("allaprima_tick_rows", "histogram", "Rows in a tick", {"s
 
 SESSIONS = Instrument("allaprima_sessions", "gauge", "Live sessions connected")
 SESSIONS_LIMIT = Instrument("allaprima_sessions_limit", "gauge", "Live sessions that there is room for (--max-sessions)")
+WATCHERS = Instrument("allaprima_watchers", "gauge", "Who watches a live session over HTTP just now")
 STILLS = Instrument("allaprima_stills", "gauge", "Stills asked for over REST and not yet answered")
 STILLS_LIMIT = Instrument("allaprima_stills_limit", "gauge", "Stills that there is room for (--max-waiting)")
 SESSIONS_ENDED = Instrument(
@@ -109,7 +110,7 @@ GROUPS: dict[str, tuple[Instrument, ...]] = {
     "Frames and images": (FRAMES, IMAGES, FPS),
     "Time": (STAGE_SECONDS, TICK_SECONDS, TICK_ROWS),
     "Who is here, and who was turned away": (
-        SESSIONS, SESSIONS_LIMIT, SESSIONS_ENDED, STILLS, STILLS_LIMIT, REFUSALS, JOBS_WAITING, JOBS_IN_FLIGHT,
+        SESSIONS, SESSIONS_LIMIT, SESSIONS_ENDED, WATCHERS, STILLS, STILLS_LIMIT, REFUSALS, JOBS_WAITING, JOBS_IN_FLIGHT,
     ),
     "The engines": (WORKER_UP, TICK_FAILURES, ENGINE),
     "Energy": (ENERGY, IDLE_ENERGY, POWER, JOULES_PER_IMAGE),

@@ -94,6 +94,7 @@ class Metrics:
         self.tick_failures = _counter(instruments.TICK_FAILURES, own)
         self.sessions = _gauge(instruments.SESSIONS, own)
         self.sessions_limit = _gauge(instruments.SESSIONS_LIMIT, own)
+        self.watchers = _gauge(instruments.WATCHERS, own)
         self.stills = _gauge(instruments.STILLS, own)
         self.stills_limit = _gauge(instruments.STILLS_LIMIT, own)
         self.jobs_waiting = _gauge(instruments.JOBS_WAITING, own)

@@ -67,6 +67,7 @@ class ServerProcess(uvicorn.Server):
         self.stop()
         self.config.timeout_graceful_shutdown = self._left()  # type: ignore[assignment]
         over = asyncio.create_task(self._end_grace())
+        self._server.sessions.end_watching()  # which would go on for ever, and which nobody's work depends on
         await super().shutdown(sockets)
         over.cancel()
 

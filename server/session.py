@@ -20,6 +20,7 @@ from wire import AnswerKind, FrameIn, FrameOut, WireError
 from . import codec
 from .codec_pool import CodecPool, Decoded
 from .connection_counts import ConnectionCounts
+from .feed import Feed
 from .mailbox import Mailbox
 from .metrics import StudentMetrics
 from .params import Params, Similarity, first_params, merge, normalised
@@ -91,6 +92,7 @@ class Session:
     """State of one live user. `send` takes messages for the client, in order; it must not block.
 
     `token` is the client's, to come back with, and nobody else's; `name` is what logs, traces and books call the session.
+    `watch` lets its holder see what is painted, in `feed`, and do nothing else.
     `owner` is whose it is; it may be another's after it came back, as when a telephone changes its network.
 
     `given_up` is set when another connection comes for the session, and `left` when the one that is in it has left.
@@ -116,7 +118,9 @@ class Session:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.token = secrets.token_urlsafe(12)
+        self.watch = secrets.token_urlsafe(16)
         self.name = f"live-{secrets.token_hex(6)}"
+        self.feed = Feed()
         self.student, self.owner = student, owner
         self.params = first_params(student)
         self.rev = 0
@@ -312,6 +316,8 @@ class Session:
             del self._unanswered[first]
             self._answered.set()
             self.send(ready)
+            if isinstance(ready, bytes) and (image := wire.image_in(ready)):
+                self.feed.show(image)
 
 
 def _message(frame_id: int, rev: int, result: Result) -> Message:

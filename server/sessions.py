@@ -39,6 +39,7 @@ class Sessions:
         self._lines = Sparing(log, each=30, of_all=120)
         self._live: dict[str, Session] = {}
         self._parked: dict[str, tuple[float, Session]] = {}
+        self._watched: dict[str, Session] = {}
         metrics.sessions.set_function(lambda: len(self))
         metrics.sessions_limit.set(settings.max_sessions)
 
@@ -61,6 +62,7 @@ class Sessions:
             del self._parked[session.token]
         else:
             session = make()
+            self._watched[session.watch] = session
         self._live[session.token] = session
         session.owner = owner
         session.counts = ConnectionCounts(self._clock())
@@ -68,6 +70,22 @@ class Sessions:
         session.left.clear()
         self._ledger.enter(session.name)
         return session
+
+    def watched(self, token: str) -> Session | None:
+        """The session that this token lets watch, while it is there: with somebody in it, or waiting for them to come back."""
+        self._expire()
+        return self._watched.get(token)
+
+    def end_watching(self) -> None:
+        """The server stops: nobody watches any more. For a session, that is over only when its connection is."""
+        for session in self._watched.values():
+            session.feed.close()
+        self._watched.clear()
+
+    def _forget(self, session: Session) -> None:
+        """The session is over."""
+        self._watched.pop(session.watch, None)
+        session.feed.close()
 
     def _admit(self, owner: str) -> None:
         if len(self._live) >= self._limit:
@@ -92,8 +110,11 @@ class Sessions:
         now = self._clock()
         del self._live[session.token]
         session.send = lambda message: None
+        session.feed.pause()
         if self._resume_seconds:
             self._parked[session.token] = (now + self._resume_seconds, session)
+        else:
+            self._forget(session)
         self._expire()
         session.left.set()
         self._metrics.session_ended(how)
@@ -106,8 +127,9 @@ class Sessions:
     def _expire(self) -> None:
         now = self._clock()
         for token in [token for token, (until, _) in self._parked.items() if until <= now]:
-            del self._parked[token]
+            self._forget(self._parked.pop(token)[1])
         while len(self._parked) > PARKED_PER_LIVE * self._limit:
             # who has most makes room: one who comes and goes in a loop pushes out nobody else's
             [(most, _)] = Counter(session.owner for _, session in self._parked.values()).most_common(1)
-            del self._parked[next(token for token, (_, session) in self._parked.items() if session.owner == most)]
+            token = next(token for token, (_, session) in self._parked.items() if session.owner == most)
+            self._forget(self._parked.pop(token)[1])

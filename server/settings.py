@@ -107,6 +107,8 @@ class Settings(_EngineChoices):  # type: ignore[misc]
     max_sessions_per_owner: int | None = Field(
         None, ge=1, description="live sessions of one key, or of one address without keys; none: three quarters of max_sessions"
     )
+    max_watchers: int = Field(64, ge=0, description="who may watch live sessions over HTTP at once, all together")
+    max_watchers_per_session: int = Field(8, ge=0, description="who may watch one of them")
     max_connections: int = Field(
         512, ge=8, description="connections at once, of any kind; idle ones give way, and fewer where descriptors are few"
     )

@@ -22,6 +22,8 @@ CLOSE_IDLE = 4408
 _FRAME_IN = struct.Struct("<I")
 _FRAME_OUT = struct.Struct("<IBBHIIII")
 HEADER_BYTES = _FRAME_OUT.size
+_KIND = 4
+"""Where the kind of an answer is."""
 
 
 class AnswerKind(IntEnum):
@@ -86,6 +88,11 @@ class FrameOut:
             return cls(frame_id, AnswerKind(kind), rows, rev, wait, decode, engine, encode, data[HEADER_BYTES:])
         except ValueError as error:
             raise WireError("bad_frame", f"unknown kind of answer: {kind}") from error
+
+
+def image_in(answer: bytes) -> bytes:
+    """The image in an encoded `FrameOut`; empty where it brings none."""
+    return answer[HEADER_BYTES:] if len(answer) > HEADER_BYTES and answer[_KIND] == AnswerKind.IMAGE else b""
 
 
 def encode_text(message: dict[str, Any]) -> str:

@@ -28,10 +28,14 @@ _LONGEST_MESSAGE = 400
 """Characters of an error: it may quote what a client sent, which may be long."""
 
 
+WATCHED = "/v1/sessions/"
+"""What the paths of those begin with who watch a session; the rest is a token."""
+
 _REASONS = {
     "invalid_api_key": Refusal.UNAUTHORIZED,
     "model_not_found": Refusal.UNKNOWN_STUDENT,
     "server_busy": Refusal.FULL,
+    "too_many_watchers": Refusal.FULL,
     "not_ready": Refusal.NOT_READY,
     "shutting_down": Refusal.NOT_READY,
     "request_too_large": Refusal.TOO_LARGE,
@@ -123,6 +127,11 @@ def _not_painted(error: Refused, shape: Shape) -> ApiError:
     return ApiError(_STILLS.get(error.code, 500), error.message, error.code, param, error.retry_after)
 
 
+def unsaid(path: str) -> str:
+    """A path as it may be in a log: without the token of who watches a session."""
+    return f"{WATCHED}..." if path.startswith(WATCHED) else path
+
+
 class Errors:
     """Answers errors, and counts and logs those that are refusals."""
 
@@ -145,7 +154,7 @@ class Errors:
     def _count(self, error: ApiError, connection: HTTPConnection) -> None:
         if (reason := _reason(error)) is None:
             return
-        path = get_route_path(connection.scope)
+        path = unsaid(get_route_path(connection.scope))
         client = connection.client.host if connection.client else None
         more = {"request": request_id(connection), "client": client}
         turn_away(self._metrics, reason, error.message, api=_shape(connection).api, where=path, code=error.code, **more)
@@ -181,5 +190,5 @@ def install(app: FastAPI, errors: Errors) -> None:
     @app.exception_handler(Exception)
     async def broken(request: Request, error: Exception) -> JSONResponse:
         # the traceback is logged by whoever runs this app
-        log.error("a request broke", extra=fields(request=request_id(request), where=request.url.path, why=repr(error)))
+        log.error("a request broke", extra=fields(request=request_id(request), where=unsaid(request.url.path), why=repr(error)))
         return errors.answer(ApiError(500, "something went wrong on the server; its log says what", "internal_error"), request)

@@ -13,6 +13,8 @@ from .doors import Door, Doors, json_bytes, json_marks
 from .errors import ApiError, Errors
 from .origins import Hosts, Origins
 
+HEAD = "allaprima.head"
+"""In the scope of a request that wants no body, which goes on as a GET: whatever would go on for ever can look."""
 _QUOTED = 80
 """Characters of a header that an error quotes."""
 
@@ -83,7 +85,7 @@ class Gate:
         """The request as the routes shall see it. Raises ApiError and Gone."""
         if scope["method"] == "HEAD":
             # whatever can be got can be asked about; uvicorn leaves out the body by what it was asked for itself
-            scope = {**scope, "method": "GET"}
+            scope = {**scope, "method": "GET", HEAD: True}
         path = scope["path"].removeprefix(self._settings.root_path)
         door = self._doors.find(path, scope["method"])
         if door is None:

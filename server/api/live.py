@@ -229,7 +229,7 @@ async def _serve(socket: WebSocket, session: Session, server: Server) -> Ending:
     student = session.student
     hello = wire.ready(
         session.token, student.name, student.width, student.height, session.window, session.params.model_dump(),
-        name=session.name, rev=session.rev, styles=student.styles, suggestions=student.suggestions,
+        name=session.name, watch=session.watch, rev=session.rev, styles=student.styles, suggestions=student.suggestions,
         negative_prompt=student.negative_prompt,
         strengths=student.contract.known_strengths(), guidance=guidance_bounds(student),
     )  # fmt: skip

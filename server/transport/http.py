@@ -2,6 +2,8 @@
 
 import asyncio
 import logging
+import socket
+from collections.abc import MutableMapping
 from http import HTTPStatus
 from typing import Any
 
@@ -23,6 +25,9 @@ LINGER_SECONDS, QUIET_SECONDS = 5.0, 1.0
 MOST_AHEAD = 64 << 10
 """Bytes of requests that may wait behind one that is being answered. While an app listens for its client's going, uvicorn
 reads on, and what it reads then is kept."""
+_EXTENSION = "allaprima.http"
+_LITTLE = 64 << 10
+"""Bytes that the system is asked to keep for a slow peer; it may double them."""
 _PIECE = 8 << 10
 """Bytes parsed at once: what is too long is found before all of it is parsed."""
 _quiet = logging.getLogger(f"{__name__}.uvicorn")
@@ -143,7 +148,14 @@ class HttpProtocol(H11Protocol):
                 message = {**message, "headers": [*message.get("headers", ()), CLOSE_HEADER]}
             await send(message)
 
+        scope["extensions"] = {**(scope.get("extensions") or {}), _EXTENSION: {"protocol": self}}
         await self._served(scope, receive, tell)
+
+    def keep_little(self) -> None:
+        """Have the system keep little for a peer that is slow: what is old by the time it is read is worth nothing."""
+        own: socket.socket | None = self.transport.get_extra_info("socket")
+        if own is not None:
+            own.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _LITTLE)
 
     # uvicorn -----------------------------------------------------------------------------------------------------
 
@@ -221,3 +233,10 @@ class HttpProtocol(H11Protocol):
     def drop(self) -> None:
         self._stop_cycle()
         self.transport.abort()
+
+
+def keep_little(scope: MutableMapping[str, Any]) -> None:
+    """Have the system keep little for the peer of this scope's connection. On another server: nothing."""
+    protocol: HttpProtocol | None = (scope.get("extensions") or {}).get(_EXTENSION, {}).get("protocol")
+    if protocol is not None:
+        protocol.keep_little()

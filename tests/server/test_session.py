@@ -28,6 +28,21 @@ async def test_an_image(make_client: Any, encoded: Any) -> None:
     assert client.answers == [FrameOut(7, AnswerKind.IMAGE, 3, 2, 1000, 2000, 3000, 4000, b"image 0")]
 
 
+async def test_what_others_see(make_client: Any, encoded: Any) -> None:
+    """Whoever watches sees the images in the order that the client gets them, and nothing of what is no image."""
+    client = make_client()
+    for number in (1, 2):
+        client.frame(number, encoded(seed=number))
+        await client.jobs(number)
+    client.queue.answer(1)
+    client.queue.answer(0)
+    await client.until(lambda: len(client.answers) == 2)
+    assert (client.session.feed.newest, client.session.feed.number) == (b"image 1", 2)
+    client.frame(3, b"no image")
+    await client.until(lambda: len(client.sent) == 3)
+    assert client.session.feed.number == 2
+
+
 async def test_newest_wins(make_client: Any, encoded: Any) -> None:
     """With all places taken a newer frame pushes the waiting one out, and each is answered once, in order."""
     client = make_client()

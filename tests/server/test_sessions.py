@@ -10,6 +10,7 @@ import pytest
 from server.connection_counts import ConnectionCounts
 from server.energy import Ledger
 from server.energy.meter import MeterName
+from server.feed import Feed, FeedClosed
 from server.metrics import Metrics
 from server.sessions import PARKED_PER_LIVE, Full, Sessions
 from server.settings import load_settings
@@ -21,6 +22,7 @@ class Someone:
 
     def __init__(self, number: int) -> None:
         self.token, self.name, self.owner = f"token-{number}", f"session-{number}", "nobody"
+        self.watch, self.feed = f"watch-{number}", Feed()
         self.send: Any = print
         self.student = SimpleNamespace(name="embedded")
         self.counts = ConnectionCounts()
@@ -282,3 +284,45 @@ async def test_nothing_is_kept_of_who_left() -> None:
     for _ in range(100):
         door.leave(await door.enter(None))
     assert not door.ledger._books
+
+
+async def test_watched_as_long_as_it_is_there() -> None:
+    """A session may be watched by its token while somebody is in it or may come back, and is over with it."""
+    door = Door()
+    session = await door.enter(None)
+    assert door.sessions.watched(session.watch) is session
+    session.feed.show(b"an image")
+    door.leave(session)
+    assert door.sessions.watched(session.watch) is session
+    assert session.feed.newest == b""  # nobody paints just now
+    door.clock.now += 31
+    assert door.sessions.watched(session.watch) is None
+    with pytest.raises(FeedClosed):
+        await session.feed.until_newer(0, 1)
+
+
+async def test_watched_without_coming_back() -> None:
+    """Where nobody may come back, watching ends with the connection."""
+    door = Door(resume_seconds=0)
+    session = await door.enter(None)
+    door.leave(session)
+    assert door.sessions.watched(session.watch) is None
+
+
+async def test_watched_until_the_server_stops() -> None:
+    """A server that stops ends it for all, of sessions with somebody in them, and of those that wait."""
+    door = Door()
+    sessions = [await door.enter(None), await door.enter(None)]
+    door.leave(sessions[0])
+    door.sessions.end_watching()
+    for session in sessions:
+        assert door.sessions.watched(session.watch) is None
+        with pytest.raises(FeedClosed):
+            await session.feed.until_newer(0, 1)
+
+
+async def test_a_token_of_its_own(make_client: Any) -> None:
+    """The token that lets watch is not the one that lets come back, and says nothing of it."""
+    session = make_client().session
+    assert session.watch != session.token
+    assert session.watch not in session.name

@@ -113,3 +113,11 @@ def test_error() -> None:
     """An error has an id only where it answers a frame, be it frame 0."""
     assert wire.error("full", "no room") == {"type": "error", "code": "full", "message": "no room"}
     assert wire.error("full", "no room", 0)["id"] == 0
+
+
+def test_the_image_in_an_answer() -> None:
+    """An encoded answer's image is found without taking the rest apart; others have none."""
+    assert wire.image_in(FrameOut(1, AnswerKind.IMAGE, image=b"picture").encode()) == b"picture"
+    for kind in (AnswerKind.REPEAT, AnswerKind.DROPPED):
+        assert wire.image_in(FrameOut(1, kind).encode()) == b""
+    assert wire.image_in(b"") == b""

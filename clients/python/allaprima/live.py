@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Self
 
+from .address import rest_url
 from .errors import BadFrame, Ended, NotPainted
 from .frames import Frames, encoded_frames
 from .pictures import Painted, Still, Timings
@@ -109,6 +110,11 @@ class Live:
     def ready(self) -> dict[str, Any]:
         """All that the server greeted with: styles, suggestions, known strengths, ..."""
         return dict(self._stream.ready)
+
+    @property
+    def watch_url(self) -> str:
+        """The address at which others may watch this session, as Motion JPEG; with .jpg for .mjpg its newest image alone."""
+        return rest_url(self._url, f"/v1/sessions/{self._stream.ready['watch']}.mjpg")
 
     async def change(self, **params: Any) -> dict[str, Any]:
         """Change params, from the next frame on; all that are then in force. Raises BadParams and keeps the old ones."""

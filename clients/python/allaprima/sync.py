@@ -90,6 +90,11 @@ class Live:
         return self._live.ready
 
     @property
+    def watch_url(self) -> str:
+        """The address at which others may watch this session."""
+        return self._live.watch_url
+
+    @property
     def counts(self) -> Counts:
         """What became of the frames so far."""
         return self._live.counts
