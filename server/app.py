@@ -11,7 +11,7 @@ from fastapi.middleware.cors import CORSMiddleware
 from fastapi.staticfiles import StaticFiles
 
 from . import __version__
-from .api import a1111, documents, errors, files, live, models, openai, operations, watch
+from .api import a1111, documents, errors, fal, files, live, models, openai, operations, watch
 from .api.doors import Door, Doors, door
 from .api.gate import Gate, Names
 from .api.headers import PAGE as PAGE_POLICY
@@ -56,7 +56,7 @@ def make_app(server: Server) -> FastAPI:
     caught, doors = errors.Errors(server.metrics), Doors()
     errors.install(app, caught)
     for router in (
-        *(part.routes(server) for part in (operations, models, openai, a1111, files, watch, live)),
+        *(part.routes(server) for part in (operations, models, openai, a1111, fal, files, watch, live)),
         *(part.routes(server, prefix="") for part in (models, openai)),
         documents.routes(settings),
         _page(settings),

@@ -12,7 +12,7 @@ Prompt: TypeAlias = tuple[tuple[str, float], ...]
 
 
 STREAM = "stream"
-APIS = (STREAM, "openai", "sdapi")
+APIS = (STREAM, "openai", "sdapi", "fal")
 """Ways by which jobs come in; the label of `allaprima_images_total`."""
 
 
