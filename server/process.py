@@ -13,6 +13,7 @@ from types import FrameType
 import uvicorn
 
 from .server import Server
+from .transport import Doorway, Guard
 
 log = logging.getLogger(__name__)
 
@@ -32,9 +33,9 @@ class ServerProcess(uvicorn.Server):
     A first signal, or `stop`, begins the end; a second signal is the end.
     """
 
-    def __init__(self, config: uvicorn.Config, server: Server) -> None:
+    def __init__(self, config: uvicorn.Config, server: Server, guard: Guard) -> None:
         super().__init__(config)
-        self._server, self._grace = server, server.settings.grace
+        self._server, self._guard, self._grace = server, guard, server.settings.grace
         self._stopping_since: float | None = None
 
     def stop(self) -> None:
@@ -58,10 +59,23 @@ class ServerProcess(uvicorn.Server):
         return max(0.0, since + self._grace + _LAST_ANSWERS - time.monotonic())
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
+        await super().startup([])  # what comes before connections; our doorway takes those
+        doorway = Doorway(sockets or [], self._guard, self._make_protocol)
+        try:
+            doorway.open()
+            self.servers = [doorway]  # type: ignore[list-item]
+        except NotImplementedError:  # by Windows' loop, whose own server then takes them
+            loop = asyncio.get_running_loop()
+            self.servers = [await loop.create_server(self._make_protocol, sock=one) for one in sockets or []]
         for one in sockets or []:
             host, port = one.getsockname()[:2]
             log.info("listening on http://%s:%d", f"[{host}]" if ":" in host else host, port)
+
+    def _make_protocol(self) -> asyncio.Protocol:
+        made: asyncio.Protocol = self.config.http_protocol_class(  # type: ignore[call-arg]
+            config=self.config, server_state=self.server_state, app_state=self.lifespan.state
+        )
+        return made
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self.stop()

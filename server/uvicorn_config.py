@@ -29,9 +29,8 @@ def make_guard(settings: Settings, metrics: Metrics) -> Guard:
     return Guard(limits, report, settings.is_proxy)
 
 
-def uvicorn_config(app: Any, settings: Settings, metrics: Metrics) -> uvicorn.Config:
+def uvicorn_config(app: Any, settings: Settings, guard: Guard) -> uvicorn.Config:
     """What uvicorn is told to serve this app. Where it listens is `sockets`', and when it ends `process`'s."""
-    guard = make_guard(settings, metrics)
     http: Any = partial(HttpProtocol, guard=guard)
     live: Any = partial(LiveProtocol, guard=guard)
     return uvicorn.Config(

@@ -15,7 +15,7 @@ from server.process import ServerProcess
 from server.server import build_server
 from server.settings import load_settings
 from server.sockets import listen
-from server.uvicorn_config import uvicorn_config
+from server.uvicorn_config import make_guard, uvicorn_config
 
 from .bench import Bench
 from .shapes import Shape, full_shapes, tiny_shapes
@@ -60,7 +60,8 @@ def main(arguments: list[str] | None = None) -> int:
 
     sockets = listen(settings)
     server = build_server(settings, [(shape.student, make)], on_failed=lambda: process.stop())
-    process = ServerProcess(uvicorn_config(make_app(server), settings, server.metrics), server)
+    guard = make_guard(settings, server.metrics)
+    process = ServerProcess(uvicorn_config(make_app(server), settings, guard), server, guard)
     return process.serve_until_stopped(sockets)
 
 

@@ -21,7 +21,7 @@ from ..process import ServerProcess
 from ..server import build_server
 from ..settings import Settings, add_flags, load_settings
 from ..sockets import PortTaken, listen
-from ..uvicorn_config import uvicorn_config
+from ..uvicorn_config import make_guard, uvicorn_config
 from ..worker import MakeEngine
 
 log = logging.getLogger(__name__)
@@ -73,5 +73,6 @@ def _students(settings: Settings) -> list[tuple[Student, MakeEngine]]:
 
 def _serve(settings: Settings, students: list[tuple[Student, MakeEngine]], sockets: list[socket.socket]) -> int:
     server = build_server(settings, students, on_failed=lambda: process.stop())
-    process = ServerProcess(uvicorn_config(make_app(server), settings, server.metrics), server)
+    guard = make_guard(settings, server.metrics)
+    process = ServerProcess(uvicorn_config(make_app(server), settings, guard), server, guard)
     return process.serve_until_stopped(sockets)

@@ -4,6 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import ip_address
 from typing import Protocol
 
@@ -71,7 +72,7 @@ class Guard:
         self._report(reason, why, address)
 
     def floods(self, address: str | None) -> bool:
-        """Count a connection that comes; whether it is one too many, to be cut off before anything is read of it."""
+        """Count a connection that comes; whether it is one too many, to be cut off before anything is made of it."""
         owner = None if self._exempt(address) else owner_of(None, address)
         if (why := self._arrivals.excess(owner, _is_local(address))) is None:
             return False
@@ -136,6 +137,7 @@ class Guard:
         self._timer = loop.call_later(LOOK_SECONDS, self._look) if self._owners else None
 
 
+@lru_cache(1024)
 def _is_local(address: str | None) -> bool:
     """Whether it is this machine's own, as of whoever asks if the server is well."""
     try:

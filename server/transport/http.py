@@ -96,9 +96,6 @@ class HttpProtocol(H11Protocol):
         polite.still_sends = self._still_sends
         super().connection_made(polite)
         self.address = self.client[0] if self.client else None
-        if self._guard.floods(self.address):
-            polite.abort()
-            return
         self._header_since = self.loop.time()
         if not self._guard.enter(self):
             polite.write(_plain(HTTPStatus.SERVICE_UNAVAILABLE, "no room for another connection; try again in 5 seconds"))

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -12,7 +13,7 @@ import pytest
 import uvicorn
 from uvicorn.server import ServerState
 
-from server.transport import Guard, HttpProtocol, Limits, LiveProtocol
+from server.transport import Doorway, Guard, HttpProtocol, Limits, LiveProtocol
 from server.types import Refusal
 
 PATIENCE = 30.0
@@ -101,17 +102,19 @@ async def serve(caplog: pytest.LogCaptureFixture) -> AsyncIterator[Callable[...,
             config.load()
             state = ServerState()
             make = partial(HttpProtocol, config=config, server_state=state, app_state={}, guard=guard)
-            listener = await asyncio.get_running_loop().create_server(make, "127.0.0.1", 0)
-            here = Here(listener.sockets[0].getsockname()[1], guard, state, refusals)
-            stack.push_async_callback(_end, here, listener)
+            listener = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=2048))
+            doorway = Doorway([listener], guard, make)
+            doorway.open()
+            here = Here(listener.getsockname()[1], guard, state, refusals)
+            stack.push_async_callback(_end, here, doorway)
             return here
 
         yield start
     assert [record.getMessage() for record in caplog.records] == []
 
 
-async def _end(here: Here, listener: asyncio.Server) -> None:
-    listener.close()
+async def _end(here: Here, doorway: Doorway) -> None:
+    doorway.close()
     for connection in list(here.state.connections):
         connection.shutdown()
     await here.empty()

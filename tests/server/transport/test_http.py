@@ -1,7 +1,6 @@
 """HTTP connections: slow, endless, malformed and unread ones end, are counted, and are told why where that can be."""
 
 import asyncio
-import contextlib
 from typing import Any
 
 import pytest
@@ -265,16 +264,5 @@ async def test_requests_that_pile_up(serve: Any) -> None:
             await gone.wait()
         piling.cancel()
         await asyncio.gather(piling, return_exceptions=True)
-    assert here.reasons() == [Refusal.FLOOD]
-    await here.empty()
-
-
-async def test_connections_that_come_too_fast(serve: Any) -> None:
-    """An address that opens connections faster than it may is cut off unheard, and counted; nothing is left of it."""
-    here = await serve(at_once, new_a_second_per_owner=1e-6)  # nobody gets a first one
-    async with here.peer() as peer:
-        with contextlib.suppress(ConnectionError):
-            await peer.send(GET + b"\r\n")
-        assert await peer.all() == b""
     assert here.reasons() == [Refusal.FLOOD]
     await here.empty()
