@@ -12,7 +12,7 @@ from .codec_pool import CodecPool
 from .energy import Ledger
 from .logs import Seldom, fields
 from .metrics import StudentMetrics
-from .queue import JobQueue
+from .queue import WorkerQueue
 from .task import Task
 from .types import Job, JobKind, Outcome, Result, Timings
 
@@ -25,7 +25,7 @@ _FAILING_STREAM = 10.0
 class Answers:
     """One student's answers. A job that was accepted has one, from whoever is first; others to it come to nothing."""
 
-    def __init__(self, queue: JobQueue, metrics: StudentMetrics, ledger: Ledger, pool: CodecPool) -> None:
+    def __init__(self, queue: WorkerQueue, metrics: StudentMetrics, ledger: Ledger, pool: CodecPool) -> None:
         self._queue, self._metrics, self._ledger, self._pool = queue, metrics, ledger, pool
         self._open: dict[int, Job] = {}
         self._encoding: set[int] = set()

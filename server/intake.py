@@ -11,7 +11,7 @@ from . import codec
 from .answers import Answers
 from .codec_pool import CodecPool
 from .prefetch import Prefetch
-from .queue import JobQueue, QueueClosed
+from .queue import WorkerQueue, QueueClosed
 from .task import Task
 from .types import Job, JobKind, Timings
 
@@ -28,7 +28,7 @@ class Intake:
     """
 
     def __init__(
-        self, student: Student, queue: JobQueue, answers: Answers, pool: CodecPool, objection: Callable[[], str | None]
+        self, student: Student, queue: WorkerQueue, answers: Answers, pool: CodecPool, objection: Callable[[], str | None]
     ) -> None:
         self._student, self._queue, self._answers, self._pool = student, queue, answers, pool
         self._objection = objection

@@ -19,7 +19,7 @@ from opentelemetry.trace import Link, SpanContext, Status, StatusCode
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from . import __version__
-from .queue import JobQueue
+from .queue import FrontQueue
 from .tracing import NOTHING, Span, Tracer
 from .types import Job, Outcome, Result
 
@@ -121,7 +121,7 @@ class OtelTracer:
             span.say(student=student, api=job.api, request=job.request)
             yield span
 
-    def jobs(self, queue: JobQueue, student: str) -> JobQueue:
+    def jobs(self, queue: FrontQueue, student: str) -> FrontQueue:
         return _TracedQueue(queue, self, student)
 
     def shut(self, patience: float = _PATIENCE) -> None:
@@ -137,10 +137,10 @@ class OtelTracer:
 class _TracedQueue:
     """A queue that makes a span of each job submitted; all else goes straight through."""
 
-    def __init__(self, queue: JobQueue, tracer: OtelTracer, student: str) -> None:
+    def __init__(self, queue: FrontQueue, tracer: OtelTracer, student: str) -> None:
         self._queue, self._tracer, self._student = queue, tracer, student
-        self.waiting, self.in_flight, self.has_room = queue.waiting, queue.in_flight, queue.has_room
-        self.take, self.deliver, self.wanted, self.close = queue.take, queue.deliver, queue.wanted, queue.close
+        self.open, self.waiting, self.in_flight, self.has_room = queue.open, queue.waiting, queue.in_flight, queue.has_room
+        self.close, self.end = queue.close, queue.end
 
     async def submit(self, job: Job) -> Result:
         with self._tracer.job(job, self._student) as span:

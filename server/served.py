@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from engines.student import Student
 
 from .metrics import StudentMetrics
-from .queue import JobQueue
+from .queue import FrontQueue
 from .session import Session
 from .settings import Settings
 from .shared import Shared
@@ -24,7 +24,7 @@ class Served:
     """A student, and everything of its own. Who paints, and where, it does not know: `status` is what is known of that."""
 
     student: Student
-    queue: JobQueue
+    queue: FrontQueue
     status: Callable[[], Status]
     metrics: StudentMetrics
     make_session: Callable[[str], Session]
@@ -36,7 +36,7 @@ class Served:
 
 
 def serve_student(
-    student: Student, queue: JobQueue, status: Callable[[], Status], settings: Settings, shared: Shared
+    student: Student, queue: FrontQueue, status: Callable[[], Status], settings: Settings, shared: Shared
 ) -> Served:
     """Wire one student's front."""
     metrics = shared.metrics.of(student.name)

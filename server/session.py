@@ -24,7 +24,7 @@ from .feed import Feed
 from .mailbox import Mailbox
 from .metrics import StudentMetrics
 from .params import Params, Similarity, first_params, merge, normalised
-from .queue import JobQueue, QueueFull
+from .queue import FrontQueue, QueueFull
 from .similarity import SimilarityFilter
 from .types import STREAM, Job, Outcome, Prompt, Refusal, Result
 
@@ -108,7 +108,7 @@ class Session:
         self,
         student: Student,
         owner: str,
-        queue: JobQueue,
+        queue: FrontQueue,
         pool: CodecPool,
         metrics: StudentMetrics,
         room: Callable[[str], bool],

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Protocol
 
 
 class State(StrEnum):
@@ -67,6 +68,79 @@ class Status:
                 return "shutting down"
             case _:
                 return self.error
+
+
+class Outlook(Protocol):
+    """What a front end knows of those who paint a student: of one worker, or of all together."""
+
+    @property
+    def ready(self) -> bool: ...
+
+    @property
+    def error(self) -> str:
+        """Why nothing will be painted any more, if a person has to see to it."""
+        ...
+
+    @property
+    def largest(self) -> int:
+        """Rows that can be in ticks at once."""
+        ...
+
+    @property
+    def tick_seconds(self) -> float:
+        """What a tick takes where it takes longest; 0 while nobody is ready."""
+        ...
+
+    @property
+    def row_seconds(self) -> float:
+        """What a row takes while all paint; 0 while nobody is ready."""
+        ...
+
+    def not_ready(self) -> str | None:
+        """Why nobody can paint now, for a person; None if somebody can."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Fleet:
+    """All workers of one student, seen as one. `trouble` is why none of them can be reached; empty if that is not so."""
+
+    student: str
+    workers: tuple[Status, ...] = ()
+    trouble: str = ""
+
+    @property
+    def _at_work(self) -> list[Status]:
+        return [] if self.trouble else [worker for worker in self.workers if worker.ready]
+
+    @property
+    def ready(self) -> bool:
+        return bool(self._at_work)
+
+    @property
+    def error(self) -> str:
+        return ""
+
+    @property
+    def largest(self) -> int:
+        return sum(worker.largest for worker in self._at_work) or 1
+
+    @property
+    def tick_seconds(self) -> float:
+        return max((worker.tick_seconds for worker in self._at_work), default=0.0)
+
+    @property
+    def row_seconds(self) -> float:
+        rates = [1 / worker.row_seconds for worker in self._at_work if worker.row_seconds]
+        return 1 / sum(rates) if rates else 0.0
+
+    def not_ready(self) -> str | None:
+        if self.trouble:
+            return self.trouble
+        if self._at_work:
+            return None
+        why = [said for worker in self.workers if (said := worker.not_ready()) is not None]
+        return next(iter(why), f"no worker serves {self.student} now")
 
 
 class Board:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol, Self
 
-from .queue import JobQueue
+from .queue import FrontQueue
 from .types import Job
 
 _TRACEPARENT = re.compile(r"00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
@@ -40,7 +40,7 @@ class Tracer(Protocol):
         """One pass of the engine over rows of these jobs."""
         ...
 
-    def jobs(self, queue: JobQueue, student: str) -> JobQueue:
+    def jobs(self, queue: FrontQueue, student: str) -> FrontQueue:
         """The same queue, with a span for each job submitted."""
         ...
 
@@ -69,7 +69,7 @@ class _Nothing:
     def tick(self, student: str, jobs: Sequence[Job]) -> "_Nothing":
         return self
 
-    def jobs(self, queue: JobQueue, student: str) -> JobQueue:
+    def jobs(self, queue: FrontQueue, student: str) -> FrontQueue:
         return queue
 
     def shut(self, patience: float = 5.0) -> None:

@@ -20,7 +20,7 @@ from .batcher import Shares
 from .engine_loop import EngineLoop, Warm
 from .intake import Intake
 from .prefetch import Prefetch
-from .queue import JobQueue
+from .queue import WorkerQueue
 from .settings import Settings
 from .shared import Shared
 from .status import Board, State
@@ -38,7 +38,7 @@ _WAKING = 0.3
 class Worker:
     """Runs one student's engine for one queue. How far it is stands on `board`."""
 
-    def __init__(self, student: Student, make_engine: MakeEngine, queue: JobQueue, settings: Settings, shared: Shared) -> None:
+    def __init__(self, student: Student, make_engine: MakeEngine, queue: WorkerQueue, settings: Settings, shared: Shared) -> None:
         self._student, self._make_engine, self._settings, self._shared = student, make_engine, settings, shared
         self.board = Board(student.name)
         self._publishing = threading.Lock()

@@ -1,6 +1,6 @@
 """The input-output queue between front ends and workers: one protocol, several implementations."""
 
-from .base import JobQueue, QueueClosed, QueueFull
+from .base import FrontQueue, JobQueue, QueueClosed, QueueFull, WorkerQueue
 from .memory import MemoryQueue
 
-__all__ = ["JobQueue", "MemoryQueue", "QueueClosed", "QueueFull"]
+__all__ = ["FrontQueue", "JobQueue", "MemoryQueue", "QueueClosed", "QueueFull", "WorkerQueue"]

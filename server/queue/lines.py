@@ -22,6 +22,15 @@ class Lines:
         line[job.id] = job
         self._size += 1
 
+    def put_back(self, job: Job) -> None:
+        """To the head of its owner's line; if that is empty, the turn is its owner's."""
+        if (line := self._lines.get(job.owner)) is None:
+            line = self._lines[job.owner] = OrderedDict()
+            self._lines.move_to_end(job.owner, last=False)
+        line[job.id] = job
+        line.move_to_end(job.id, last=False)
+        self._size += 1
+
     def remove(self, job: Job) -> bool:
         """Let a job go, wherever it stands; False if it does not wait here."""
         line = self._lines.get(job.owner)

@@ -5,16 +5,10 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 
-from ..types import Job, JobKind, Outcome, Result
+from ..types import Job, JobKind, Result
+from .answering import late, shut_out
 from .base import QueueClosed, QueueFull
 from .lines import Lines
-
-_CLOSED = "the server is shutting down"
-
-
-def late(job: Job) -> Result:
-    """The answer to a job that nobody began in time, or that nobody waits for any more."""
-    return Result(job.id, Outcome.DROPPED_LATE, code="late", message="the image was not needed in time any more")
 
 
 class MemoryQueue:
@@ -22,6 +16,8 @@ class MemoryQueue:
 
     `unpainted` is told of each job that the queue answers itself, since no worker had it: late, withdrawn or shut out.
     """
+
+    shared = False
 
     def __init__(self, capacity: int, unpainted: Callable[[Job, Result], None] = lambda job, result: None) -> None:
         self._capacity, self._unpainted = capacity, unpainted
@@ -32,6 +28,9 @@ class MemoryQueue:
         self._answers: dict[int, asyncio.Future[Result]] = {}
         self._live: dict[str, int] = {}  # live jobs in flight by owner; the event loop's own, like their sum
         self._all_live = 0
+
+    def open(self) -> None:
+        pass
 
     async def submit(self, job: Job) -> Result:
         loop, kind = asyncio.get_running_loop(), job.kind
@@ -66,7 +65,7 @@ class MemoryQueue:
 
     def _shut_out(self, job: Job) -> Result:
         """The answer to a job for which the queue is closed."""
-        result = Result(job.id, Outcome.FAILED, code="shutting_down", message=_CLOSED)
+        result = shut_out(job)
         self._unpainted(job, result)
         return result
 
@@ -115,6 +114,15 @@ class MemoryQueue:
         except RuntimeError:  # the loop is closed: nobody waits any more
             self._answers.pop(result.job, None)
 
+    def give_back(self, job: Job, blamed: bool = False) -> None:
+        with self._lock:
+            if not self._closed:
+                if job.id in self._answers:
+                    self._lines[job.kind].put_back(job)
+                    self._changed[job.kind].notify()
+                return
+        self.deliver(self._shut_out(job))
+
     def wanted(self, jobs: Iterable[int]) -> set[int]:
         return {job for job in jobs if job in self._answers}
 
@@ -126,6 +134,9 @@ class MemoryQueue:
                 changed.notify_all()
         for job in waiting:
             self.deliver(self._shut_out(job))
+
+    async def end(self) -> None:
+        pass
 
 
 def _settle(answer: asyncio.Future[Result], result: Result) -> None:

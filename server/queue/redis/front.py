@@ -1,0 +1,356 @@
+"""The front end's side of a queue in Redis."""
+
+import asyncio
+import contextlib
+import logging
+import secrets
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from ...status import Fleet, Status
+from ...types import Job, JobKind, Outcome, Result
+from ..answering import late, shut_out
+from ..base import QueueFull
+from .connecting import FIRST_PAUSE, LONGEST_PAUSE, asking
+from .errors import OUTAGES, RedisError
+from .layout import BEAT, SILENT, SILENT_LIVE, Layout, scripts
+from .link import Link
+from .messages import Unreadable, pack_job, unpack_result, unpack_status
+
+log = logging.getLogger(__name__)
+
+_LISTENING = 2.0
+"""Seconds for which one question for answers stays open."""
+_MOST_ANSWERS = 64
+_NOWHERE, _WAITS, _HELD = 0, 1, 2
+_MISSED = 2
+"""Looks at which a job was nowhere until it is lost: at the first its answer may be on its way."""
+_SET_ASIDE = "two workers failed while they had this image in their hands, so it was set aside; another picture or prompt may do"
+
+
+@dataclass(slots=True, eq=False)
+class _Open:
+    """A job that is not answered yet."""
+
+    job: Job
+    answer: "asyncio.Future[Result]"
+    submitting: "asyncio.Future[Any] | None" = None
+    place: int = _WAITS
+    missed: int = 0
+
+    @property
+    def arrived(self) -> bool:
+        """Whether Redis has it."""
+        return self.submitting is not None and self.submitting.done()
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a front end was told at its last look around. Seconds; `lags` is how long the oldest has waited, by kind."""
+
+    workers: dict[str, Status] = field(default_factory=dict)
+    others_live: int = 0
+    others_owners: int = 0
+    lags: dict[JobKind, float] = field(default_factory=dict)
+    lanes: tuple[str, ...] = ()
+
+
+class RedisFrontQueue:
+    """Jobs to any number of workers, and their answers. Event loop only, but for `close`.
+
+    `unpainted` is told of each job that is answered without a worker. `fleet` is what is known of those who paint.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        layout: Layout,
+        capacity: int,
+        unpainted: Callable[[Job, Result], None] = lambda job, result: None,
+        on_fatal: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._url, self._layout, self._capacity, self._unpainted, self._on_fatal = url, layout, capacity, unpainted, on_fatal
+        self.name = f"front-{secrets.token_hex(6)}"
+        self._link = Link(url, layout.root, scripts(("submit", "withdraw", "front_beat", "front_leave")))
+        self._open: dict[int, _Open] = {}
+        self._live: Counter[str] = Counter()
+        self._closed = False
+        self._around, self._seen = Surroundings(), dict[str, tuple[Status, float]]()
+        self._tasks: list[asyncio.Task[None]] = []
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._listening = False
+
+    # its life ----------------------------------------------------------------------------------------------------
+
+    def open(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._tasks = [self._loop.create_task(part) for part in (self._work(), self._listen(), self._look())]
+
+    async def _work(self) -> None:
+        await self._link.work()
+        log.error("%s", self._link.why)
+        self._on_fatal()
+
+    def close(self) -> None:
+        self._closed = True
+        if self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._shut_out_all)
+
+    def _shut_out_all(self) -> None:
+        for one in list(self._open.values()):
+            if one.place != _HELD:
+                self._loop_task(self._shut_out_one(one))
+
+    async def _shut_out_one(self, one: _Open) -> None:
+        if not self._link.connected or await self._withdrawn(one, only_waiting=True):
+            self._answer_here(one, shut_out(one.job))
+
+    async def end(self) -> None:
+        for one in list(self._open.values()):
+            self._answer_here(one, shut_out(one.job))
+        if self._link.connected:
+            with contextlib.suppress(TimeoutError, RedisError):
+                async with asyncio.timeout(BEAT):
+                    await self._link.run("front_leave", self.name)
+        left = set(self._tasks)
+        while left:
+            for task in left:
+                task.cancel()
+            _, left = await asyncio.wait(left, timeout=BEAT)  # a connection that is being made swallows it once
+        await self._link.close()
+
+    # jobs --------------------------------------------------------------------------------------------------------
+
+    async def submit(self, job: Job) -> Result:
+        if self._closed:
+            result = shut_out(job)
+            self._unpainted(job, result)
+            return result
+        if len(self._open) >= self._capacity:
+            raise QueueFull("too many images are waiting")
+        loop = asyncio.get_running_loop()
+        one = self._open[job.id] = _Open(job, loop.create_future())
+        live = job.kind is JobKind.LIVE
+        if live:
+            self._live[job.owner] += 1
+        self._send(one)
+        expiry = loop.call_later(job.deadline - time.monotonic(), self._expire, one)
+        try:
+            return await one.answer
+        finally:
+            expiry.cancel()
+            self._open.pop(job.id, None)
+            if live:
+                self._uncount(job.owner)
+            if not one.answer.done() or one.answer.cancelled():
+                self._withdraw(one)
+
+    def _uncount(self, owner: str) -> None:
+        self._live[owner] -= 1
+        if not self._live[owner]:
+            del self._live[owner]
+
+    def _send(self, one: _Open) -> None:
+        job, now = one.job, time.monotonic()
+        age, left = (max(0, round(1000 * seconds)) for seconds in (now - job.created, job.deadline - now))
+        one.place, one.missed = _WAITS, 0
+        one.submitting = self._link.run("submit", job.kind.value, job.id, job.owner, self.name, age, left, pack_job(job))
+        one.submitting.add_done_callback(lambda sent: self._submitted(one, sent))
+
+    def _submitted(self, one: _Open, sent: "asyncio.Future[Any]") -> None:
+        if sent.cancelled() or (error := sent.exception()) is None or one.answer.done():
+            return
+        if str(error).startswith("OOM"):
+            one.answer.set_exception(QueueFull("the queue's memory is full"))
+            return
+        log.error("the queue refused a job", exc_info=error)
+        self._answer_here(one, Result(one.job.id, Outcome.FAILED, code="queue_error", message=f"the queue refused it: {error}"))
+
+    def _withdraw(self, one: _Open) -> None:
+        """Nobody waits for it any more."""
+        if one.submitting is not None and not one.arrived:
+            one.submitting.cancel()  # it may have been sent all the same
+        withdrawing = self._link.run("withdraw", one.job.id, 0)
+        withdrawing.add_done_callback(lambda done: self._left(one, done))
+
+    def _left(self, one: _Open, done: "asyncio.Future[Any]") -> None:
+        if not done.cancelled() and done.exception() is None and done.result() == _WAITS:
+            self._unpainted(one.job, late(one.job))
+
+    async def _withdrawn(self, one: _Open, only_waiting: bool) -> bool:
+        """Take a job back, and whether it was still ours to answer: no worker has it. True, too, if nobody can say."""
+        try:
+            async with asyncio.timeout(SILENT_LIVE):
+                return bool(await self._link.run("withdraw", one.job.id, int(only_waiting)) == _WAITS)
+        except (TimeoutError, RedisError):
+            return True
+
+    def _expire(self, one: _Open) -> None:
+        self._loop_task(self._answer_late(one))
+
+    async def _answer_late(self, one: _Open) -> None:
+        """Its deadline has passed: unless a worker has it, that is its answer."""
+        if not one.arrived and one.submitting is not None:
+            one.submitting.cancel()
+        if not self._link.connected or await self._withdrawn(one, only_waiting=True):
+            self._answer_here(one, late(one.job))
+
+    def _loop_task(self, part: Any) -> None:
+        task = asyncio.get_running_loop().create_task(part)
+        self._tasks.append(task)
+        task.add_done_callback(self._tasks.remove)
+
+    def _answer_here(self, one: _Open, result: Result) -> None:
+        """The answer to a job that no worker gave one."""
+        if not one.answer.done():
+            self._unpainted(one.job, result)
+            one.answer.set_result(result)
+
+    # counts ------------------------------------------------------------------------------------------------------
+
+    def waiting(self) -> int:
+        return sum(one.place == _WAITS for one in self._open.values())
+
+    def in_flight(self) -> int:
+        return len(self._open)
+
+    def has_room(self, owner: str, pipeline: int) -> bool:
+        around = self._around
+        owners = len(self._live) + around.others_owners
+        return self._live.total() + around.others_live < pipeline or self._live.get(owner, 0) < pipeline // owners
+
+    @property
+    def around(self) -> Surroundings:
+        return self._around
+
+    def fleet(self) -> Fleet:
+        """Those who paint."""
+        return Fleet(self._layout.student, tuple(self._around.workers.values()), self._why())
+
+    def _why(self) -> str:
+        """Why nobody can paint, where it is not a worker's fault; empty where it is, or where somebody can."""
+        if not self._link.connected:
+            return self._link.why
+        others = [lane for lane in self._around.lanes if lane != self._layout.lane]
+        if others and not self._around.workers:
+            return (
+                f"the workers of {self._layout.student} are of another version or build ({', '.join(others)}) than this "
+                f"front end ({self._layout.lane}): give both the same version, student, size, LoRA and VAE"
+            )
+        return ""
+
+    # answers -----------------------------------------------------------------------------------------------------
+
+    async def _listen(self) -> None:
+        """Read answers until cancelled."""
+        stream, pause = self._layout.answers(self.name), FIRST_PAUSE
+        client = asking(self._url, _LISTENING + SILENT)
+        try:
+            while True:
+                try:
+                    await self._read(client, stream)
+                except (RedisError, *OUTAGES):  # which the link tells of
+                    self._listening = False
+                    await client.connection_pool.disconnect()
+                    await asyncio.sleep(pause)
+                    pause = min(2 * pause, LONGEST_PAUSE)
+        finally:
+            with contextlib.suppress(RedisError, *OUTAGES):
+                await client.aclose()
+
+    async def _read(self, client: Any, stream: str) -> None:
+        """Answers, from the first that is there: what was read before is gone, or is nobody's any more."""
+        last = "0-0"
+        await client.ping()
+        self._listening = True
+        while True:
+            pipeline = client.pipeline(transaction=False)
+            if last != "0-0":
+                milliseconds, _, number = last.partition("-")
+                pipeline.xtrim(stream, minid=f"{milliseconds}-{int(number) + 1}", approximate=False)
+            pipeline.xread({stream: last}, count=_MOST_ANSWERS, block=round(1000 * _LISTENING))
+            found = (await pipeline.execute())[-1]
+            for _, entries in found or ():
+                for number, values in entries:
+                    last = number.decode()
+                    self._take_answer(values)
+
+    def _take_answer(self, values: dict[bytes, bytes]) -> None:
+        try:
+            one = self._open.get(int(values[b"i"]))
+            verdict = values.get(b"v", b"").decode()
+            if one is None:
+                return
+            if verdict:
+                self._answer_here(one, _verdict(one.job, verdict))
+            elif not one.answer.done():
+                one.answer.set_result(unpack_result(values[b"r"]))
+        except (KeyError, ValueError, Unreadable) as error:
+            log.warning("an answer in the queue could not be read: %s", error)
+
+    # looking around ----------------------------------------------------------------------------------------------
+
+    async def _look(self) -> None:
+        """Give signs of life, and see who paints and where our jobs are, until cancelled."""
+        while True:
+            asked = [one for one in self._open.values() if one.arrived]
+            places = [part for one in asked for part in (one.job.kind.value, one.job.id)]
+            looking = self._link.run(
+                "front_beat", self.name, self._layout.lanes, self._live.total(), len(self._live), *places
+            )
+            try:
+                async with asyncio.timeout(SILENT_LIVE):
+                    said = await looking
+                self._saw(said, asked)
+            except (TimeoutError, RedisError) as error:
+                if not isinstance(error, TimeoutError):
+                    log.error("the queue refused a look around", exc_info=error)
+                self._cannot_see()
+            await asyncio.sleep(BEAT)
+
+    def _saw(self, said: Any, asked: list[_Open]) -> None:
+        places, present, others_live, others_owners, lags, lanes = said
+        for one, place in zip(asked, places, strict=True):
+            one.place = place
+            one.missed = one.missed + 1 if place == _NOWHERE and self._listening else 0
+            if one.missed >= _MISSED and not one.answer.done():
+                self._lost(one)
+        now, workers = time.monotonic(), dict[str, Status]()
+        for at in range(0, len(present), 3):
+            name, silence, status = present[at].decode(), present[at + 1] / 1000, present[at + 2]
+            if silence <= SILENT_LIVE:
+                try:
+                    workers[name] = unpack_status(status)
+                except Unreadable as error:
+                    log.warning("what worker %s says of itself cannot be read: %s", name, error)
+        # a server that was restarted knows nobody for a moment
+        kept = {name: seen for name, seen in self._seen.items() if now - seen[1] <= SILENT_LIVE and not present}
+        self._seen = kept | {name: (status, now) for name, status in workers.items()}
+        known = {JobKind.LIVE: lags[0], JobKind.STILL: lags[1]}
+        self._around = Surroundings(
+            {name: status for name, (status, _) in self._seen.items()}, others_live, others_owners,
+            {kind: max(0.0, lag / 1000) for kind, lag in known.items()}, tuple(lane.decode() for lane in lanes),
+        )  # fmt: skip
+
+    def _lost(self, one: _Open) -> None:
+        """Redis does not have it any more: it was restarted, emptied, or is short of memory."""
+        if one.job.kind is JobKind.STILL and one.job.deadline > time.monotonic() and not self._closed:
+            log.warning("the queue lost an image: it is queued again")
+            self._send(one)
+        else:
+            self._answer_here(one, late(one.job))
+
+    def _cannot_see(self) -> None:
+        """Nobody can say where our jobs are: those whose time is over are answered."""
+        for one in list(self._open.values()):
+            if one.job.deadline < time.monotonic():
+                self._answer_here(one, late(one.job))
+
+
+def _verdict(job: Job, verdict: str) -> Result:
+    if verdict == "set_aside":
+        return Result(job.id, Outcome.FAILED, code="set_aside", message=_SET_ASIDE)
+    return late(job)

@@ -1,0 +1,103 @@
+"""Jobs, results and statuses as bytes: a number that says their schema, then MessagePack. Images as they came.
+
+Ages cross, and not times: `created` and `deadline` are put to a job by whoever takes it, from what Redis counted meanwhile.
+"""
+
+import struct
+from collections.abc import Mapping
+from dataclasses import astuple, fields
+from typing import Any, get_type_hints
+
+import msgpack
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+from typing_extensions import TypedDict
+
+from ...status import State, Status
+from ...types import Job, Outcome, Result, Timings
+
+SCHEMA = 1
+"""Grows whenever a job, a result or a status says anything else than before, or the keys of `layout` mean anything else."""
+
+_HEAD = struct.Struct("<H")
+_LOCAL = frozenset({"pixels", "created", "deadline"})
+"""Of a job, what is this process's own."""
+
+
+class Unreadable(ValueError):
+    """These bytes are not what they should be; the text says why."""
+
+
+def _adapter(of: type, without: frozenset[str] = frozenset()) -> TypeAdapter[dict[str, Any]]:
+    """Checks the fields of a value that comes from outside, each by its type."""
+    hints = {name: hint for name, hint in get_type_hints(of).items() if name not in without}
+    checked = TypedDict(of.__name__, hints)  # type: ignore[misc]
+    checked.__pydantic_config__ = ConfigDict(extra="forbid", strict=True)  # type: ignore[attr-defined]
+    return TypeAdapter(checked)
+
+
+_JOB_FIELDS = tuple(field.name for field in fields(Job) if field.name not in _LOCAL)
+_RESULT_FIELDS = tuple(field.name for field in fields(Result))
+_STATUS_FIELDS = tuple(field.name for field in fields(Status))
+_JOB, _RESULT, _STATUS = _adapter(Job, _LOCAL), _adapter(Result), _adapter(Status)
+
+
+def pack_job(job: Job) -> bytes:
+    return _pack([getattr(job, name) for name in _JOB_FIELDS])
+
+
+def unpack_job(data: bytes, created: float, deadline: float) -> Job:
+    """Raises Unreadable. The times are this process's own."""
+    return Job(**_read(data, _JOB_FIELDS, _JOB), created=created, deadline=deadline)
+
+
+def pack_result(result: Result) -> bytes:
+    values = {name: getattr(result, name) for name in _RESULT_FIELDS}
+    values |= {"outcome": result.outcome.value, "timings": astuple(result.timings)}
+    return _pack(list(values.values()))
+
+
+def unpack_result(data: bytes) -> Result:
+    """Raises Unreadable."""
+    return Result(**_read(data, _RESULT_FIELDS, _RESULT, {"outcome": Outcome, "timings": _timings}))
+
+
+def pack_status(status: Status) -> bytes:
+    values = {name: getattr(status, name) for name in _STATUS_FIELDS}
+    values |= {"state": status.state.value, "seconds": dict(status.seconds)}
+    return _pack(list(values.values()))
+
+
+def unpack_status(data: bytes) -> Status:
+    """Raises Unreadable."""
+    return Status(**_read(data, _STATUS_FIELDS, _STATUS, {"state": State}))
+
+
+def _timings(values: Any) -> Timings:
+    return Timings(*values)
+
+
+def _pack(values: list[Any]) -> bytes:
+    packed: bytes = msgpack.packb(values)
+    return _HEAD.pack(SCHEMA) + packed
+
+
+def _read(
+    data: bytes, names: tuple[str, ...], adapter: TypeAdapter[dict[str, Any]], made: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """The fields, each of its type. `made`: what turns a plain value into what the field holds. Raises Unreadable."""
+    if len(data) < _HEAD.size:
+        raise Unreadable("it is cut off")
+    [schema] = _HEAD.unpack_from(data)
+    if schema != SCHEMA:
+        raise Unreadable(f"it is of schema {schema}, and this process reads schema {SCHEMA}: run one version everywhere")
+    try:
+        values = msgpack.unpackb(memoryview(data)[_HEAD.size :], use_list=False, strict_map_key=False)
+        found = dict(zip(names, values, strict=True))
+        for name, make in (made or {}).items():
+            found[name] = make(found[name])
+        return adapter.validate_python(found)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise Unreadable(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from error
+    except (ValueError, TypeError, msgpack.UnpackException) as error:
+        raise Unreadable(str(error) or type(error).__name__) from error

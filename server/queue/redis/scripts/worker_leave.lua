@@ -1,0 +1,11 @@
+-- A worker goes, in good order. ARGV: worker.
+local worker = ARGV[1]
+whatever_memory_says()
+local held = lane .. ':held:' .. worker
+for _, id in ipairs(sound('HKEYS', held)) do
+  put_back(id, false)
+end
+redis.call('DEL', held)
+sound('ZREM', lane .. ':workers', worker)
+sound('HDEL', lane .. ':said', worker)
+return 1
