@@ -40,7 +40,7 @@ def find_server() -> str:
 
 
 class RedisServer:
-    """One server, that keeps nothing on disk. It is one node of a cluster where `clustered`, so that each key must be in place."""
+    """One server, that keeps nothing on disk. Where `clustered` it is one node of a cluster, and each key must be in place."""
 
     def __init__(self, *flags: str, clustered: bool = False) -> None:
         self._flags, self._clustered = flags, clustered

@@ -10,7 +10,7 @@ from engines.errors import EngineError
 from engines.students import BadStudent, UnknownStudent
 
 from . import __version__
-from .commands import build, serve, students
+from .commands import build, serve, students, worker
 from .settings import SettingsError
 
 MISUSED = 2
@@ -18,6 +18,7 @@ INTERRUPTED = 130
 
 _COMMANDS = {
     "serve": (serve, "start the server"),
+    "worker": (worker, "paint for front ends elsewhere, by a queue between them"),
     "students": (students, "list what can be served"),
     "build": (build, "export and compile a student ahead of time"),
 }

@@ -66,10 +66,20 @@ class Answers:
             log.warning("a job failed", extra=said)
         self._deliver(job, Result(job.id, Outcome.FAILED, code=code, message=message))
 
-    def abandon(self, code: str, message: str) -> None:
-        """Answer all that were accepted and are not being encoded: they will not be painted."""
+    def abandon(self, code: str, message: str, blamed: bool = False) -> None:
+        """Have done with all that were accepted and are not being encoded: they will not be painted here.
+
+        Where there are other workers they are theirs, else that is their answer. `blamed`: one of them may be at fault.
+        """
         for job in list(self._open.values()):
-            self._without(job, Outcome.FAILED, code, message)
+            if not self._queue.shared:
+                self._without(job, Outcome.FAILED, code, message)
+            elif self._close(job):
+                self._queue.give_back(job, blamed)
+
+    def in_flight(self) -> int:
+        """Jobs that were accepted and have no answer yet."""
+        return len(self._open) + len(self._encoding)
 
     def _close(self, job: Job) -> bool:
         """Whether the job still waits for its answer; from now on it does not."""

@@ -20,6 +20,7 @@ from .api.pace import Pace
 from .api.request_id import HEADER, RequestId
 from .server import Server
 from .settings import Settings
+from .worker_server import WorkerServer
 
 PAGE = Path(__file__).parent.parent / "clients" / "web"
 
@@ -51,6 +52,7 @@ def make_app(server: Server) -> FastAPI:
             yield
         finally:
             await asyncio.to_thread(server.shut, _LAST_TICK)
+            await server.end()
 
     app = FastAPI(title="Allaprima", version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None)
     caught, doors = errors.Errors(server.metrics), Doors()
@@ -66,7 +68,35 @@ def make_app(server: Server) -> FastAPI:
     doors.know(str(app.openapi_url), ("GET",), Door(key="docs" not in settings.public))
     app.mount("/docs/files", documents.files(), name="documents")
     app.mount("/web", _PageFiles(directory=PAGE), name="web")
-    # the last one is outermost
+    _guard(app, settings, doors, caught)
+    return app
+
+
+def make_worker_app(server: WorkerServer) -> FastAPI:
+    """The app of a worker: for whoever runs it, and for nobody else. Its lifespan starts the workers and shuts them."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        server.start()
+        try:
+            yield
+        finally:
+            await asyncio.to_thread(server.shut, server.settings.grace)
+
+    app = FastAPI(
+        title="Allaprima worker", version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None
+    )
+    caught, doors = errors.Errors(server.metrics), Doors()
+    errors.install(app, caught)
+    router = operations.routes(server)
+    doors.add(router)
+    app.include_router(router)
+    _guard(app, server.settings, doors, caught)
+    return app
+
+
+def _guard(app: FastAPI, settings: Settings, doors: Doors, caught: errors.Errors) -> None:
+    """Put before the routes what judges first; the last one is outermost."""
     app.add_middleware(Gate, settings=settings, doors=doors, errors=caught)
     app.add_middleware(
         CORSMiddleware, allow_origins=settings.allow_origins, allow_methods=["GET", "HEAD", "POST"], allow_headers=["*"],
@@ -76,7 +106,6 @@ def make_app(server: Server) -> FastAPI:
     app.add_middleware(SafeHeaders)
     app.add_middleware(RequestId)
     app.add_middleware(Pace)
-    return app
 
 
 def _page(settings: Settings) -> APIRouter:

@@ -11,7 +11,7 @@ from . import codec
 from .answers import Answers
 from .codec_pool import CodecPool
 from .prefetch import Prefetch
-from .queue import WorkerQueue, QueueClosed
+from .queue import QueueClosed, WorkerQueue
 from .task import Task
 from .types import Job, JobKind, Timings
 
@@ -51,6 +51,9 @@ class Intake:
                 for job in prefetch.overdue(kind):
                     self._answers.late(job)
                 room = prefetch.room(kind, _IDLE)
+                if self._queue.shared and self._objection() is not None:
+                    prefetch.idle(_IDLE)  # what cannot be painted here is others'
+                    continue
                 if room and (jobs := self._queue.take(kind, room, _IDLE)):
                     self._answers.accept(jobs)
                     prefetch.add(self._prepared(jobs, prefetch))  # at once, or a tick would begin with the first alone

@@ -55,6 +55,11 @@ class Prefetch:
             self._left[kind].wait_for(lambda: self.stopped or self._room(kind), timeout)
             return 0 if self.stopped else self._room(kind)
 
+    def idle(self, seconds: float) -> None:
+        """Wait so long, or until it is time to stop."""
+        with self._arrived:
+            self._arrived.wait_for(lambda: self.stopped, seconds)
+
     def _room(self, kind: JobKind) -> int:
         busy = kind is JobKind.STILL and self._busy()
         return 0 if busy else max(0, self._most - len(self._tasks[kind]))

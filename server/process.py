@@ -9,10 +9,11 @@ import threading
 import time
 from collections.abc import Callable
 from types import FrameType
+from typing import Protocol
 
 import uvicorn
 
-from .server import Server
+from .settings import Settings
 from .transport import Doorway, Guard
 
 log = logging.getLogger(__name__)
@@ -27,13 +28,28 @@ _STOPPED_BY = 128
 """A process that a signal ended has this and the signal's number as its status, by custom."""
 
 
+class Runs(Protocol):
+    """What a process runs: a server, or workers."""
+
+    @property
+    def settings(self) -> Settings: ...
+
+    def error(self) -> str:
+        """Why it had to stop; empty if it had not."""
+        ...
+
+    def shut(self, patience: float = ...) -> bool:
+        """End every thread within `patience` seconds; False if one is left that hangs. Idempotent."""
+        ...
+
+
 class ServerProcess(uvicorn.Server):
     """uvicorn's server, which ends in time: after `grace` seconds for what is in flight, and two more, whatever hangs.
 
     A first signal, or `stop`, begins the end; a second signal is the end.
     """
 
-    def __init__(self, config: uvicorn.Config, server: Server, guard: Guard) -> None:
+    def __init__(self, config: uvicorn.Config, server: Runs, guard: Guard) -> None:
         super().__init__(config)
         self._server, self._guard, self._grace = server, guard, server.settings.grace
         self._stopping_since: float | None = None

@@ -10,7 +10,7 @@ from .queue import FrontQueue
 from .session import Session
 from .settings import Settings
 from .shared import Shared
-from .status import Status
+from .status import Outlook
 
 _TICKS_OF_PATIENCE = 3
 """A frame is worth painting as long as no more than so many times its own ticks pass before it is begun."""
@@ -25,7 +25,7 @@ class Served:
 
     student: Student
     queue: FrontQueue
-    status: Callable[[], Status]
+    status: Callable[[], Outlook]
     metrics: StudentMetrics
     make_session: Callable[[str], Session]
     """A new session of an owner."""
@@ -36,7 +36,7 @@ class Served:
 
 
 def serve_student(
-    student: Student, queue: FrontQueue, status: Callable[[], Status], settings: Settings, shared: Shared
+    student: Student, queue: FrontQueue, status: Callable[[], Outlook], settings: Settings, shared: Shared
 ) -> Served:
     """Wire one student's front."""
     metrics = shared.metrics.of(student.name)

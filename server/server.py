@@ -16,6 +16,7 @@ from .fair_pool import Allowance
 from .files import Files
 from .metrics import Metrics
 from .queue import MemoryQueue
+from .remote import front_queue
 from .served import Served, serve_student
 from .sessions import Sessions
 from .settings import Settings, SettingsError
@@ -66,11 +67,13 @@ class Server:
 
     def error(self) -> str:
         """Why the server had to stop; empty if it had not."""
-        failed = (status for served in self.students.values() if (status := served.status()).state is State.FAILED)
-        return next((status.error for status in failed), "")
+        return next((why for served in self.students.values() if (why := served.status().lost)), "")
 
     def start(self) -> None:
+        """Begin; on the event loop."""
         self.energy.sampler.start()
+        for served in self.students.values():
+            served.queue.open()
         for worker in self.workers:
             worker.start()
 
@@ -79,16 +82,38 @@ class Server:
         until = time.monotonic() + patience
         for served in self.students.values():
             served.queue.close()
-        for worker in self.workers:
-            worker.begin_stop()  # all before one is waited for
-        ended = [worker.stop(max(0.0, until - time.monotonic())) for worker in self.workers]
-        self.energy.sampler.stop()
-        # its last images are on their way to who asked for them
-        codec = threading.Thread(target=self.pool.shutdown, name="codec-end", daemon=True)
-        codec.start()
-        codec.join(max(0.0, until - time.monotonic()))
+        ended = end_workers(self.workers, self.energy, self.pool, until)
         self.tracer.shut(max(0.0, until - time.monotonic()))
-        return all(ended) and not codec.is_alive()
+        return ended
+
+    async def end(self) -> None:
+        """Let go of what the event loop holds; after `shut`."""
+        for served in self.students.values():
+            await served.queue.end()
+
+
+def end_workers(workers: Sequence[Worker], energy: Energy, pool: CodecPool, until: float) -> bool:
+    """End every thread that paints, until then by time.monotonic; False if one is left that hangs. Idempotent."""
+    for worker in workers:
+        worker.begin_stop()  # all before one is waited for
+    ended = [worker.stop(max(0.0, until - time.monotonic())) for worker in workers]
+    energy.sampler.stop()
+    # its last images are on their way to who asked for them
+    codec = threading.Thread(target=pool.shutdown, name="codec-end", daemon=True)
+    codec.start()
+    codec.join(max(0.0, until - time.monotonic()))
+    return all(ended) and not codec.is_alive()
+
+
+def build_shared(settings: Settings, paints: bool = True) -> tuple[Energy, Shared]:
+    """What the students of one process share, and the meters, where it paints. Raises SettingsError."""
+    metrics = Metrics()
+    metered = paints and settings.energy == "auto"
+    energy = build_energy(metered, settings.watts if paints else 0.0, _metered_gpus(settings) if paints else ())
+    metrics.registry.register(energy.collector)
+    limits = Limits(settings.max_pixels, settings.max_whole_pixels)
+    pool = CodecPool(CODEC_THREADS, limits, Allowance(settings.decode_share))
+    return energy, Shared(pool, metrics, ledger=energy.ledger, tracer=build_tracer(settings))
 
 
 def build_server(
@@ -98,27 +123,56 @@ def build_server(
 
     `on_failed` is called, by any thread, when a worker has failed for good.
     """
-    metrics = Metrics()
-    energy = build_energy(settings.energy == "auto", settings.watts, _metered_gpus(settings))
-    metrics.registry.register(energy.collector)
-    limits = Limits(settings.max_pixels, settings.max_whole_pixels)
-    pool = CodecPool(CODEC_THREADS, limits, Allowance(settings.decode_share))
-    shared = Shared(pool, metrics, ledger=energy.ledger, tracer=build_tracer(settings))
+    energy, shared = build_shared(settings)
     pairs = [_at_work(student, make_engine, settings, shared, on_failed) for student, make_engine in students]
+    return _put_together(settings, [front for front, _ in pairs], [worker for _, worker in pairs], energy, shared)
+
+
+def build_front(settings: Settings, students: Sequence[Student], on_failed: Callable[[], None] = lambda: None) -> Server:
+    """Wire the parts of a front end whose workers are other processes, at the queue that the settings name.
+
+    Nothing runs yet: `start` begins. `on_failed` is called when the queue will never do. Raises SettingsError.
+    """
+    energy, shared = build_shared(settings, paints=False)
+    fronts = [_asking(student, settings, shared, on_failed) for student in students]
+    return _put_together(settings, fronts, [], energy, shared)
+
+
+def _put_together(
+    settings: Settings, fronts: Sequence[Served], workers: Sequence[Worker], energy: Energy, shared: Shared
+) -> Server:
     return Server(
         settings=settings,
-        students={front.student.name: front for front, _ in pairs},
-        workers=[worker for _, worker in pairs],
-        metrics=metrics,
+        students={front.student.name: front for front in fronts},
+        workers=workers,
+        metrics=shared.metrics,
         energy=energy,
         tracer=shared.tracer,
-        pool=pool,
-        sessions=Sessions(settings, metrics, energy.ledger),
-        stills=Stills(settings, metrics),
+        pool=shared.pool,
+        sessions=Sessions(settings, shared.metrics, energy.ledger),
+        stills=Stills(settings, shared.metrics),
         files=Files(settings.file_seconds, settings.file_bytes),
         started=time.time(),
         aliases=settings.aliases(),
     )
+
+
+def _capacity(student: Student, settings: Settings) -> int:
+    """Jobs that a front end may have in flight."""
+    return settings.max_waiting + (student.longest_job + 1) * settings.max_sessions
+
+
+def _asking(student: Student, settings: Settings, shared: Shared, on_failed: Callable[[], None]) -> Served:
+    """A student's front, with a queue between it and workers elsewhere."""
+    metrics = shared.metrics.of(student.name)
+
+    def unpainted(job: Job, result: Result) -> None:
+        metrics.result(job.api, result, 0.0)
+
+    queue = front_queue(settings, student, _capacity(student, settings), unpainted, on_failed)
+    metrics.up(lambda: queue.fleet().ready)
+    metrics.jobs(queue.waiting, queue.in_flight)
+    return serve_student(student, queue, queue.fleet, settings, shared)
 
 
 def _at_work(
@@ -135,7 +189,7 @@ def _at_work(
             queue.close()  # this was its only worker
             on_failed()
 
-    queue = MemoryQueue(settings.max_waiting + (student.longest_job + 1) * settings.max_sessions, unpainted)
+    queue = MemoryQueue(_capacity(student, settings), unpainted)
     worker = Worker(student, make_engine, queue, settings, shared)
     worker.board.subscribe(published)
     metrics.up(lambda: worker.board.read().ready)

@@ -23,6 +23,19 @@ FOR_TESTS: dict[str, JsonValue] = {"for_tests": True}
 """Marks a setting, as its `json_schema_extra`, that nobody but a test needs: it works, and `--help` leaves it out."""
 
 
+_PAINTING = (
+    "engine", "device", "batch_sizes", "cache", "prebuilt", "stills_share", "stuck_ticks", "stuck_seconds", "warm_up_limit",
+    "build_limit", "energy", "watts", "energy_device",
+)  # fmt: skip
+"""Settings of who paints, beside what is chosen of an engine."""
+_FRONT = frozenset((
+    "port", "alias", "sizes", "allow_origins", "root_path", "max_sessions", "max_sessions_per_owner", "max_waiting",
+    "max_waiting_per_owner", "max_message", "file_seconds", "file_bytes", "max_prompt", "frame_deadline", "still_deadline",
+    "resume_seconds", "first_frame_seconds", "idle_seconds",
+))  # fmt: skip
+"""Settings of who asks."""
+
+
 class SettingsError(ValueError):
     """A setting is wrong; the text names it and says how."""
 
@@ -59,6 +72,12 @@ class Settings(_EngineChoices):  # type: ignore[misc]
 
     host: str = Field("127.0.0.1", description="address to listen on")
     port: int = Field(8000, ge=0, le=65535, description="port to listen on; 0 picks a free one")
+    queue: str | None = Field(
+        None,
+        description="queue between front ends and workers, redis://HOST:PORT, rediss:// with TLS, or unix:///PATH; none: one "
+        "process is both",
+    )
+    worker_port: int = Field(8001, ge=0, le=65535, description="port of a worker's metrics and health; 0 picks a free one")
     student: Annotated[tuple[str, ...], NoDecode] = Field(
         ("embedded",), description="students to serve, comma-separated; the first is the default (allaprima students)"
     )
@@ -259,6 +278,14 @@ class Settings(_EngineChoices):  # type: ignore[misc]
             ip_network(network)
         return networks
 
+    @field_validator("queue")
+    @classmethod
+    def _address(cls, url: str | None) -> str | None:
+        # what else is wrong with it is said by whoever connects: an error here would show its password
+        if url is not None and not url.startswith(("redis://", "rediss://", "unix://")):
+            raise ValueError("a queue is redis://HOST:PORT, rediss:// with TLS, or unix:///PATH")
+        return url
+
     @field_validator("traces")
     @classmethod
     def _endpoint(cls, url: str | None) -> str | None:
@@ -376,6 +403,12 @@ def add_flags(parser: argparse.ArgumentParser, names: Collection[str] | None = N
             help=argparse.SUPPRESS if field.json_schema_extra == FOR_TESTS else _help(name, field),
             **bare,
         )
+
+
+def flags_of(*, front: bool = True, worker: bool = True) -> list[str]:
+    """Settings that are of use to a front end, or to a worker."""
+    paints = {*_PAINTING, *all_choices()}
+    return [name for name in _in_order() if (front or name not in _FRONT) and (worker or name not in {*paints, "worker_port"})]
 
 
 class _Several(argparse.Action):

@@ -18,9 +18,9 @@ class PortTaken(OSError):
     """There is no listening at this address; the text says why."""
 
 
-def listen(settings: Settings) -> list[socket.socket]:
-    """Sockets that listen at every address of the host. Raises PortTaken."""
-    host, port, sockets = settings.host, settings.port, list[socket.socket]()
+def listen(settings: Settings, setting: str = "port") -> list[socket.socket]:
+    """Sockets that listen at every address of the host, at the port that this setting has. Raises PortTaken."""
+    host, port, sockets = settings.host, int(getattr(settings, setting)), list[socket.socket]()
     try:
         known = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
         for family, kind, protocol, _, address in dict.fromkeys(known):
@@ -29,8 +29,8 @@ def listen(settings: Settings) -> list[socket.socket]:
     except OSError as error:
         for one in sockets:
             one.close()
-        why = (error.strerror or str(error)).lower()
-        raise PortTaken(f"cannot listen on {host}:{port}: {why}; choose another with --host and --port") from error
+        why, flag = (error.strerror or str(error)).lower(), "--" + setting.replace("_", "-")
+        raise PortTaken(f"cannot listen on {host}:{port}: {why}; choose another with --host and {flag}") from error
     return sockets
 
 

@@ -56,6 +56,11 @@ class Status:
         """What a row takes in the size of tick that has the most rows a second; 0 before the worker was ready."""
         return min((seconds / size for size, seconds in self.seconds.items()), default=0.0)
 
+    @property
+    def lost(self) -> str:
+        """Why it has failed for good; empty if it has not."""
+        return self.error if self.state is State.FAILED else ""
+
     def not_ready(self) -> str | None:
         """Why it cannot paint now, for a person; None if it can."""
         match self.state:
@@ -77,8 +82,8 @@ class Outlook(Protocol):
     def ready(self) -> bool: ...
 
     @property
-    def error(self) -> str:
-        """Why nothing will be painted any more, if a person has to see to it."""
+    def lost(self) -> str:
+        """Why nothing will be painted any more, until a person sees to it; empty if something may be."""
         ...
 
     @property
@@ -103,11 +108,15 @@ class Outlook(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Fleet:
-    """All workers of one student, seen as one. `trouble` is why none of them can be reached; empty if that is not so."""
+    """All workers of one student, seen as one.
+
+    `trouble` is why none of them can be reached now, and `lost` why none ever will; empty if that is not so.
+    """
 
     student: str
     workers: tuple[Status, ...] = ()
     trouble: str = ""
+    lost: str = ""
 
     @property
     def _at_work(self) -> list[Status]:
@@ -116,10 +125,6 @@ class Fleet:
     @property
     def ready(self) -> bool:
         return bool(self._at_work)
-
-    @property
-    def error(self) -> str:
-        return ""
 
     @property
     def largest(self) -> int:

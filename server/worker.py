@@ -38,7 +38,9 @@ _WAKING = 0.3
 class Worker:
     """Runs one student's engine for one queue. How far it is stands on `board`."""
 
-    def __init__(self, student: Student, make_engine: MakeEngine, queue: WorkerQueue, settings: Settings, shared: Shared) -> None:
+    def __init__(
+        self, student: Student, make_engine: MakeEngine, queue: WorkerQueue, settings: Settings, shared: Shared
+    ) -> None:
         self._student, self._make_engine, self._settings, self._shared = student, make_engine, settings, shared
         self.board = Board(student.name)
         self._publishing = threading.Lock()
@@ -79,6 +81,10 @@ class Worker:
     def waiting(self) -> int:
         """Jobs taken from the queue and not yet in a tick."""
         return 0 if self._prefetch is None else len(self._prefetch)
+
+    def in_flight(self) -> int:
+        """Jobs taken from the queue and not yet answered."""
+        return self._answers.in_flight()
 
     # the engine's thread -------------------------------------------------------------------------------------------
 
@@ -155,7 +161,7 @@ class Worker:
             self._publish(state=State.STUCK, error=why)
         if self._prefetch is not None:
             self._prefetch.clear()
-        self._answers.abandon("engine_stuck", why)
+        self._answers.abandon("engine_stuck", why, blamed=True)
 
     def _back(self) -> None:
         if self.board.read().state is State.STUCK:

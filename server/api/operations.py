@@ -2,13 +2,14 @@
 
 import asyncio
 from functools import partial
+from typing import Protocol
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 from starlette.concurrency import run_in_threadpool
 
-from ..metrics import OPENMETRICS
-from ..server import Server
+from ..metrics import OPENMETRICS, Metrics
+from ..settings import Settings
 from ..shared_work import SharedWork
 from .doors import door
 
@@ -16,7 +17,21 @@ _FORMATS = ("", OPENMETRICS)
 """What an Accept header says, as far as it matters here."""
 
 
-def routes(server: Server) -> APIRouter:
+class Operated(Protocol):
+    """What is asked of a process, whatever it does."""
+
+    @property
+    def settings(self) -> Settings: ...
+
+    @property
+    def metrics(self) -> Metrics: ...
+
+    def not_ready(self) -> str | None:
+        """Why it cannot do its work now, or None if it can."""
+        ...
+
+
+def routes(server: Operated) -> APIRouter:
     router = APIRouter()
     # writing some hundred series takes milliseconds, which nobody may have us spend as often as they like
     written = {wanted: SharedWork(partial(run_in_threadpool, server.metrics.exposition, wanted)) for wanted in _FORMATS}

@@ -1,78 +1,46 @@
 """allaprima serve: the server, and the one place where its parts are put together."""
 
 import argparse
-import logging
-import socket
-import sys
+from collections.abc import Callable
 from typing import Any
 
-from engines.engine import Engine
-from engines.errors import EngineError
-from engines.factory import check_engine, make_engine
-from engines.options import ENGINES
-from engines.prepare import prepare, sized
-from engines.say import Say
-from engines.student import Student
-from engines.students import load_student
-
 from ..app import make_app
-from ..logs import configure
 from ..process import ServerProcess
-from ..server import build_server
-from ..settings import Settings, add_flags, load_settings
-from ..sockets import PortTaken, listen
+from ..server import Server, build_front, build_server
+from ..settings import Settings, SettingsError, add_flags, flags_of
 from ..uvicorn_config import make_guard, uvicorn_config
-from ..worker import MakeEngine
-
-log = logging.getLogger(__name__)
-
-FAILED = 1
+from .starting import FAILED, begin, bind, makers, students
 
 
 def add(parser: argparse.ArgumentParser) -> None:
-    parser.description = "Start the server. Each flag may also be set by environment."
-    add_flags(parser)
+    parser.description = (
+        "Start the server; with --queue, a front end for workers elsewhere. Each flag may also be set by environment."
+    )
+    add_flags(parser, [name for name in flags_of() if name != "worker_port"])
 
 
 def run(flags: dict[str, Any]) -> int:
     """Serve until told to stop; the exit status. Raises SettingsError, UnknownStudent, BadStudent, EngineError."""
-    settings = load_settings(flags)
-    configure(settings.log_level, settings.log_format)
-    if (said := settings.prepare_cache()) is not None:
-        log.warning(said)
-    students = _students(settings)
-    try:
-        sockets = listen(settings)  # before anything is built, which may take minutes
-    except PortTaken as error:
-        print(f"allaprima: {error}", file=sys.stderr)
+    settings = begin(flags)
+    if settings.queue is not None:
+        _refuse_engines(flags)
+        asked = students(settings)
+        return _serve(settings, lambda failed: build_front(settings, asked, failed))
+    made = makers(settings)
+    return _serve(settings, lambda failed: build_server(settings, made, failed))
+
+
+def _serve(settings: Settings, build: Callable[[Callable[[], None]], Server]) -> int:
+    if (sockets := bind(settings)) is None:
         return FAILED
-    return _serve(settings, students, sockets)
-
-
-def _students(settings: Settings) -> list[tuple[Student, MakeEngine]]:
-    if settings.engine not in ENGINES:
-        raise EngineError(f"no engine named {settings.engine!r}; there are: {', '.join(ENGINES)}")
-
-    def maker(student: Student) -> MakeEngine:
-        def make(say: Say) -> Engine:
-            ready = student
-            if settings.engine != "fake":
-                check_engine(settings.engine, settings.gpu())
-                ready = prepare(student, settings.cache, settings.choices(), say)
-                say(f"compiling {student.name} for {settings.engine}")
-            return make_engine(
-                settings.engine, ready, settings.sizes_for(student), settings.engine_options(), cache=settings.cache,
-                device=settings.gpu(), prebuilt=settings.prebuilt, say=say,
-            )  # fmt: skip
-
-        return make
-
-    students = [sized(load_student(name, settings.folders()), settings.choices()) for name in settings.student]
-    return [(student, maker(student)) for student in students]
-
-
-def _serve(settings: Settings, students: list[tuple[Student, MakeEngine]], sockets: list[socket.socket]) -> int:
-    server = build_server(settings, students, on_failed=lambda: process.stop())
+    server = build(lambda: process.stop())
     guard = make_guard(settings, server.metrics)
     process = ServerProcess(uvicorn_config(make_app(server), settings, guard), server, guard)
     return process.serve_until_stopped(sockets)
+
+
+def _refuse_engines(flags: dict[str, Any]) -> None:
+    """Raises SettingsError if a front end is told how to paint. (An environment may be one for all.)"""
+    if wrong := sorted(set(flags) - set(flags_of(worker=False))):
+        named = ", ".join("--" + name.replace("_", "-") for name in wrong)
+        raise SettingsError(f"with --queue this is a front end, which does not paint: give {named} to allaprima worker")

@@ -21,6 +21,8 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
+from benchmarks.redis_server import RedisServer
+
 ROOT = Path(__file__).parents[2]
 PATIENCE = 30.0
 IMAGE, REPEAT, DROPPED = 1, 2, 3
@@ -163,16 +165,21 @@ def free_port() -> int:
 
 
 def launch(
-    log: Path, *flags: str, port: int | None = None, program: tuple[str, ...] = ("-m", "server"), **variables: str
+    log: Path,
+    *flags: str,
+    port: int | None = None,
+    program: tuple[str, ...] = ("-m", "server"),
+    command: str = "serve",
+    **variables: str,
 ) -> Server:
-    """Start a server's process, and wait for nothing. `variables` are of its environment."""
+    """Start a server's process, or a worker's, and wait for nothing. `variables` are of its environment."""
     port = free_port() if port is None else port
-    command = [sys.executable, *program, "serve", "--port", str(port), *flags]
+    asked = [sys.executable, *program, command, "--port" if command == "serve" else "--worker-port", str(port), *flags]
     environment = {k: v for k, v in os.environ.items() if not k.startswith("ALLAPRIMA_")} | {"PYTHONWARNINGS": "error"}
     environment["ALLAPRIMA_FRAME_DEADLINE"] = str(PATIENCE)  # on a busy machine no frame is late, but where a test wants that
     environment |= {"PYTHONPATH": str(ROOT), **variables}
     with log.open("w") as out:
-        process = subprocess.Popen(command, stdout=out, stderr=subprocess.STDOUT, text=True, env=environment)
+        process = subprocess.Popen(asked, stdout=out, stderr=subprocess.STDOUT, text=True, env=environment)
     return Server(process, port, log)
 
 
@@ -227,3 +234,10 @@ def server(_shared: Server) -> Iterator[Server]:
     assert _shared.process.poll() is None, _shared.said()
     assert "Traceback" not in _shared.said()
     assert httpx.get(f"{_shared.url}/readyz", timeout=PATIENCE, trust_env=False).status_code == 200
+
+
+@pytest.fixture(scope="module")
+def redis_server() -> Iterator[RedisServer]:
+    """A queue for servers of several processes."""
+    with RedisServer(clustered=True) as server:
+        yield server

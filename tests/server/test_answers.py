@@ -24,8 +24,13 @@ METER = MeterName("gpu0", "nvml")
 class Kept:
     """A queue that keeps what it is given."""
 
-    def __init__(self) -> None:
+    def __init__(self, shared: bool = False) -> None:
+        self.shared = shared
         self.results: list[Result] = []
+        self.returned: list[tuple[int, bool]] = []
+
+    def give_back(self, job: Job, blamed: bool = False) -> None:
+        self.returned.append((job.id, blamed))
 
     def deliver(self, result: Result) -> None:
         self.results.append(result)
@@ -41,8 +46,8 @@ class AtOnce:
 
 
 class Bench:
-    def __init__(self) -> None:
-        self.kept, self.metrics, self.ledger = Kept(), Metrics(), Ledger()
+    def __init__(self, shared: bool = False) -> None:
+        self.kept, self.metrics, self.ledger = Kept(shared), Metrics(), Ledger()
         queue: Any = self.kept
         pool: Any = AtOnce()
         self.answers = Answers(queue, self.metrics.of("embedded"), self.ledger, pool)
@@ -110,6 +115,16 @@ def test_none(bench: Bench) -> None:
     ]
     assert all(result.message and not result.image for result in bench.kept.results)
     assert bench.count(Outcome.FAILED) == 2
+
+
+def test_others_may_paint_it() -> None:
+    """Where other workers take from the queue, what is abandoned here is theirs: given back, not answered or counted."""
+    bench = Bench(shared=True)
+    bench.job()
+    bench.answers.abandon("engine_stuck", "the engine hangs", blamed=True)
+    assert (bench.kept.returned, bench.kept.results) == ([(7, True)], [])
+    assert bench.answers.in_flight() == 0
+    assert bench.count(Outcome.FAILED) == 0
 
 
 def test_a_stream_that_fails(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:

@@ -22,7 +22,7 @@ from engines.student import Student
 from server.codec_pool import CodecPool
 from server.metrics import Metrics
 from server.otel import OtelTracer, otlp_tracer
-from server.queue import JobQueue, MemoryQueue, QueueFull
+from server.queue import FrontQueue, MemoryQueue, QueueFull
 from server.session import next_job_id
 from server.settings import load_settings
 from server.shared import Shared
@@ -63,7 +63,7 @@ def _job(**more: Any) -> Job:
 
 
 @pytest.fixture
-async def front(traced: Traced, student: Student) -> AsyncIterator[JobQueue]:
+async def front(traced: Traced, student: Student) -> AsyncIterator[FrontQueue]:
     """A traced queue with a worker behind it."""
     queue, pool = MemoryQueue(10), CodecPool(2)
     shared = Shared(pool, Metrics(), tracer=traced.tracer)
@@ -75,7 +75,7 @@ async def front(traced: Traced, student: Student) -> AsyncIterator[JobQueue]:
     pool.shutdown()
 
 
-async def test_a_still(traced: Traced, front: JobQueue) -> None:
+async def test_a_still(traced: Traced, front: FrontQueue) -> None:
     """A still's job is a child of its request's span, and its tick a child of the job; both say what is known."""
     result = await front.submit(_job(trace=PARENT))
     job, tick = traced.one("job"), traced.one("tick")
@@ -90,7 +90,7 @@ async def test_a_still(traced: Traced, front: JobQueue) -> None:
     assert job.start_time <= tick.start_time <= tick.end_time <= job.end_time
 
 
-async def test_a_frame(traced: Traced, front: JobQueue) -> None:
+async def test_a_frame(traced: Traced, front: FrontQueue) -> None:
     """A frame's job is a trace of its own, linked with its session's."""
     with traced.tracer.session() as session:
         session.say(session="x", outcomes={"image": 1}, meter=None)
@@ -124,17 +124,18 @@ async def test_a_share() -> None:
     """With a share of 0 nothing is recorded: no session, no job, and no tick of what is not recorded."""
     none = Traced(share=0.0)
     with none.tracer.session() as session:
-        queue = none.tracer.jobs(MemoryQueue(1), "embedded")
+        plain = MemoryQueue(1)
+        queue = none.tracer.jobs(plain, "embedded")
         waiting = asyncio.ensure_future(queue.submit(_job(api="stream", trace=session.trace)))
         await asyncio.sleep(0)
-        with none.tracer.tick("embedded", queue.take(JobKind.LIVE, 1, 0.0)):
+        with none.tracer.tick("embedded", plain.take(JobKind.LIVE, 1, 0.0)):
             pass
         waiting.cancel()
         await asyncio.wait([waiting])
     assert not none.spans("session") + none.spans("job") + none.spans("tick")
 
 
-async def test_a_job_that_fails(traced: Traced, front: JobQueue) -> None:
+async def test_a_job_that_fails(traced: Traced, front: FrontQueue) -> None:
     """A failure is a status with the reason."""
     result = await front.submit(_job(prompt=(("fake:error", 1.0),)))
     job = traced.one("job")
@@ -169,8 +170,7 @@ async def test_the_rest_of_the_queue(traced: Traced) -> None:
     waiting = asyncio.ensure_future(queue.submit(_job()))
     await asyncio.sleep(0)
     assert (queue.waiting(), queue.in_flight()) == (1, 1)
-    [job] = queue.take(JobKind.STILL, 1, 0.0)
-    assert queue.wanted([job.id]) == {job.id}
+    [job] = plain.take(JobKind.STILL, 1, 0.0)
     assert queue.has_room("me", 2)
     assert job.trace != ""
     queue.close()

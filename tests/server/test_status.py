@@ -4,7 +4,7 @@ from dataclasses import FrozenInstanceError, replace
 
 import pytest
 
-from server.status import Board, State, Status
+from server.status import Board, Fleet, State, Status
 
 READY = Status("embedded", State.READY, seconds={4: 0.02, 1: 0.01, 8: 0.06})
 
@@ -32,6 +32,25 @@ def test_ready() -> None:
 def test_not_ready(state: State, says: str) -> None:
     """One that does not paint says why."""
     assert replace(READY, state=state, error="it hangs").not_ready() == says
+
+
+def test_a_fleet() -> None:
+    """Workers seen as one: as many rows as all have, a tick as long as the slowest one's, and the rates of all together."""
+    slow = replace(READY, seconds={2: 0.2})
+    fleet = Fleet("embedded", (READY, slow, Status("embedded")))
+    assert fleet.ready
+    assert fleet.not_ready() is None
+    assert (fleet.largest, fleet.tick_seconds) == (10, 0.2)
+    assert fleet.row_seconds == pytest.approx(1 / (1 / 0.005 + 1 / 0.1))
+
+
+def test_a_fleet_that_cannot_paint() -> None:
+    """It says why: nobody is there, nobody is ready, or nobody can be reached."""
+    assert Fleet("embedded").not_ready() == "no worker serves embedded now"
+    starting = Status("embedded")
+    assert Fleet("embedded", (starting,)).not_ready() == starting.not_ready()
+    assert Fleet("embedded", (READY,), "it is far away").not_ready() == "it is far away"
+    assert (Fleet("embedded").largest, Fleet("embedded").row_seconds) == (1, 0.0)
 
 
 def test_a_value() -> None:

@@ -28,7 +28,9 @@ _MOST_ANSWERS = 64
 _NOWHERE, _WAITS, _HELD = 0, 1, 2
 _MISSED = 2
 """Looks at which a job was nowhere until it is lost: at the first its answer may be on its way."""
-_SET_ASIDE = "two workers failed while they had this image in their hands, so it was set aside; another picture or prompt may do"
+_SET_ASIDE = (
+    "two workers failed while they had this image in their hands, so it was set aside; another picture or prompt may do"
+)
 
 
 @dataclass(slots=True, eq=False)
@@ -228,7 +230,8 @@ class RedisFrontQueue:
 
     def fleet(self) -> Fleet:
         """Those who paint."""
-        return Fleet(self._layout.student, tuple(self._around.workers.values()), self._why())
+        lost = "" if self._link.fatal is None else str(self._link.fatal)
+        return Fleet(self._layout.student, tuple(self._around.workers.values()), self._why(), lost)
 
     def _why(self) -> str:
         """Why nobody can paint, where it is not a worker's fault; empty where it is, or where somebody can."""
@@ -298,9 +301,7 @@ class RedisFrontQueue:
         while True:
             asked = [one for one in self._open.values() if one.arrived]
             places = [part for one in asked for part in (one.job.kind.value, one.job.id)]
-            looking = self._link.run(
-                "front_beat", self.name, self._layout.lanes, self._live.total(), len(self._live), *places
-            )
+            looking = self._link.run("front_beat", self.name, self._layout.lanes, self._live.total(), len(self._live), *places)
             try:
                 async with asyncio.timeout(SILENT_LIVE):
                     said = await looking

@@ -4,9 +4,9 @@ Of one student, with `L` for `allaprima:{STUDENT}:LANE`, where a lane is a schem
 
 | key | what | how it ends |
 |---|---|---|
-| `L:job:ID` | hash: the job's bytes `b`, its owner `o`, kind `k`, front end `f`, times `c` and `d`, blames `n` | its answer, or its time |
+| `L:job:ID` | hash: bytes `b`, owner `o`, kind `k`, front end `f`, times `c` and `d`, blames `n` | its answer, or its time |
 | `L:line:KIND:OWNER` | list: an owner's jobs that wait | empty, or its time |
-| `L:turns:KIND` | sorted set: owners who have a line, by whose turn it is | empty, or its time |
+| `L:turns:KIND` | sorted set: owners who have a line, by whose turn it is | likewise |
 | `L:waiting:KIND` | sorted set: all jobs that wait, by when they were made; its oldest is the queue's lag | likewise |
 | `L:bell:KIND` | list of one, while a job waits: what an idle worker blocks on | likewise |
 | `L:held:WORKER` | hash: jobs in a worker's hands, with when it took them | answers, or the worker's end |

@@ -91,7 +91,7 @@ class Link:
     async def _greet(self) -> None:
         check_server(await self._client.info("server"))
         for command in loading(self._scripts.values()):
-            await self._client.execute_command(*command)
+            await self._client.execute_command(*command)  # type: ignore[no-untyped-call]
 
     async def _send_all(self) -> None:
         while True:

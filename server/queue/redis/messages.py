@@ -27,7 +27,7 @@ class Unreadable(ValueError):
     """These bytes are not what they should be; the text says why."""
 
 
-def _adapter(of: type, without: frozenset[str] = frozenset()) -> TypeAdapter[dict[str, Any]]:
+def _adapter(of: type, without: frozenset[str] = frozenset()) -> TypeAdapter[Any]:
     """Checks the fields of a value that comes from outside, each by its type."""
     hints = {name: hint for name, hint in get_type_hints(of).items() if name not in without}
     checked = TypedDict(of.__name__, hints)  # type: ignore[misc]
@@ -82,7 +82,7 @@ def _pack(values: list[Any]) -> bytes:
 
 
 def _read(
-    data: bytes, names: tuple[str, ...], adapter: TypeAdapter[dict[str, Any]], made: Mapping[str, Any] | None = None
+    data: bytes, names: tuple[str, ...], adapter: TypeAdapter[Any], made: Mapping[str, Any] | None = None
 ) -> dict[str, Any]:
     """The fields, each of its type. `made`: what turns a plain value into what the field holds. Raises Unreadable."""
     if len(data) < _HEAD.size:
@@ -95,7 +95,8 @@ def _read(
         found = dict(zip(names, values, strict=True))
         for name, make in (made or {}).items():
             found[name] = make(found[name])
-        return adapter.validate_python(found)
+        checked: dict[str, Any] = adapter.validate_python(found)
+        return checked
     except ValidationError as error:
         first = error.errors()[0]
         raise Unreadable(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from error

@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-
 from ...status import Status
 from ...types import Job, JobKind, Outcome, Result
 from ..base import QueueClosed
@@ -49,7 +48,8 @@ class _Way:
     def run_all(self, calls: Sequence[tuple[Any, ...]]) -> list[Any]:
         """Several at once; what the server refused stands among the answers as an error. Raises Unreachable, QueueError."""
         commands = [("EVALSHA", self._scripts[name].sha, 1, self._root, *rest) for name, *rest in calls]
-        return self._try(lambda: self._pipeline(commands))
+        answers: list[Any] = self._try(lambda: self._pipeline(commands))
+        return answers
 
     def listen(self, bell: str, seconds: float) -> None:
         """Return when it is rung, or when the time is over. Raises Unreachable, QueueError."""
@@ -58,7 +58,7 @@ class _Way:
     def _pipeline(self, commands: Sequence[tuple[Any, ...]]) -> list[Any]:
         pipeline = self._client.pipeline(transaction=False)
         for command in commands:
-            pipeline.execute_command(*command)
+            pipeline.execute_command(*command)  # type: ignore[no-untyped-call]
         answers: list[Any] = pipeline.execute(raise_on_error=False)
         for answer in answers:
             if isinstance(answer, RedisError) and (passes(answer) or str(answer).startswith("NOSCRIPT")):
@@ -81,7 +81,7 @@ class _Way:
     def _greet(self) -> None:
         check_server(self._client.info("server"))
         for command in loading(self._scripts.values()):
-            self._client.execute_command(*command)
+            self._client.execute_command(*command)  # type: ignore[no-untyped-call]
         self._greeted, self._pause = True, FIRST_PAUSE
 
     def _broken(self, error: Exception) -> None:
@@ -272,7 +272,9 @@ class RedisWorkerQueue:
         while not self._over.is_set():
             status = pack_status(self._status)
             try:
-                gone = self._heart.run("worker_beat", self.name, self._layout.lanes, self._layout.lane, status, *list(self._held))
+                gone = self._heart.run(
+                    "worker_beat", self.name, self._layout.lanes, self._layout.lane, status, *list(self._held)
+                )
             except Unreachable:
                 continue
             if isinstance(gone, RedisError):
@@ -282,5 +284,3 @@ class RedisWorkerQueue:
                     self._held.pop(int(number), None)
             self._changed.wait(BEAT)
             self._changed.clear()
-
-

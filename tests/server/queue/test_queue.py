@@ -19,7 +19,10 @@ LATER = time.monotonic() + 3600
 
 def _job(number: int, owner: str = "me", api: str = "stream", deadline: float = LATER) -> Job:
     blend = (("a boat", 0.5), ("море", 0.5))
-    return Job(number, owner, api, blend, 7, 1.5, deadline, b"\x00\xff", 0.5, None, "webp", 80, "session", "request", "trace")
+    drawn: dict[str, Any] = {"image": b"\x00\xff", "strength": 0.5, "mask": b"\x00", "mask_blur": 2.5, "guidance": 2}
+    told: dict[str, Any] = {"format": "webp", "quality": 80, "size": (640, 480)}
+    named = {"session": "session", "request": "request", "trace": "trace"}
+    return Job(number, owner, api, blend, 7, 1.5, deadline, **drawn, **told, **named)
 
 
 async def _submitted(queue: Sides, *numbers: int, **more: Any) -> list["asyncio.Task[Result]"]:

@@ -1,0 +1,21 @@
+"""Who may paint for whom: a front end and a worker must mean the same by a student's name, and by a job."""
+
+import hashlib
+
+from engines.choices import Choices
+from engines.student import Student
+
+
+def lane_of(student: Student, choices: Choices, schema: int) -> str:
+    """A name that is the same wherever jobs of this schema, of this student with these choices, come out as the same pictures.
+
+    Files count by their names: where they lie differs by machine, and a front end needs none of them.
+    """
+    weights = None if student.weights is None else sorted(student.weights.described().items(), key=str)
+    named = None if choices.weights is None else choices.weights.name
+    loras = [(path.name, weight) for path, weight in choices.loras]
+    facts = (
+        student.architecture, student.width, student.height, student.contract, student.guidance, student.negative_prompt,
+        weights, named, loras, choices.full_vae,
+    )  # fmt: skip
+    return f"{schema}-{hashlib.blake2s(repr(facts).encode(), digest_size=4).hexdigest()}"

@@ -1,0 +1,52 @@
+"""Queues that are shared with other processes, as the settings name them."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from engines.student import Student
+
+from .lane import lane_of
+from .settings import Settings, SettingsError
+from .types import Job, Result
+
+if TYPE_CHECKING:
+    from .queue.redis import QueueError, RedisFrontQueue, RedisWorkerQueue
+    from .queue.redis.layout import Layout
+
+
+def front_queue(
+    settings: Settings,
+    student: Student,
+    capacity: int,
+    unpainted: Callable[[Job, Result], None],
+    on_fatal: Callable[[], None],
+) -> "RedisFrontQueue":
+    """A front end's side of a student's queue. Raises SettingsError."""
+    url, layout = _where(settings, student)
+    from .queue.redis import RedisFrontQueue
+
+    return RedisFrontQueue(url, layout, capacity, unpainted, on_fatal)
+
+
+def worker_queue(settings: Settings, student: Student, on_fatal: "Callable[[QueueError], None]") -> "RedisWorkerQueue":
+    """A worker's side of a student's queue. Raises SettingsError."""
+    url, layout = _where(settings, student)
+    from .queue.redis import RedisWorkerQueue
+
+    return RedisWorkerQueue(url, layout, on_fatal)
+
+
+def _where(settings: Settings, student: Student) -> "tuple[str, Layout]":
+    if settings.queue is None:
+        raise SettingsError("--queue: name the queue between front ends and workers, as redis://HOST:PORT")
+    try:
+        from .queue.redis.connecting import check_address
+        from .queue.redis.layout import Layout
+        from .queue.redis.messages import SCHEMA
+    except ImportError as error:
+        raise SettingsError(f"--queue needs its extra: pip install 'allaprima[redis]' ({error})") from error
+    try:
+        url = check_address(settings.queue)
+    except ValueError as error:
+        raise SettingsError(f"--queue: {error}") from error
+    return url, Layout(student.name, lane_of(student, settings.choices(), SCHEMA))
