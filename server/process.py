@@ -38,6 +38,10 @@ class Runs(Protocol):
         """Why it had to stop; empty if it had not."""
         ...
 
+    def begin_end(self) -> None:
+        """Told first, on the event loop: what would go on for ever, and nobody's work depends on, is to end."""
+        ...
+
     def shut(self, patience: float = ...) -> bool:
         """End every thread within `patience` seconds; False if one is left that hangs. Idempotent."""
         ...
@@ -97,7 +101,7 @@ class ServerProcess(uvicorn.Server):
         self.stop()
         self.config.timeout_graceful_shutdown = self._left()  # type: ignore[assignment]
         over = asyncio.create_task(self._end_grace())
-        self._server.sessions.end_watching()  # which would go on for ever, and which nobody's work depends on
+        self._server.begin_end()
         await super().shutdown(sockets)
         over.cancel()
 

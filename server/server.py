@@ -77,6 +77,10 @@ class Server:
         for worker in self.workers:
             worker.start()
 
+    def begin_end(self) -> None:
+        """Told first: watching would go on for ever."""
+        self.sessions.end_watching()
+
     def shut(self, patience: float = 60.0) -> bool:
         """Answer all who wait, and end every thread within `patience` seconds; False if one is left that hangs. Idempotent."""
         until = time.monotonic() + patience

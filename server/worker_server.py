@@ -52,6 +52,11 @@ class WorkerServer:
         for worker in self.workers:
             worker.start()
 
+    def begin_end(self) -> None:
+        """Told first: take nothing more."""
+        for queue in self.queues:
+            queue.close()
+
     def shut(self, patience: float = 60.0) -> bool:
         """Take no more, finish the ticks that run, give back what is in none, and say goodbye, within so many seconds.
 
