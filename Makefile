@@ -12,7 +12,7 @@ run: .venv/base
 	$(BIN)/allaprima serve
 
 # -rs: what was left out, and why, is said at the end
-test: .venv/dev
+test: .venv/dev .venv/foreign/ready
 	@sh tests/tools.sh
 	$(BIN)/python -m pytest -n 2 --dist loadfile -rs
 
@@ -61,6 +61,15 @@ painter: .venv/student
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --editable '.[dev]'
 	touch $@ .venv/base
+
+# Other people's clients, which the tests hold the server to, in an environment of their own: some bring much
+OTHERS := tests/end_to_end/foreign
+.venv/foreign/ready: $(OTHERS)/requirements.txt $(OTHERS)/package.json
+	$(PYTHON) -m venv .venv/foreign
+	.venv/foreign/bin/pip install --quiet -r $(OTHERS)/requirements.txt
+	mkdir -p .venv/foreign/node && cp $(OTHERS)/package.json .venv/foreign/node/
+	if command -v npm >/dev/null; then npm install --prefix .venv/foreign/node --no-fund --no-audit --silent; fi
+	touch $@
 
 .venv/student: pyproject.toml
 	$(PYTHON) -m venv .venv
