@@ -55,7 +55,7 @@ def make_app(server: Server) -> FastAPI:
             await server.end()
 
     app = FastAPI(title="Allaprima", version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None)
-    caught, doors = errors.Errors(server.metrics), Doors()
+    caught, doors = errors.Errors(server.metrics, settings.api_keys), Doors()
     errors.install(app, caught)
     for router in (
         *(part.routes(server) for part in (operations, models, openai, a1111, fal, files, watch, live)),

@@ -1,6 +1,7 @@
 """What the engine's thread does all day: take the next tick's tasks, begin it, finish it, pass on what it gave."""
 
 import logging
+import math
 import time
 from collections import deque
 from collections.abc import Sequence
@@ -63,11 +64,16 @@ class EngineLoop:
     def _begin_next(self) -> bool:
         """Begin a tick of those that can be painted; False if there is none by the time that one is due."""
         ticking = self._ticking
-        tasks = self._prefetch.next_tick(self._begun, ticking.due() if ticking.under_way else None)
+        if ticking.under_way:
+            due = ticking.due()
+        else:  # the device first, since another's tick may hold it: what is chosen then is what is newest then
+            self._prefetch.until_some(self._begun)
+            self._take_turn()
+            due = time.perf_counter()
+        tasks = self._prefetch.next_tick(self._begun, due)
         if not tasks:
             return False
         self._begun = [task for task in self._begun if task not in tasks]
-        ticking.take_turn()
         rows = self._rows(tasks)
         if not rows:
             return False
@@ -81,6 +87,12 @@ class EngineLoop:
             if not row.last:
                 self._begun.append(task)
         return True
+
+    def _take_turn(self) -> None:
+        """Wait for the device. Whoever waits for longer than any of its engines may take is stuck behind one that hangs."""
+        limit = self._shared.device.patience(self._limit)
+        with self._watchdog.watching("the wait for another student's engine, which has the device,", limit, math.inf):
+            self._ticking.take_turn()
 
     def _rows(self, tasks: Sequence[Task]) -> list[tuple[Task, Row]]:
         """The next step of each task that can still be painted. The others are answered."""

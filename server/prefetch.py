@@ -93,6 +93,11 @@ class Prefetch:
 
     # the engine's thread -----------------------------------------------------------------------------------------
 
+    def until_some(self, begun: Sequence[Task]) -> None:
+        """Wait until there is something for a tick, or it is time to stop."""
+        with self._arrived:
+            self._arrived.wait_for(lambda: self.stopped or self._able(begun))
+
     def next_tick(self, begun: Sequence[Task], due: float | None) -> list[Task]:
         """The tasks of the next tick: those between two steps first, then the others by their shares.
 

@@ -19,12 +19,15 @@ _lines: WeakKeyDictionary[Metrics, Sparing] = WeakKeyDictionary()
 """By server: a process may hold several, one after the other."""
 
 
-def turn_away(metrics: Metrics, reason: Refusal, why: str, *, api: str, where: str, **more: Any) -> None:
+def turn_away(
+    metrics: Metrics, reason: Refusal, why: str, *, api: str, where: str, owner: str | None = None, **more: Any
+) -> None:
     """Count a refusal and log it, unless who is refused has had many lines for that reason.
 
-    `where` is a path; `more` is whatever else names the client, its address as `client`.
+    `where` is a path; `owner` is who it is, where not whoever has the address; `more` is whatever else names the client, its
+    address as `client`.
     """
     metrics.refused(reason)
     said = {"reason": reason.value, "api": api, "where": where[:_LONGEST], "why": why[:_LONGEST], **more}
     lines = _lines.setdefault(metrics, Sparing(log))
-    lines.info("refused", f"refused {reason.value}", owner_of(None, more.get("client")), **said)
+    lines.info("refused", f"refused {reason.value}", owner or owner_of(None, more.get("client")), **said)

@@ -181,17 +181,17 @@ class Session:
         self._filter.reset()
         self.send(wire.encode_text(wire.params_in_force(self.rev, new.model_dump())))
 
-    def frame(self, data: bytes) -> None:
-        """Take a binary message. A frame that was waiting gives way to it."""
+    def frame(self, data: bytes) -> bool:
+        """Take a binary message; whether it is a frame to paint. One that was waiting gives way to it."""
         try:
             frame = FrameIn.decode(data)
         except WireError as error:
             self._complain(error)
-            return
+            return False
         if frame.id <= self._last_id:
             why = f"frame ids must grow: {frame.id} came after {self._last_id}; this frame was not painted"
             self._complain(WireError("bad_id", why))
-            return
+            return False
         self._last_id = frame.id
         self.counts.frames += 1
         self._unanswered[frame.id] = None
@@ -200,6 +200,7 @@ class Session:
             self._count(Outcome.DROPPED_NEWER)
             dropped, _ = pushed
             self._answer(dropped.id, FrameOut(dropped.id, AnswerKind.DROPPED, rev=self.rev).encode())
+        return True
 
     async def room_for_more(self) -> None:
         """Wait until so few frames are unanswered that more may be read."""

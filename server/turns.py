@@ -50,3 +50,9 @@ class Device:
 
     starting: Turns = field(default_factory=Turns)
     ticking: Turns = field(default_factory=Turns)
+    limits: dict[str, float] = field(default_factory=dict)
+    """Seconds of a tick, by student, after which its engine can only be hanging."""
+
+    def patience(self, own: float) -> float:
+        """Seconds after which whoever waits for a turn waits for an engine that hangs; `own` is its own limit."""
+        return max([own, *self.limits.values()])

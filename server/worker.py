@@ -96,6 +96,7 @@ class Worker:
             shares = Shares(self._settings.stills_share)
             self._prefetch = prefetch = Prefetch(costs, shares, lambda: self._answers.encoding >= max(costs))
             if not self._stopping:
+                self._shared.device.limits[self._student.name] = limit
                 self._publish_ready(engine, costs)
                 self._intake.start(prefetch)
                 EngineLoop(Warm(engine, costs, limit), prefetch, self._answers, self._watchdog, self._shared).run()

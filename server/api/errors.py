@@ -1,7 +1,7 @@
 """Errors, in the shape of the API that they belong to, with the request's id; counted and logged."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -11,12 +11,16 @@ from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection
 from starlette.types import Receive, Scope, Send
 
+import wire
+
 from ..judge import Unfit
 from ..logs import fields
 from ..metrics import Metrics
 from ..refusals import turn_away
 from ..stills import Refused
 from ..types import Refusal
+from .keys import known_owner
+from .parting import let_in_to_be_told
 from .request_id import HEADER, request_id
 from .shapes import Shape, shape_of
 
@@ -62,7 +66,10 @@ _STILLS = {
 
 
 class ApiError(Exception):
-    """A refusal with a status, a text for a person, and a code for a program."""
+    """A refusal with a status, a text for a person, and a code for a program.
+
+    `page_is_told` is for the page that asks for a live connection, in a few words; without, its handshake is refused.
+    """
 
     def __init__(
         self,
@@ -72,8 +79,10 @@ class ApiError(Exception):
         param: str | None = None,
         retry_after: int | None = None,
         headers: Mapping[str, str] | None = None,
+        page_is_told: str = "",
     ) -> None:
         super().__init__(message)
+        self.page_is_told = page_is_told
         self.status, self.message, self.code, self.param, self.retry_after = status, message, code, param, retry_after
         self.headers = headers or {}
 
@@ -135,8 +144,8 @@ def unsaid(path: str) -> str:
 class Errors:
     """Answers errors, and counts and logs those that are refusals."""
 
-    def __init__(self, metrics: Metrics) -> None:
-        self._metrics = metrics
+    def __init__(self, metrics: Metrics, keys: Sequence[str] = ()) -> None:
+        self._metrics, self._keys = metrics, keys
 
     def answer(self, error: ApiError, connection: HTTPConnection) -> JSONResponse:
         self._count(error, connection)
@@ -149,14 +158,17 @@ class Errors:
             await self.answer(error, connection)(scope, receive, send)
             return
         self._count(error, connection)
-        await send({"type": "websocket.close"})  # before it is accepted: the handshake is answered 403
+        if error.page_is_told:
+            await let_in_to_be_told(scope, send, wire.CLOSE_POLICY, error.page_is_told)
+        else:
+            await send({"type": "websocket.close"})  # before it is accepted: the handshake is answered 403
 
     def _count(self, error: ApiError, connection: HTTPConnection) -> None:
         if (reason := _reason(error)) is None:
             return
         path = unsaid(get_route_path(connection.scope))
         client = connection.client.host if connection.client else None
-        more = {"request": request_id(connection), "client": client}
+        more = {"request": request_id(connection), "client": client, "owner": known_owner(connection, self._keys)}
         turn_away(self._metrics, reason, error.message, api=_shape(connection).api, where=path, code=error.code, **more)
 
 

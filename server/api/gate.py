@@ -79,7 +79,8 @@ class Gate:
             if not self._origins.allow(origin, host):
                 shown = origin[:_QUOTED]
                 why = f"pages of {shown!r} may not use this server; if they should, start it with --allow-origins {shown}"
-                raise ApiError(403, why, "foreign_origin")
+                told = f"for this page, start the server with --allow-origins {shown}"
+                raise ApiError(403, why, "foreign_origin", page_is_told=told)
 
     async def _judge(self, scope: Scope, headers: Headers, receive: Receive) -> tuple[Scope, Receive]:
         """The request as the routes shall see it. Raises ApiError and Gone."""

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Coroutine
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from typing import Any, NamedTuple
 
 from fastapi import APIRouter, WebSocket, WebSocketDisconnect
@@ -16,10 +16,11 @@ from ..served import Served
 from ..server import Server
 from ..session import Message, Session
 from ..sessions import Full
-from ..transport import cut_off, refuse, until_lost
+from ..transport import until_lost
 from ..types import Ending, Refusal
-from .keys import key_shown, owner
+from .keys import key_shown, known_owner, owner
 from .models import guidance_bounds
+from .parting import close, let_in_to_be_told, subprotocol
 
 log = logging.getLogger(__name__)
 
@@ -28,13 +29,7 @@ MOST_UNSENT = 64
 MOST_UNSENT_BYTES = 4 << 20
 """Bytes of such messages, likewise."""
 
-_LAST_CHANCE = 1.0
-"""Seconds for a stalled client to read why it is closed."""
-
-
 _UNSAID, _LOST = 1005, 1006
-_LONGEST_REASON = 120
-"""Bytes of the reason of a close; 123 are what there is room for."""
 
 _ENDINGS = {
     wire.CLOSE_TOO_BIG: Ending.TOO_LARGE,
@@ -137,8 +132,8 @@ async def _read(socket: WebSocket, session: Session, outbox: Outbox, patience: _
         if (text := message.get("text")) is not None:
             session.text(text)
         else:
-            patience.frame()
-            session.frame(message["bytes"])
+            if session.frame(message["bytes"]):
+                patience.frame()
 
 
 class _Replaced(Exception):
@@ -175,34 +170,12 @@ async def _first_to_end(*parts: Coroutine[Any, Any, None]) -> None:
         task.result()
 
 
-async def _close(socket: WebSocket, code: int, why: str) -> None:
-    """Close on a client that may not read: politely if it does after all, else without its help."""
-    try:
-        async with asyncio.timeout(_LAST_CHANCE):
-            await socket.close(code, _reason(why))
-    except TimeoutError:
-        cut_off(socket.scope)
-    except (WebSocketDisconnect, ConnectionError):
-        pass  # it is gone already
-
-
-def _reason(why: str) -> str:
-    return why.encode()[:_LONGEST_REASON].decode(errors="ignore")
-
-
 async def _refuse(socket: WebSocket, server: Server, objection: Objection) -> None:
     reason, code, why = objection
     client = socket.client.host if socket.client else None
-    turn_away(server.metrics, reason, why, api="stream", where=socket.url.path, client=client)
-    # accepted first: a browser shows the code and the reason of a close, but nothing of a refused handshake
-    refuse(socket.scope)
-    with suppress(WebSocketDisconnect, ConnectionError):
-        await socket.accept(subprotocol=_subprotocol(socket))
-    await _close(socket, code, why)
-
-
-def _subprotocol(socket: WebSocket) -> str | None:
-    return wire.SUBPROTOCOL if wire.SUBPROTOCOL in socket.scope.get("subprotocols", []) else None
+    whose = known_owner(socket, server.settings.api_keys)
+    turn_away(server.metrics, reason, why, api="stream", where=socket.url.path, owner=whose, client=client)
+    await let_in_to_be_told(socket.scope, socket.send, code, why)
 
 
 def _objection(socket: WebSocket, server: Server, served: Served | None) -> Objection | None:
@@ -241,12 +214,12 @@ async def _serve(socket: WebSocket, session: Session, server: Server) -> Ending:
         )
     except TimeoutError:
         log.info("a client was cut off: it did not read for %g s", server.settings.stall_seconds)
-        await _close(socket, wire.CLOSE_POLICY, "answers were not read in time")
+        await close(socket, wire.CLOSE_POLICY, "answers were not read in time")
         return Ending.STALLED
     except _Replaced:
         return Ending.REPLACED
     except Idle as idle:
-        await _close(socket, wire.CLOSE_IDLE, str(idle))
+        await close(socket, wire.CLOSE_IDLE, str(idle))
         return Ending.IDLE
     except WebSocketDisconnect as gone:
         return _ENDINGS.get(gone.code, Ending.LEFT)
@@ -261,7 +234,7 @@ async def _attend(socket: WebSocket, session: Session, server: Server) -> None:
     with server.tracer.session() as span:
         session.trace = span.trace
         try:
-            await socket.accept(subprotocol=_subprotocol(socket))
+            await socket.accept(subprotocol=subprotocol(socket.scope))
             how = await _serve(socket, session, server)
         except (WebSocketDisconnect, ConnectionError):  # before it was greeted
             how = Ending.LOST
@@ -273,7 +246,7 @@ async def _attend(socket: WebSocket, session: Session, server: Server) -> None:
                 server.metrics.refused(reason)
             span.say(**server.sessions.leave(session, how))
     if how is Ending.REPLACED:  # not before it has left: who came for the session waits for that
-        await _close(socket, wire.CLOSE_POLICY, "another connection has come back to this session")
+        await close(socket, wire.CLOSE_POLICY, "another connection has come back to this session")
 
 
 def routes(server: Server) -> APIRouter:

@@ -51,6 +51,7 @@ async def test_no_first_frame(hasty: Any) -> None:
     async with hasty.live() as user:
         for seed in range(3):
             await user.params(seed=seed)
+            await user.socket.send(b"\x01\x02")
         code, reason = await _closed(user)
     assert code == 4408
     assert "no frame for 1 s" in reason

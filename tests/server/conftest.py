@@ -16,6 +16,7 @@ from server.queue import MemoryQueue
 from server.settings import load_settings
 from server.shared import Shared
 from server.status import State, Status
+from server.turns import Device
 from server.worker import Worker
 
 from .bench import Bench, GatedDevice, GatedEngine
@@ -53,6 +54,7 @@ async def make_bench(student: Student, request: pytest.FixtureRequest) -> AsyncI
         engine: Engine | None = None,
         of: Student = student,
         ready: bool = True,
+        device: Device | None = None,
         **flags: str,
     ) -> Bench:
         metrics = Metrics()
@@ -68,7 +70,8 @@ async def make_bench(student: Student, request: pytest.FixtureRequest) -> AsyncI
                 queue.close()
 
         settings = load_settings({"engine": "fake", **flags})
-        worker = Worker(of, lambda say: engine or gated, queue, settings, Shared(pool, metrics, ledger=ledger))
+        shared = Shared(pool, metrics, device or Device(), ledger)
+        worker = Worker(of, lambda say: engine or gated, queue, settings, shared)
         worker.board.subscribe(published)
         bench = Bench(worker, queue, metrics, gated, ledger, failures)
         benches.append(bench)

@@ -25,3 +25,13 @@ def test_long_words(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO):
         turn_away(Metrics(), Refusal.BAD_REQUEST, "x" * 10_000, api="http", where="/" + "y" * 10_000)
     assert sum(len(str(value)) for value in caplog.records[0].fields.values()) < 500  # type: ignore[attr-defined]
+
+
+def test_lines_are_an_owners_own(caplog: pytest.LogCaptureFixture) -> None:
+    """Of two who share an address, as behind a proxy, one uses up its own lines and not the other's."""
+    metrics = Metrics()
+    with caplog.at_level(logging.INFO):
+        for owner in ["key-a"] * 50 + ["key-b"]:
+            turn_away(metrics, Refusal.FULL, owner, api="openai", where="/", client="10.0.0.1", owner=owner)
+    said = [record.fields["why"] for record in caplog.records]  # type: ignore[attr-defined]
+    assert said == ["key-a"] * 10 + ["key-b"]

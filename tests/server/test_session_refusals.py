@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from server.types import Outcome
-from wire import AnswerKind
+from wire import AnswerKind, FrameIn
 
 
 @pytest.mark.parametrize(
@@ -43,7 +43,7 @@ async def test_bad_text(make_client: Any, text: str, code: str) -> None:
 async def test_a_frame_too_short(make_client: Any, encoded: Any, data: bytes) -> None:
     """A binary message without an image is an error, and the next frame is painted."""
     client = make_client()
-    client.session.frame(data)
+    assert not client.session.frame(data)
     assert [e["code"] for e in client.errors] == ["bad_frame"]
     client.frame(1, encoded())
     await client.jobs(1)
@@ -55,7 +55,8 @@ async def test_an_id_twice(make_client: Any, encoded: Any, second: int) -> None:
     client = make_client()
     client.frame(5, encoded())
     await client.jobs(1)
-    client.frame(second, encoded())
+    assert not client.session.frame(FrameIn(second, encoded()).encode())
+    assert client.session.frame(FrameIn(6, encoded()).encode())
     assert client.errors[0]["code"] == "bad_id"
     assert "id" not in client.errors[0]
     client.queue.answer(0)

@@ -17,6 +17,7 @@ from server.queue import MemoryQueue
 from server.settings import load_settings
 from server.shared import Shared
 from server.status import State
+from server.turns import Device
 from server.types import Outcome
 from server.worker import Worker
 from tests.server.bench import PATIENCE
@@ -95,3 +96,21 @@ async def test_an_engine_that_breaks_its_protocol(make_bench: Any, student: Stud
     assert {result.outcome for result in results} == {Outcome.FAILED}
     assert bench.state is State.FAILED
     assert "the engine stopped working" in bench.failures[0]
+
+
+async def test_beside_an_engine_that_hangs(make_bench: Any) -> None:
+    """Whoever waits for a device that another engine holds and hangs on is answered as soon as those who wait for that one, is
+    given up by nobody, and paints again when the device is free.
+    """
+    device, hasty = Device(), {"stuck_seconds": "0.3", "stuck_ticks": "1.1"}
+    first, second = await make_bench(device=device, **hasty), await make_bench(device=device, **hasty)
+    held = await first.hold()
+    result = await asyncio.wait_for(second.submit(), PATIENCE)
+    assert (result.outcome, result.code) == (Outcome.FAILED, "engine_stuck")
+    assert "another student's engine" in result.message
+    assert second.state is State.STUCK
+    assert (await asyncio.wait_for(held, PATIENCE)).code == "engine_stuck"
+    await first.until(lambda: first.state is State.FAILED)
+    first.engine.gate.set()
+    await second.until(lambda: second.state is State.READY)
+    assert (await asyncio.wait_for(second.submit(), PATIENCE)).outcome is Outcome.IMAGE

@@ -24,6 +24,7 @@ from ...tracing import known_trace
 from ...transport import cut_off, refuse
 from ...types import Ending, Outcome, Refusal
 from ..keys import key_shown
+from ..parting import LAST_CHANCE, close
 from ..request_id import request_id
 from .messages import Fault, fault, read, written
 
@@ -33,9 +34,6 @@ API = "fal"
 MOST_BUFFERED = 60
 _QUALITY = 90
 _NORMAL = 1000
-_LONGEST_REASON = 120
-_LAST_CHANCE = 1.0
-"""Seconds for a client to read why it is let go."""
 
 
 class Newest:
@@ -142,7 +140,7 @@ class _Connection:
                     message = await self._socket.receive()
             except TimeoutError:
                 await self._say("TIMEOUT", "no inputs, reconnect when needed!")
-                await _close(self._socket, _NORMAL, "no inputs")
+                await close(self._socket, _NORMAL, "no inputs")
                 raise _Ended(Ending.IDLE) from None
             if message["type"] == "websocket.disconnect":
                 raise _Ended(Ending.LEFT)
@@ -207,16 +205,6 @@ class _Connection:
 _NAMES = {"guidance": "guidance_scale", "size": "image_size"}
 
 
-async def _close(socket: WebSocket, code: int, why: str) -> None:
-    try:
-        async with asyncio.timeout(_LAST_CHANCE):
-            await socket.close(code, why.encode()[:_LONGEST_REASON].decode(errors="ignore"))
-    except TimeoutError:
-        cut_off(socket.scope)
-    except (WebSocketDisconnect, ConnectionError):
-        pass  # it is gone already
-
-
 def _address(socket: WebSocket) -> str | None:
     return socket.client.host if socket.client else None
 
@@ -226,10 +214,10 @@ async def _refuse(socket: WebSocket, server: Server, objection: _Objection) -> N
     turn_away(server.metrics, objection.refusal, objection.why, api=API, where=socket.url.path, client=_address(socket))
     refuse(socket.scope)
     with suppress(WebSocketDisconnect, ConnectionError, TimeoutError):
-        async with asyncio.timeout(_LAST_CHANCE):
+        async with asyncio.timeout(LAST_CHANCE):
             await socket.accept()
             await socket.send_text(fault(objection.error, objection.why))
-    await _close(socket, objection.close, objection.why)
+    await close(socket, objection.close, objection.why)
 
 
 def routes(server: Server) -> APIRouter:

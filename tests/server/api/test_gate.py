@@ -297,16 +297,37 @@ async def test_documents_come_from_here(make: Any) -> None:
             assert (await http.get(f"/{part}")).status_code == 200
 
 
+LET_IN = {"type": "websocket.accept", "subprotocol": "allaprima.v1", "headers": []}
+
+
+def told(origin: str) -> list[dict[str, Any]]:
+    why = f"for this page, start the server with --allow-origins {origin}"
+    return [LET_IN, {"type": "websocket.close", "code": 1008, "reason": why}]
+
+
 @pytest.mark.parametrize(
-    "headers",
+    ("headers", "answer"),
     [
-        [(b"host", b"evil.example")],
-        [(b"host", b"localhost"), (b"origin", b"http://evil.example")],
-        [(b"host", b"localhost"), (b"origin", b"null")],
+        ([(b"host", b"evil.example")], [{"type": "websocket.close"}]),
+        (
+            [(b"host", b"localhost"), (b"origin", b"http://evil.example")],
+            told("http://evil.example"),
+        ),
+        (
+            [(b"host", b"localhost"), (b"origin", b"null")],
+            told("null"),
+        ),
+        (
+            [(b"host", b"localhost"), (b"origin", b"http://" + b"x" * 500)],
+            told("http://" + "x" * 60),
+        ),
     ],
+    ids=["host", "page", "null", "long"],
 )
-async def test_live_connections_of_other_pages(make: Any, headers: list[tuple[bytes, bytes]]) -> None:
-    """The handshake of another page, or by another name, is refused before there is a session, and counted."""
+async def test_live_connections_of_other_pages(
+    make: Any, headers: list[tuple[bytes, bytes]], answer: list[dict[str, Any]]
+) -> None:
+    """By another name there is no connection at all; another page is told which flag would let it in, and gets no session."""
     app, server = await make()
     sent: list[Any] = []
 
@@ -321,5 +342,6 @@ async def test_live_connections_of_other_pages(make: Any, headers: list[tuple[by
         "subprotocols": ["allaprima.v1"],
     }
     await app(scope, Never(), send)
-    assert [message["type"] for message in sent] == ["websocket.close"]
+    assert sent == answer
+    assert len(sent[-1].get("reason", "").encode()) <= 120
     assert refusals(server, "foreign") == 1
