@@ -5,7 +5,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from engines.families.painter.network import EMBEDDING, HEAD, INKS, WIDTHS, Painter, Told, head_size
+from engines.families.painter.network import EMBEDDING, HEAD, INKS, TOUCH, WIDTHS, Painter, Told, head_size
 from engines.families.painter.scene import Asked
 from engines.families.painter.shapes import CELL, CHANNELS
 from training.looks import LOOKS
@@ -34,6 +34,7 @@ class Easel(nn.Module):
         self.look = nn.Parameter(torch.randn(len(LOOKS), EMBEDDING) * 0.5)
         self.head = nn.Parameter(torch.zeros(len(LOOKS), size))
         self.common = nn.Parameter(torch.zeros(size))
+        self.touch = nn.Parameter(torch.zeros(len(LOOKS), TOUCH))
         with torch.no_grad():
             self.common.copy_(first_head(maps.shape[0]))
 
@@ -42,7 +43,11 @@ class Easel(nn.Module):
         return self.common + self.head
 
     def told(self, look: Tensor, wanted: Asked) -> Told:
-        return Told(self.look[look], self.common + self.head[look], wanted)
+        return Told(self.look[look], self.common + self.head[look], self.touch[look], wanted)
+
+    def tables(self) -> list[nn.Parameter]:
+        """What is of one look each, so that few of a batch teach it."""
+        return [self.look, self.head, self.touch]
 
 
 def adopt(easel: Easel, state: dict[str, Tensor], looks: list[str]) -> None:
@@ -51,7 +56,7 @@ def adopt(easel: Easel, state: dict[str, Tensor], looks: list[str]) -> None:
     for name, value in state.items():
         if name not in own or name in ("painter.maps", "painter.bank"):
             continue
-        if name in ("look", "head"):
+        if name in ("look", "head", "touch"):
             known = {look: value[k] for k, look in enumerate(looks)}
             for k, look in enumerate(LOOKS):
                 if look in known and known[look].shape == own[name][k].shape:

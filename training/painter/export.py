@@ -64,6 +64,7 @@ def make_modules(easel: Easel, read: dict[str, Any], drawings: Array) -> GraphMo
     with torch.no_grad():
         text.looks.copy_(easel.look)
         text.heads.copy_(easel.heads())
+        text.touches.copy_(easel.touch)
         text.drawings.copy_(packed(torch.from_numpy(drawings)))
         text.palette[:-1] = torch.tensor(list(COLOURS.values()))
     return modules_around(text, easel.painter)

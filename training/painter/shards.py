@@ -8,13 +8,16 @@ import json
 import os
 import random
 import time
+from collections.abc import Collection
 from dataclasses import fields
+from itertools import accumulate
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from engines.families.painter.network import QUIET
 from training.looks import LOOKS
 from training.photographs import load as load_photographs
 
@@ -23,6 +26,8 @@ from .studio import Batch, Studio
 SOURCES = 4
 """Sources of a shard; each is painted in so many looks."""
 LOOKS_EACH = 5
+LATER = 0.4
+"""How often, beside pictures to repaint, those are drawn that noise takes part in: they are learnt sooner."""
 KINDS = {"repaint": 0.62, "between": 0.13, "still": 0.25}
 
 
@@ -52,8 +57,9 @@ def save(batch: Batch, path: Path) -> None:
 class Shards:
     """What has been rendered so far, read as it is needed."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, looks: Collection[str] = tuple(LOOKS)) -> None:
         self.folder, self._known, self._items = folder, set[Path](), list[tuple[dict[str, np.ndarray], int]]()
+        self._looks, self._weights, self._summed = looks, list[float](), list[float]()
 
     def refresh(self) -> int:
         """Look for new shards; the number of pictures there are."""
@@ -65,14 +71,17 @@ class Shards:
             arrays = {field.name: np.load(path / f"{field.name}.npy", mmap_mode="r") for field in fields(Batch)}
             # looks are numbered by their place in the list, which may have grown since
             names = json.loads((path / "looks.json").read_text())
-            look = [numbers.get(names[int(k)], -1) for k in arrays["look"]]
+            look = [numbers[name] if (name := names[int(k)]) in numbers and name in self._looks else -1 for k in arrays["look"]]
             arrays["look"] = np.array(look, dtype=np.int64)
-            self._items += [(arrays, place) for place, known in enumerate(look) if known >= 0]
+            wanted = [place for place, known in enumerate(look) if known >= 0]
+            self._items += [(arrays, place) for place in wanted]
+            self._weights += [1.0 if arrays["t"][place] <= QUIET else LATER for place in wanted]
+        self._summed = list(accumulate(self._weights))
         return len(self._items)
 
     def draw(self, n: int, rng: random.Random) -> Batch:
         """n pictures at random."""
-        chosen = [rng.choice(self._items) for _ in range(n)]
+        chosen = rng.choices(self._items, cum_weights=self._summed, k=n)
 
         def stack(name: str) -> Tensor:
             return torch.from_numpy(np.stack([np.array(arrays[name][place]) for arrays, place in chosen]))

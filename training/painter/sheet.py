@@ -25,7 +25,7 @@ def conditioning(easel: Easel, look: int, thing: int | None, drawings: Tensor, c
     drawn = drawings[[thing or 0]].float().cpu() / 255 * named
     told = torch.zeros(1, 3) if colour is None else colour[None]
     wanted = Asked(told, torch.tensor([float(colour is not None)]), named, drawn)
-    return pack(easel.look[[look]].cpu(), easel.heads()[[look]].cpu(), wanted)
+    return pack(easel.look[[look]].cpu(), easel.heads()[[look]].cpu(), easel.touch[[look]].cpu(), wanted)
 
 
 def repaint(easel: Easel, look: int, picture: Tensor, drawings: Tensor, t: float = 0.5) -> Tensor:

@@ -11,6 +11,8 @@ import json
 import math
 import random
 import time
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +20,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from engines.families.painter.network import QUIET, compose, landscape_share, noise_share
+from engines.families.painter.network import QUIET, Fixed, Painter, Told, compose, landscape_share, noise_share
 from engines.families.painter.scene import Asked, grid, scene
 from engines.families.painter.shapes import CELL
 from training.looks import LOOKS
@@ -61,8 +63,21 @@ def _cut(x: Tensor, origins: list[tuple[int, int]], scale: int) -> Tensor:
     )
 
 
-def painted(easel: Easel, batch: Batch, drawings: Tensor, origins: list[tuple[int, int]], half: bool) -> Tensor:
-    """What the network gives for crops of a batch: pictures [n, 3, 256, 256] in [-1, 1]."""
+@dataclass
+class Lesson:
+    """What the network is shown of a batch: crops to be painted as latents [n, 48, 64, 64], what it is told, the whole
+    picture's mean, the fixed maps there; and the painting wanted, [n, 3, 256, 256] in [-1, 1], with each pixel's weight."""
+
+    content: Tensor
+    t: Tensor
+    told: Told
+    mean: Tensor
+    fixed: Fixed
+    wanted: Tensor
+    weight: Tensor
+
+
+def lesson(easel: Easel, batch: Batch, drawings: Tensor, origins: list[tuple[int, int]]) -> Lesson:
     t, n = batch.t, len(batch.t)
     level = noise_share(t)[:, None, None, None]
     x = (1 - level) * latents(_cut(batch.source, origins, CELL))
@@ -80,19 +95,33 @@ def painted(easel: Easel, batch: Batch, drawings: Tensor, origins: list[tuple[in
     mean = batch.source[..., ::8, ::8].float().mean((-2, -1)) / 127.5 - 1
     mean = mean * ((1 - level) / (1 - level).clamp(min=0.5))[:, :, 0, 0]
     mean = torch.lerp(mean, drawn.mean((-2, -1)), landscape_share(t)[:, None])
-    with torch.autocast(x.device.type, torch.bfloat16, enabled=half):
-        out = easel.painter.paint(content, t, easel.told(batch.look, wanted), mean, origins)
-    return F.pixel_shuffle(out.float(), CELL)
+    target = _cut(batch.target, origins, CELL).float() / 127.5 - 1
+    weight = margin(n, CROP, origins, batch.target.shape[-1] // CELL, EDGE).to(x.device)
+    weight = weight.repeat_interleave(CELL, -1).repeat_interleave(CELL, -2)
+    return Lesson(content, t, easel.told(batch.look, wanted), mean, easel.painter.fixed(origins, CROP), target, weight)
+
+
+def lost(painter: Painter, of: Lesson, texture: float) -> Tensor:
+    """How far the painter is from what it should have painted."""
+    with torch.autocast(of.content.device.type, torch.bfloat16):
+        out = painter.paint(of.content, of.t, of.told, of.mean, of.fixed)
+    return painting_loss(F.pixel_shuffle(out.float(), CELL), of.wanted, of.weight, texture)
+
+
+TABLES = 2.5
+"""How much faster what is of one look is learned than what all share: of a batch, few teach it."""
+AVERAGED = 0.996
 
 
 class Trainer:
     """The easel, its average, the optimizer, how far it is, and its checkpoint."""
 
-    def __init__(self, out: Path, rate: float, device: str, texture: float) -> None:
+    def __init__(self, out: Path, rate: float, device: str, texture: float, compiled: bool = False) -> None:
         torch.manual_seed(0)
         self.out, self.rate, self.device, self.texture = out, rate, device, texture
         self.easel = Easel().to(device)
         self.step, self.spent = 0, 0.0
+        self.learnt: tuple[str, ...] = tuple(LOOKS)
         self.rng = random.Random(time.time_ns())
         self._checkpoint = out / "painter.pt"
         saved: dict[str, Any] = {}
@@ -103,7 +132,11 @@ class Trainer:
         self.average = copy.deepcopy(self.easel).eval().requires_grad_(False)
         if saved:
             adopt(self.average, saved["average"], saved["looks"])
-        self.optimizer = torch.optim.AdamW(self.easel.parameters(), lr=rate, weight_decay=1e-3, betas=(0.9, 0.98), fused=True)
+        tables = self.easel.tables()
+        shared = [p for p in self.easel.parameters() if all(p is not table for table in tables)]
+        groups = [{"params": shared, "pace": 1.0}, {"params": tables, "pace": TABLES}]
+        self.optimizer = torch.optim.AdamW(groups, lr=rate, weight_decay=1e-3, betas=(0.9, 0.99), fused=True)
+        self._lost = torch.compile(lost, dynamic=False) if compiled else lost
         if saved and saved["looks"] == list(LOOKS):
             try:
                 self.optimizer.load_state_dict(saved["optimizer"])
@@ -117,6 +150,7 @@ class Trainer:
             "average": self.average.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "looks": list(LOOKS),
+            "learnt": list(self.learnt),
             "step": self.step,
             "spent": self.spent,
         }
@@ -126,34 +160,30 @@ class Trainer:
 
     def learn(self, batch: Batch, done: float) -> float:
         """One step, `done` of the way through; its loss."""
-        group = self.optimizer.param_groups[0]
-        group["lr"] = self.rate * min(1.0, (self.step + 1) / 100) * (0.05 + 0.95 * (0.5 + 0.5 * math.cos(math.pi * done)))
+        rate = self.rate * min(1.0, (self.step + 1) / 100) * (0.03 + 0.97 * (0.5 + 0.5 * math.cos(math.pi * done)))
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate * group["pace"]
         batch = batch.to(self.device)
-        whole = batch.target.shape[-1] // CELL
-        origins = crops(len(batch.t), whole, self.rng)
-        picture = painted(self.easel, batch, self.drawings, origins, True)
-        wanted = _cut(batch.target, origins, CELL).float() / 127.5 - 1
-        weight = margin(len(origins), CROP, origins, whole, EDGE).to(self.device)
-        weight = weight.repeat_interleave(CELL, -1).repeat_interleave(CELL, -2)
-        loss = painting_loss(picture, wanted, weight, self.texture)
+        origins = crops(len(batch.t), batch.target.shape[-1] // CELL, self.rng)
+        loss = self._lost(self.easel.painter, lesson(self.easel, batch, self.drawings, origins), self.texture)
         self.optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(self.easel.parameters(), 1.0)
         self.optimizer.step()
-        decay = min(0.998, 1 - 1 / (self.step + 10))
+        decay = min(AVERAGED, 1 - 1 / (self.step + 10))
         with torch.no_grad():
             torch._foreach_lerp_(list(self.average.parameters()), list(self.easel.parameters()), 1 - decay)
         self.step += 1
         return loss.item()
 
 
-def fresh(studio: Studio, n: int, rng: random.Random) -> Batch:
+def fresh(studio: Studio, n: int, rng: random.Random, looks: Sequence[str] = tuple(LOOKS)) -> Batch:
     """n pictures rendered now, eight of a look at a time."""
     each = min(8, n)
     batches = []
     for _ in range(max(1, n // each)):
         kind = rng.choices(list(KINDS), list(KINDS.values()))[0]
-        batches.append(studio.paint(rng.randrange(len(LOOKS)), kind, each))
+        batches.append(studio.paint(list(LOOKS).index(rng.choice(looks)), kind, each))
     return Batch.join(batches)
 
 
@@ -165,11 +195,14 @@ def train(
     device: str = "cpu",
     texture: float = 2.0,
     photographs: Path | None = None,
+    compiled: bool = False,
+    looks: Sequence[str] = tuple(LOOKS),
 ) -> None:
     """Train until it has had `seconds`, over all its sittings. Raises SystemExit where there is nothing to learn from."""
-    trainer = Trainer(out, rate, device, texture)
+    trainer = Trainer(out, rate, device, texture, compiled)
+    trainer.learnt = tuple(looks)
     rng = random.Random(time.time_ns())
-    shards = Shards(out / "shards")
+    shards = Shards(out / "shards", looks)
     live = None
     if device != "cpu":
         pictures = list(load_photographs(held_out=False, folder=photographs).values())
@@ -182,7 +215,7 @@ def train(
         if live is not None:
             if trainer.step % CROPS_EACH == 0 or batch is None:
                 with torch.no_grad():
-                    batch = fresh(live, batch_size, rng)
+                    batch = fresh(live, batch_size, rng, looks)
         else:
             if last - looked > 30:
                 known, looked = shards.refresh(), last
@@ -200,7 +233,7 @@ def train(
             trainer.save()
             saved = now
         if now - drawn > SHEET_EVERY:
-            names = [list(LOOKS)[(sheets * ON_A_SHEET + k) % len(LOOKS)] for k in range(ON_A_SHEET)]
+            names = [looks[(sheets * ON_A_SHEET + k) % len(looks)] for k in range(ON_A_SHEET)]
             draw_sheet(trainer.average, trainer.drawings, out / "sheets" / f"{trainer.step:07d}.png", photographs, names)
             sheets, drawn, last = sheets + 1, time.monotonic(), time.monotonic()
     trainer.save()
@@ -215,11 +248,16 @@ def main() -> None:
     parser.add_argument("--texture", type=float, default=2.0, help="weight of roughness in the loss")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--threads", type=int, default=0, help="of the processor; 0 for one a core")
+    parser.add_argument("--compile", action="store_true", help="let inductor compile the step")
     parser.add_argument("--photographs", type=Path, help="where training.photographs fetched to, if not to its own folder")
+    parser.add_argument("--looks", default=",".join(LOOKS), help="the looks to be learnt, with commas between; all without")
     args = parser.parse_args()
+    looks = tuple(name.strip() for name in args.looks.split(","))
+    if unknown := set(looks) - set(LOOKS):
+        raise SystemExit(f"no look {min(unknown)!r}; there are: {', '.join(LOOKS)}")
     if args.threads:
         torch.set_num_threads(args.threads)
-    train(args.out, args.seconds, args.batch, args.rate, args.device, args.texture, args.photographs)
+    train(args.out, args.seconds, args.batch, args.rate, args.device, args.texture, args.photographs, args.compile, looks)
 
 
 if __name__ == "__main__":

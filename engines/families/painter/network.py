@@ -9,6 +9,7 @@ stay as sharp as the pixels are, while the net works on cells.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -26,6 +27,9 @@ CYCLES = 11
 FLOW = 3
 QUIET = 0.6
 """Up to this time a picture to repaint is not noised (the contract's `quiet`)."""
+TOUCH = 2 * (2 * sum(WIDTHS[1:]) + WIDTHS[0])
+"""Numbers that a look scales and shifts the blocks' features by, of its own: learned sooner than through the embedding that all
+looks share."""
 HEAD = CHANNELS + INKS * (CELL * CELL + 4) + 2
 """Numbers that a cell's features become: the ground, of each ink its threshold at each pixel, its use of the texture and its
 colour, and the direction that strokes take."""
@@ -67,7 +71,7 @@ def head_size(maps: int) -> int:
 
 def rows(maps: int, variants: int) -> int:
     """Rows of the conditioning."""
-    return 1 + -(-head_size(maps) // WIDTH) + variants * 4 * MAP * MAP // WIDTH
+    return 1 + -(-head_size(maps) // WIDTH) + TOUCH // WIDTH + variants * 4 * MAP * MAP // WIDTH
 
 
 @dataclass(frozen=True)
@@ -76,29 +80,31 @@ class Told:
 
     look: Tensor
     head: Tensor
+    touch: Tensor
     asked: Asked
 
 
-def pack(look: Tensor, head: Tensor, asked: Asked) -> Tensor:
-    """look [n, 96], head [n, head_size], and what is asked for, to the conditioning [n, rows, 128]."""
+def pack(look: Tensor, head: Tensor, touch: Tensor, asked: Asked) -> Tensor:
+    """look [n, 96], head [n, head_size], touch [n, TOUCH], and what is asked for, to the conditioning [n, rows, 128]."""
     first = torch.cat([look, asked.colour, asked.coloured[:, None], asked.named[:, None]], 1)
     first = F.pad(first, (0, WIDTH - first.shape[1]))
     second = F.pad(head, (0, -head.shape[1] % WIDTH))
-    flat = torch.cat([first, second, asked.drawings.flatten(1)], 1)
+    flat = torch.cat([first, second, touch, asked.drawings.flatten(1)], 1)
     return flat.view(flat.shape[0], -1, WIDTH)
 
 
 def unpack(conditioning: Tensor, maps: int) -> Told:
     size = head_size(maps)
     flat = conditioning.flatten(1)
-    drawings = flat[:, WIDTH * (1 + -(-size // WIDTH)) :].view(flat.shape[0], -1, 4, MAP, MAP)
+    after = WIDTH * (1 + -(-size // WIDTH))
+    drawings = flat[:, after + TOUCH :].view(flat.shape[0], -1, 4, MAP, MAP)
     e = EMBEDDING
     asked = Asked(flat[:, e : e + 3], flat[:, e + 3], flat[:, e + 4], drawings)
-    return Told(flat[:, :e], flat[:, WIDTH : WIDTH + size], asked)
+    return Told(flat[:, :e], flat[:, WIDTH : WIDTH + size], flat[:, after : after + TOUCH], asked)
 
 
 class Block(nn.Module):
-    """Two 3 x 3 convolutions beside the way through, the first scaled and shifted by the embedding."""
+    """Two 3 x 3 convolutions beside the way through, the first scaled and shifted by the embedding and the look's own touch."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -107,17 +113,18 @@ class Block(nn.Module):
         nn.init.normal_(self.second.weight, std=0.3 / math.sqrt(9 * width))
         nn.init.zeros_(self.second.bias)  # type: ignore[arg-type]
 
-    def forward(self, x: Tensor, embedding: Tensor) -> Tensor:
-        scale, shift = self.told(embedding)[:, :, None, None].chunk(2, 1)
+    def forward(self, x: Tensor, embedding: Tensor, touch: Tensor) -> Tensor:
+        scale, shift = (self.told(embedding) + touch)[:, :, None, None].chunk(2, 1)
         out: Tensor = x + self.second(F.silu(self.first(x) * (1 + scale) + shift))
         return out
 
 
-def cut(maps: Tensor, origins: Sequence[tuple[int, int]] | None, side: int) -> Tensor:
-    """Of fixed maps [..., 128, 128] the squares whose upper left cells are `origins`, one a row of a batch; with none, all."""
-    if origins is None:
-        return maps[None]
-    return torch.stack([maps[..., top : top + side, left : left + side] for top, left in origins])
+class Fixed(NamedTuple):
+    """What is the same in every picture, one for all [1, ...] or as it lies in each of a batch's parts."""
+
+    maps: Tensor
+    bank: Tensor
+    waves: Tensor
 
 
 class Painter(nn.Module):
@@ -164,30 +171,37 @@ class Painter(nn.Module):
         noise = noise_share(t).clamp(min=0.05)
         drawn, cover = scene(choices(x, noise), told.asked, grid(x.shape[-1] * 2, x))
         content = compose(x, t, drawn * 2 - 1, cover)
-        return self.paint(content, t, told, content.view(x.shape[0], 3, -1).mean(-1))
+        return self.paint(content, t, told, content.view(x.shape[0], 3, -1).mean(-1), self.fixed())
 
-    def paint(self, x: Tensor, t: Tensor, told: Told, mean: Tensor, origins: Sequence[tuple[int, int]] | None = None) -> Tensor:
-        """Paint what was composed: latents x, of a picture of the mean colour [n, 3], where x may be a part that lies at
-        `origins`.
-        """
+    def fixed(self, origins: Sequence[tuple[int, int]] | None = None, side: int = 0) -> Fixed:
+        """For whole pictures, or for squares whose upper left cells are `origins`, one a row of a batch."""
+        whole = (self.maps, self.bank, self.waves)
+        if origins is None:
+            return Fixed(*(maps[None] for maps in whole))
+        return Fixed(*(torch.stack([maps[..., a : a + side, b : b + side] for a, b in origins]) for maps in whole))
+
+    def paint(self, x: Tensor, t: Tensor, told: Told, mean: Tensor, fixed: Fixed) -> Tensor:
+        """Paint what was composed: latents x, whole or a part, of a picture of the mean colour [n, 3]."""
         n, _, h, w = x.shape
-        maps, bank, waves = (cut(fixed, origins, h) for fixed in (self.maps, self.bank, self.waves))
         embedding = self.embed(told.look, t, mean)
         rgb = x.view(n, 3, CELL * CELL, h, w)
         luma = 0.299 * rgb[:, 0] + 0.587 * rgb[:, 1] + 0.114 * rgb[:, 2]
-        fixed = torch.cat([maps.mean(2), waves], 1).expand(n, -1, -1, -1)
-        seen = torch.cat([x, flow(luma), fixed], 1)
+        patterns = torch.cat([fixed.maps.mean(2), fixed.waves], 1).expand(n, -1, -1, -1)
+        seen = torch.cat([x, flow(luma), patterns], 1)
+        a, b, c, d = (2 * width for width in WIDTHS)
+        touch = torch.split(told.touch, [b, c, d, d, c, b, a], 1)
         h0 = F.silu(self.see(F.silu(self.enter(seen))))
-        h1 = self.work1(self.down1(h0), embedding)
-        h2 = self.work2(self.down2(h1), embedding)
-        deep = self.deep3(self.work3(self.down3(h2), embedding), embedding)
-        deep = self.deep2(F.pixel_shuffle(self.up3(deep), 2) + h2, embedding)
-        deep = self.deep1(F.pixel_shuffle(self.up2(deep), 2) + h1, embedding)
-        deep = self.deep0(F.pixel_shuffle(self.up1(deep), 2) + h0, embedding)
-        return self._head(deep, told.head, rgb, luma, maps, bank, waves)
+        h1 = self.work1(self.down1(h0), embedding, touch[0])
+        h2 = self.work2(self.down2(h1), embedding, touch[1])
+        deep = self.deep3(self.work3(self.down3(h2), embedding, touch[2]), embedding, touch[3])
+        deep = self.deep2(F.pixel_shuffle(self.up3(deep), 2) + h2, embedding, touch[4])
+        deep = self.deep1(F.pixel_shuffle(self.up2(deep), 2) + h1, embedding, touch[5])
+        deep = self.deep0(F.pixel_shuffle(self.up1(deep), 2) + h0, embedding, touch[6])
+        return self._head(deep, told.head, rgb, luma, fixed)
 
-    def _head(self, deep: Tensor, head: Tensor, rgb: Tensor, luma: Tensor, maps: Tensor, bank: Tensor, waves: Tensor) -> Tensor:
+    def _head(self, deep: Tensor, head: Tensor, rgb: Tensor, luma: Tensor, fixed: Fixed) -> Tensor:
         n, a, h, w = deep.shape
+        maps, bank, waves = fixed
         cell, m = CELL * CELL, self.maps.shape[0]
         sizes = [HEAD * a, INKS * m, INKS * 2, INKS * cell * 4, 3]
         matrix, mixed, own, weave, shown = torch.split(head, sizes, 1)

@@ -2,7 +2,7 @@
 
 TOKENS = 24
 """Words of a prompt that are read."""
-ROWS, WIDTH = 281, 128
+ROWS, WIDTH = 290, 128
 """The conditioning: what a look is made of, and a thing's two drawings, in so many rows of so many numbers."""
 PIXELS = 512
 """Side of a picture: the looks' fixed maps are of this size."""

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .network import EMBEDDING, head_size, pack
+from .network import EMBEDDING, TOUCH, head_size, pack
 from .scene import MAP, Asked
 from .shapes import TOKENS
 
@@ -104,6 +104,7 @@ class Text(nn.Module):
         self.reader = Reader(vocabulary, looks, things, colours)
         self.looks = nn.Parameter(torch.zeros(looks, EMBEDDING))
         self.heads = nn.Parameter(torch.zeros(looks, head_size(maps)))
+        self.touches = nn.Parameter(torch.zeros(looks, TOUCH))
         self.register_buffer("drawings", torch.zeros(things, variants * MAP * MAP, dtype=torch.int32))
         self.register_buffer("palette", torch.zeros(colours + 1, 3))
 
@@ -118,4 +119,4 @@ class Text(nn.Module):
         own, back = colour.argmax(1), behind.argmax(1)
         drawings = tinted(drawings, self.palette[own], (own < none).to(torch.float32))
         asked = Asked(self.palette[back], (back < none).to(torch.float32), named, drawings * named[:, None, None, None, None])
-        return pack(share @ self.looks, share @ self.heads, asked)
+        return pack(share @ self.looks, share @ self.heads, share @ self.touches, asked)

@@ -7,10 +7,10 @@ from torch import Tensor
 
 from engines.families.painter.network import (
     EMBEDDING,
+    TOUCH,
     Painter,
     Told,
     compose,
-    cut,
     flow,
     head_size,
     landscape_share,
@@ -37,21 +37,22 @@ def painter() -> Painter:
 
 
 def _told(n: int) -> Told:
-    return Told(torch.randn(n, EMBEDDING), 0.1 * torch.randn(n, head_size(MAPS_HERE)), _asked(n))
+    return Told(torch.randn(n, EMBEDDING), 0.1 * torch.randn(n, head_size(MAPS_HERE)), torch.randn(n, TOUCH), _asked(n))
 
 
 def _conditioning(told: Told) -> Tensor:
-    return pack(told.look, told.head, told.asked)
+    return pack(told.look, told.head, told.touch, told.asked)
 
 
 def test_conditioning_is_taken_apart_as_it_was_put_together() -> None:
-    """Look, head, colours and drawings come out of the conditioning as they went in."""
+    """Look, head, touch, colours and drawings come out of the conditioning as they went in."""
     told = _told(2)
     conditioning = _conditioning(told)
     assert conditioning.shape == (2, rows(MAPS_HERE, 2), 128)
     again = unpack(conditioning, MAPS_HERE)
     assert torch.equal(again.look, told.look)
     assert torch.equal(again.head, told.head)
+    assert torch.equal(again.touch, told.touch)
     for name in ("colour", "coloured", "named", "drawings"):
         assert torch.equal(getattr(again.asked, name), getattr(told.asked, name))
 
@@ -73,7 +74,7 @@ def test_rows_do_not_mix(painter: Painter) -> None:
 def test_a_still_is_its_noises_choices(painter: Painter) -> None:
     """At the end, of the noise only what it chooses is seen; before, nothing of what the prompt names is."""
     told, x = _told(1), torch.randn(1, CHANNELS, SIDE, SIDE)
-    other = Told(told.look, told.head, _asked(1))
+    other = Told(told.look, told.head, told.touch, _asked(1))
     ends = [painter(x, torch.tensor([1.0]), _conditioning(one)) for one in (told, other)]
     assert not torch.allclose(ends[0], ends[1])
     repaints = [painter(x, torch.tensor([0.7]), _conditioning(one)) for one in (told, other)]
@@ -86,21 +87,23 @@ def test_a_crop_is_painted_as_the_whole(painter: Painter) -> None:
     """Away from its edges a crop is painted as that part of the whole: fixed patterns lie where they lie."""
     told, x, t = _told(1), torch.randn(1, CHANNELS, SIDE, SIDE), torch.tensor([0.5])
     mean = torch.zeros(1, 3)
-    whole = painter.paint(x, t, told, mean)
-    left = painter.paint(x[:, :, :16, 16:], t, told, mean, [(0, 16)])
-    right = painter.paint(x[:, :, :16, 16:], t, told, mean, [(0, 0)])
+    whole = painter.paint(x, t, told, mean, painter.fixed())
+    left = painter.paint(x[:, :, :16, 16:], t, told, mean, painter.fixed([(0, 16)], 16))
+    right = painter.paint(x[:, :, :16, 16:], t, told, mean, painter.fixed([(0, 0)], 16))
     near = (left - whole[:, :, :16, 16:]).abs()[:, :, :4, -4:].mean()
     far = (right - whole[:, :, :16, 16:]).abs()[:, :, :4, -4:].mean()
     assert near < 0.5 * far
 
 
-def test_cutting() -> None:
+def test_parts_get_their_part_of_the_fixed_maps() -> None:
     """Each row gets its own square of the fixed maps; without origins all get all of them."""
-    maps = torch.arange(16.0).view(1, 4, 4)
-    assert torch.equal(cut(maps, None, 4), maps[None])
-    assert torch.equal(
-        cut(maps, [(0, 0), (2, 1)], 2)[:, 0], torch.tensor([[[0.0, 1.0], [4.0, 5.0]], [[9.0, 10.0], [13.0, 14.0]]])
-    )
+    maps = torch.arange(16.0).view(1, 1, 4, 4).expand(1, 16, 4, 4)
+    small = Painter(maps, maps.expand(8, 16, 4, 4))
+    assert torch.equal(small.fixed().maps, maps[None])
+    parts = small.fixed([(0, 0), (2, 1)], 2)
+    assert torch.equal(parts.maps[:, 0, 0], torch.tensor([[[0.0, 1.0], [4.0, 5.0]], [[9.0, 10.0], [13.0, 14.0]]]))
+    assert parts.bank.shape == (2, 8, 16, 2, 2)
+    assert parts.waves.shape == (2, 11, 2, 2)
 
 
 def test_flow_of_stripes() -> None:

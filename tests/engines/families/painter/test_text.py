@@ -13,6 +13,7 @@ def _text() -> Text:
     text = Text(20, LOOKS, THINGS, COLOURS, MAPS, VARIANTS).eval().requires_grad_(False)
     text.looks.normal_()
     text.heads.normal_()
+    text.touches.normal_()
     text.drawings.copy_(packed(torch.randint(0, 256, (THINGS, VARIANTS, 4, 64, 64), dtype=torch.uint8)))
     text.palette[:COLOURS] = torch.tensor([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0]])
     return text
@@ -47,6 +48,7 @@ def test_what_was_read_is_looked_up() -> None:
     told = unpack(conditioning, MAPS)
     assert torch.allclose(told.look[0], text.looks[1], atol=1e-5)
     assert torch.allclose(told.head[0], text.heads[1], atol=1e-5)
+    assert torch.allclose(told.touch[0], text.touches[1], atol=1e-5)
     assert torch.equal(told.asked.drawings[0], unpacked(text.drawings[2:3], VARIANTS)[0])
     assert told.asked.named.tolist() == told.asked.coloured.tolist() == [1, 1]
     assert told.asked.colour[0].tolist() == [0, 0, 1]
