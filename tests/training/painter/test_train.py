@@ -39,6 +39,13 @@ def test_shards_are_read_by_the_names_of_their_looks(folder: Path, monkeypatch: 
     assert set(fewer.draw(9, random.Random(0)).look.tolist()) == {1}
 
 
+def test_some_looks_only(folder: Path) -> None:
+    """Of shards, only pictures in the looks that are to be learnt are drawn."""
+    shards = Shards(folder / "shards", ["thermal"])
+    assert shards.refresh() == 4
+    assert set(shards.draw(9, random.Random(0)).look.tolist()) == {list(LOOKS).index("thermal")}
+
+
 def test_training_learns_saves_and_goes_on(folder: Path, tmp_path: Path) -> None:
     """Steps lower the loss; a checkpoint is taken up where it was left, at its step."""
     trainer = Trainer(folder, 2e-3, "cpu", 1.0)
@@ -89,7 +96,7 @@ def test_on_a_device_it_renders_for_itself(folder: Path, monkeypatch: pytest.Mon
     monkeypatch.setattr(module, "LOOKS", cheap)
     monkeypatch.setattr("training.painter.studio.LOOKS", cheap)
     studio = Studio(folder / "things.npz", [], "cpu", seed=2)
-    assert fresh(studio, 2, random.Random(0)).target.shape[0] == 2
+    assert fresh(studio, 2, random.Random(0), list(cheap)).target.shape[0] == 2
 
 
 def test_a_sheet_is_drawn(folder: Path, tmp_path: Path) -> None:
