@@ -10,7 +10,7 @@ from engines.engine import Pixels
 from . import codec
 from .codec_pool import CodecPool
 from .energy import Ledger
-from .logs import Seldom, fields
+from .logs import Seldom, Sparing, fields
 from .metrics import StudentMetrics
 from .queue import WorkerQueue
 from .task import Task
@@ -29,7 +29,7 @@ class Answers:
         self._queue, self._metrics, self._ledger, self._pool = queue, metrics, ledger, pool
         self._open: dict[int, Job] = {}
         self._encoding: set[int] = set()
-        self._failing_stream = Seldom(_FAILING_STREAM)
+        self._failing_stream, self._lines = Seldom(_FAILING_STREAM), Sparing(log)
 
     def accept(self, jobs: Iterable[Job]) -> None:
         """From now on these wait for an answer from here."""
@@ -62,8 +62,8 @@ class Answers:
             return
         held_back = self._failing_stream.due() if job.kind is JobKind.LIVE else 0
         if held_back is not None:
-            said = fields(request=job.request, api=job.api, code=code, why=message, held_back=held_back or None)
-            log.warning("a job failed", extra=said)
+            said = {"request": job.request, "api": job.api, "code": code, "why": message, "held_back": held_back or None}
+            self._lines.say(logging.WARNING, "a job failed", f"failed {code}", job.owner, **said)
         self._deliver(job, Result(job.id, Outcome.FAILED, code=code, message=message))
 
     def abandon(self, code: str, message: str, blamed: bool = False) -> None:

@@ -162,7 +162,7 @@ class Sparing:
     """Writes lines that clients cause: so many of a kind for one owner in so many seconds, and not too many of all.
 
     The rest is counted, and told by one line for each kind and owner when the time is over (without an event loop: with the
-    next line). Not for several threads.
+    next line). Any thread.
     """
 
     def __init__(
@@ -178,20 +178,26 @@ class Sparing:
         self._said: Counter[tuple[str, str]] = Counter()
         self._held: Counter[tuple[str, str]] = Counter()
         self._in_all: Counter[str] = Counter()
+        self._lock = threading.RLock()
 
     def info(self, message: str, kind: str, owner: str, **values: Any) -> None:
         """Log a line with these fields, or count that it was left out."""
-        now = self._clock()
-        if now >= self._ends:
-            self.tell()
-            self._ends = now + self._seconds
-        key = (kind, owner)
-        if self._said[key] < self._each and self._in_all[kind] < self._of_all:
-            self._said[key] += 1
-            self._in_all[kind] += 1
-            self._log.info(message, extra=fields(**values))
-        else:
-            self._hold(key if key in self._held or len(self._held) < _MOST_KNOWN else (kind, _OTHERS))
+        self.say(logging.INFO, message, kind, owner, **values)
+
+    def say(self, level: int, message: str, kind: str, owner: str, **values: Any) -> None:
+        """The same, of any level."""
+        with self._lock:
+            now = self._clock()
+            if now >= self._ends:
+                self.tell()
+                self._ends = now + self._seconds
+            key = (kind, owner)
+            if self._said[key] < self._each and self._in_all[kind] < self._of_all:
+                self._said[key] += 1
+                self._in_all[kind] += 1
+                self._log.log(level, message, extra=fields(**values))
+            else:
+                self._hold(key if key in self._held or len(self._held) < _MOST_KNOWN else (kind, _OTHERS))
 
     def _hold(self, key: tuple[str, str]) -> None:
         if not self._held:
@@ -201,9 +207,10 @@ class Sparing:
 
     def tell(self) -> None:
         """Say how many lines were left out, and begin anew."""
-        held = self._held
-        self._said, self._held, self._in_all = Counter(), Counter(), Counter()
-        self._ends = -float("inf")
+        with self._lock:
+            held = self._held
+            self._said, self._held, self._in_all = Counter(), Counter(), Counter()
+            self._ends = -float("inf")
         most = held.most_common(_MOST_TOLD)
         for (kind, owner), count in most:
             self._log.info("lines left out", extra=fields(of=kind, owner=owner, held_back=count))
