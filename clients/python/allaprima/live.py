@@ -10,6 +10,7 @@ from typing import Any, Self
 from .address import rest_url
 from .errors import BadFrame, Ended, NotPainted
 from .frames import Frames, encoded_frames
+from .pace import Pace
 from .pictures import Painted, Still, Timings
 from .protocol import wire
 from .stills import stills
@@ -60,8 +61,8 @@ class _UnderWay:
     frames: dict[int, tuple[int, int, bytes]] = field(default_factory=dict)
     changed: asyncio.Event = field(default_factory=asyncio.Event)
 
-    async def fewer_than(self, most: int) -> None:
-        while len(self.frames) >= most:
+    async def fewer_than_allowed(self, pace: Pace) -> None:
+        while len(self.frames) >= pace.limit:
             self.changed.clear()
             await self.changed.wait()
 
@@ -79,6 +80,7 @@ class Live:
         """Why the last frame that was not painted was not; empty if all were."""
         self._stream, self._url, self._key = stream, url, key
         self._painting = False
+        self._pace = Pace(1)
 
     async def __aenter__(self) -> Self:
         await self._stream.__aenter__()
@@ -148,6 +150,7 @@ class Live:
 
     async def _paint(self, frames: Frames, every: bool) -> AsyncGenerator[Painted, None]:
         under_way, done, due = _UnderWay(), dict[int, Painted | None](), 0
+        self._pace = Pace(self._stream.window)
         last: Painted | None = None
         feeding = asyncio.create_task(self._feed(frames, under_way, every), name="frames")
         try:
@@ -177,7 +180,7 @@ class Live:
         async with aclosing(encoded_frames(frames, *self.size)) as images:
             async for image in images:
                 # also those that are answered and not yet asked for: a caller that is slow must not be sent more
-                await under_way.fewer_than(max(1, self._stream.window))
+                await under_way.fewer_than_allowed(self._pace)
                 await self._send(under_way, number, 1, image, every)
                 number += 1
 
@@ -208,13 +211,16 @@ class Live:
         if isinstance(answer, wire.FrameOut):
             if answer.kind is wire.AnswerKind.IMAGE:
                 self.counts.painted += 1
+                self._pace.answered(dropped=False)
                 microseconds = (answer.wait_us, answer.decode_us, answer.engine_us, answer.encode_us)
                 wait, decode, engine, encode = (us / 1e6 for us in microseconds)
                 return Painted(answer.image, number, False, latency, Timings(wait, decode, engine, encode, answer.rows))
             if answer.kind is wire.AnswerKind.REPEAT and last is not None:
                 self.counts.repeated += 1
+                self._pace.answered(dropped=False)
                 return Painted(last.data, number, True, latency)
             self.counts.dropped += 1
+            self._pace.answered(dropped=True)
             self.trouble = "it came too late to be painted in time"
             return None
         self.counts.failed += 1
