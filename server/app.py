@@ -22,7 +22,10 @@ from .server import Server
 from .settings import Settings
 from .worker_server import WorkerServer
 
-PAGE = Path(__file__).parent.parent / "clients" / "web"
+CLIENTS = Path(__file__).parent.parent / "clients"
+PAGE = CLIENTS / "web"
+MODULE = CLIENTS / "javascript" / "src"
+"""The client for JavaScript, which the page uses, and pages of others may."""
 
 
 _FRESH = {"Cache-Control": "no-cache"}
@@ -68,6 +71,7 @@ def make_app(server: Server) -> FastAPI:
     doors.know(str(app.openapi_url), ("GET",), Door(key="docs" not in settings.public))
     app.mount("/docs/files", documents.files(), name="documents")
     app.mount("/web", _PageFiles(directory=PAGE), name="web")
+    app.mount("/client", _PageFiles(directory=MODULE), name="client")
     _guard(app, settings, doors, caught)
     return app
 

@@ -1,17 +1,18 @@
 // Where the parts are put together, and nothing else.
+import { Connection } from "../client/connection.js";
+import { Problem } from "../client/problems.js";
+import { stills as makeStills, students } from "../client/rest.js";
+import { Kind } from "../client/wire.js";
 import { Capture } from "./capture.js";
-import { Connection } from "./connection.js";
+import { watch } from "./clean.js";
 import { Controls } from "./controls.js";
 import { Meter } from "./meter.js";
 import { Painter } from "./painter.js";
 import { Params } from "./params.js";
-import { Problem } from "./problems.js";
 import { Readout } from "./readout.js";
-import * as rest from "./rest.js";
 import { Camera, Picture, Study } from "./sources.js";
 import { Stage } from "./stage.js";
 import { Stills } from "./stills.js";
-import { Kind } from "./wire.js";
 
 const KEY = "allaprima.key";
 const byId = (id) => document.getElementById(id);
@@ -47,8 +48,10 @@ const params = new Params((changes) => {
 const controls = new Controls(byId("palette"), params);
 const painter = new Painter(byId("output"), painted);
 const connection = new Connection({
+  base: document.baseURI, // relative to the page: who serves it may have put it under a path of its own
   prepare,
-  diagnose: () => rest.students(key),
+  diagnose: () => students(document.baseURI, { key }),
+  mayTry: () => !document.hidden,
   on: { state: enter, ready, params: heard, error: complained, answer: answered },
 });
 const capture = new Capture({ canvas: byId("input"), connection, onSent: () => meter.sent() });
@@ -58,7 +61,7 @@ new Readout(byId("readout"), meter);
 
 async function prepare() {
   if (!known) {
-    known = (await rest.students(key)).filter(({ img2img }) => img2img !== false);
+    known = (await students(document.baseURI, { key })).filter(({ img2img }) => img2img !== false);
     student ??= known[0]?.id;
     offerStudents();
   }
@@ -70,6 +73,7 @@ async function prepare() {
 }
 
 function ready(message) {
+  offerWatching(message.watch);
   capture.resize(message.width, message.height);
   byId("studio").style.setProperty("--ratio", `${message.width} / ${message.height}`);
   controls.offer(message);
@@ -78,6 +82,15 @@ function ready(message) {
   controls.show();
   source?.stir?.(0);
   capture.pump();
+}
+
+/** An address that others may look at: of this page, with nothing on it but the painting. */
+function offerWatching(token) {
+  const address = new URL(document.baseURI);
+  address.hash = "";
+  address.search = new URLSearchParams({ view: "clean", watch: token });
+  byId("watch").href = address;
+  byId("watch").hidden = false;
 }
 
 function heard(message) {
@@ -261,7 +274,7 @@ async function makeStill() {
   const prompt = controls.prompt;
   const seed = params.get("seed") ?? 0;
   try {
-    const image = await rest.still(key, { prompt, student, seed });
+    const [image] = await makeStills(document.baseURI, prompt, { key, student, seed });
     stills.add(image, { prompt, seed, took: performance.now() - began });
   } catch (problem) {
     stage.mention(problem instanceof Problem && problem.kind !== "server" ? problem : new Problem("still", problem.message));
@@ -307,8 +320,13 @@ window.allaprima = {
   get source() { return source?.name ?? null; },
 };
 
-if (asked.has("prompt")) params.set("prompt", asked.get("prompt"));
-controls.show();
-CHOOSE.pattern();
-connection.open();
-if (asked.get("source") === "camera") useCamera();
+document.body.dataset.view = asked.get("view") ?? "whole";
+if (asked.has("watch")) {
+  watch(asked.get("watch"), stage, byId("output"));
+} else {
+  if (asked.has("prompt")) params.set("prompt", asked.get("prompt"));
+  controls.show();
+  CHOOSE.pattern();
+  connection.open();
+  if (asked.get("source") === "camera") useCamera();
+}

@@ -1,28 +1,5 @@
 // What can go wrong, and how to say it in plain words.
-
-/** Something a person should hear about. `retryAfter` is in seconds; null leaves the choice to the backoff. */
-export class Problem extends Error {
-  constructor(kind, detail = "", retryAfter = null) {
-    super(detail || kind);
-    this.kind = kind;
-    this.detail = detail;
-    this.retryAfter = retryAfter;
-  }
-
-  /** Whether trying again by itself would be pointless until a person has done something. */
-  get isFinal() {
-    return this.isAboutKey || this.kind === "policy";
-  }
-
-  get isAboutKey() {
-    return this.kind === "key" || this.kind === "key-characters";
-  }
-
-  /** Whether it is over as soon as the next frame goes well. */
-  get isPassing() {
-    return this.kind === "frame" || this.kind === "params";
-  }
-}
+import { Problem } from "../client/problems.js";
 
 const CAMERA_KINDS = {
   NotAllowedError: "camera-denied",
@@ -40,6 +17,7 @@ export function cameraProblem(error) {
 const WORDS = {
   unreachable: () => ["No answer from the server", "It may be starting, or this device may be offline."],
   lost: () => ["The connection dropped", "Your settings are kept; the page is picking up where it left off."],
+  over: () => ["This session is over", "Whoever painted has left. Ask them for another link."],
   restart: () => ["The server is restarting", "Painting goes on by itself in a moment."],
   full: (detail) => [
     "Not just yet",

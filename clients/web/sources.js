@@ -1,6 +1,7 @@
 // Where pictures come from. Each source has `isFresh` (something worth sending), `draw(context, width, height)`, which
 // makes it stale, and `close()`; it calls `onFresh` when it has something new.
-import { cameraProblem, Problem } from "./problems.js";
+import { Problem } from "../client/problems.js";
+import { cameraProblem } from "./problems.js";
 import { paintStudy } from "./study.js";
 
 const STUDY_FPS = 30;

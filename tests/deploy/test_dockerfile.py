@@ -177,7 +177,7 @@ def test_what_is_copied_is_enough_to_install_and_start(tmp_path: Path) -> None:
         "clients",
         *copied_packages(),
     }
-    assert {path.name for path in (site / "clients").iterdir()} == {"web"}  # the page; the client is beside it
+    assert {path.name for path in (site / "clients").iterdir()} == {"javascript", "web"}  # for the browser
     environment = os.environ | {"PYTHONPATH": str(site)}
     code = "import server, engines.students as s; print(server.__file__, s.load_student('embedded').graphs.is_dir())"
     said = subprocess.check_output([sys.executable, "-c", code], cwd=tmp_path, env=environment, text=True)

@@ -1,90 +1,21 @@
 """The page in a real browser, against the real server with the fake engine."""
 
-import shutil
 import socket
 import socketserver
-import subprocess
-import sys
 import threading
-import time
-import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from urllib.error import URLError
 
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from tests.student_files import write_student
 
-ROOT = Path(__file__).parents[2]
-CHROMIUM = next((found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), None)
-BROWSER_FLAGS = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--use-fake-device-for-media-stream",
-    "--use-fake-ui-for-media-stream",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
-START_SECONDS = 30.0
-PATIENCE_MS = 20_000
+from .browsing import CHROMIUM, PATIENCE_MS, Server, launched, serving, wait_until
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine to open the page in")
-
-
-class Server:
-    """The command `serve` as a process of its own, on one port for life."""
-
-    def __init__(self, *flags: str) -> None:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port: int = free.getsockname()[1]
-        self._flags = flags
-        self._process: subprocess.Popen[bytes] | None = None
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}/"
-
-    def start(self) -> None:
-        """Start, and wait until it is ready to paint."""
-        command = [sys.executable, "-m", "server", "serve", "--engine", "fake", "--port", str(self.port), *self._flags]
-        self._process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        deadline = time.monotonic() + START_SECONDS
-        while not self._is_ready():
-            assert self._process.poll() is None, f"the server ended with status {self._process.returncode}"
-            assert time.monotonic() < deadline, "the server did not become ready"
-            time.sleep(0.1)
-
-    def kill(self) -> None:
-        """End it as a crash would."""
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
-            self._process = None
-
-    def _is_ready(self) -> bool:
-        try:
-            with urllib.request.urlopen(f"{self.url}readyz", timeout=1) as answer:
-                return bool(answer.status == 200)
-        except (URLError, OSError):
-            return False
-
-
-@contextmanager
-def serving(*flags: str) -> Iterator[Server]:
-    server = Server(*flags)
-    try:
-        server.start()
-        yield server
-    finally:
-        server.kill()
 
 
 class _Stripping(socketserver.BaseRequestHandler):
@@ -133,10 +64,8 @@ def server() -> Iterator[Server]:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=list(BROWSER_FLAGS))
+    with launched() as chromium:
         yield chromium
-        chromium.close()
 
 
 @pytest.fixture
@@ -154,14 +83,6 @@ def open_page(browser: Browser) -> Iterator[Callable[[str], Page]]:
     yield open_url
     context.close()
     assert errors == []
-
-
-def wait_until(page: Page, script: str) -> None:
-    """Wait until this is true in the page. Asked from here: a browser's own waiting evaluates text, which the page forbids."""
-    until = time.monotonic() + PATIENCE_MS / 1000
-    while not page.evaluate(script):
-        assert time.monotonic() < until, f"still not so: {script}"
-        page.wait_for_timeout(50)
 
 
 def wait_for_paint(page: Page, images: int = 3) -> None:
@@ -377,3 +298,37 @@ def test_students_have_their_own_controls(open_page: Callable[[str], Page], tmp_
         expect(page.get_by_test_id("guidance")).to_have_value("8")
         wait_for_paint(page)
         assert page.evaluate("allaprima.status") == "painting"
+
+
+def test_others_watch(server: Server, open_page: Callable[[str], Page]) -> None:
+    """The link for others shows the painting and nothing else, without a session of its own, as a browser shows pictures."""
+    painter = open_page(server.url)
+    wait_for_paint(painter)
+    link = painter.get_by_test_id("watch")
+    expect(link).to_be_visible()
+    watcher = open_page(str(link.evaluate("link => link.href")))
+    watched = watcher.get_by_test_id("watched")
+    wait_until(watcher, "document.getElementById('watched').naturalWidth === 256")
+    expect(watched).to_be_visible()
+    for control in ("prompt", "source-camera", "still", "pause"):
+        expect(watcher.get_by_test_id(control)).to_be_hidden()
+    size = watched.bounding_box()
+    assert size is not None
+    assert (size["width"], size["height"]) == (1280, 720)  # of the window
+    assert watcher.evaluate("allaprima.framesIn") == 0
+
+
+def test_watching_what_is_over(server: Server, open_page: Callable[[str], Page]) -> None:
+    """Who watches a session that is over is told."""
+    watcher = open_page(f"{server.url}?view=clean&watch=nobody")
+    expect(watcher.get_by_test_id("note")).to_contain_text("This session is over", timeout=PATIENCE_MS)
+
+
+def test_nothing_but_the_painting(server: Server, open_page: Callable[[str], Page]) -> None:
+    """The clean view of one's own session is the painting alone, over the whole window."""
+    page = open_page(f"{server.url}?view=clean&source=camera&prompt=ink")
+    wait_for_paint(page)
+    size = page.get_by_test_id("output").bounding_box()
+    assert size is not None
+    assert (size["width"], size["height"]) == (1280, 720)
+    expect(page.get_by_test_id("prompt")).to_be_hidden()

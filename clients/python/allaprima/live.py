@@ -126,12 +126,13 @@ class Live:
         """Images from words alone, by the same student: see `allaprima.stills`."""
         return await stills(prompt, url=self._url, key=self._key, **{"student": self.student, **options})
 
-    async def paint(self, frames: Frames, *, every: bool = False, **params: Any) -> AsyncGenerator[Painted, None]:
+    async def paint(self, frames: Frames, *, every: bool | None = None, **params: Any) -> AsyncGenerator[Painted, None]:
         """Paint frames as they come, and give the images in order.
 
         `frames` may be any iterator, of files, bytes, pictures or arrays (see `Frame`); the next one is asked for when there
         is room for it, so a source that is faster than the server should keep its newest (`newest`). A frame that came too
-        late, or while the connection was down, is left out; with `every` it is sent again until it is painted.
+        late, or while the connection was down, is left out; with `every` it is sent again until it is painted, which is so
+        unasked for frames in a list or a tuple.
 
         Raises BadFrame for what is no picture, NotPainted where `every` frame was wanted, BadParams for `params`, and what
         ends the session: Gone, Refused, Full, TooBig.
@@ -142,7 +143,8 @@ class Live:
         try:
             if params:
                 await self.change(**params)
-            async with aclosing(self._paint(frames, every)) as painted:
+            wants_all = isinstance(frames, list | tuple) if every is None else every
+            async with aclosing(self._paint(frames, wants_all)) as painted:
                 async for image in painted:
                     yield image
         finally:

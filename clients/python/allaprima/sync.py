@@ -112,7 +112,7 @@ class Live:
         """Images from words alone, by the same student."""
         return self._run(self._live.stills(prompt, **options))
 
-    def paint(self, frames: Frames, *, every: bool = False, **params: Any) -> Iterator[Painted]:
+    def paint(self, frames: Frames, *, every: bool | None = None, **params: Any) -> Iterator[Painted]:
         """Paint frames and give the images in order: see `allaprima.Live.paint`. Frames are read by another thread."""
         painting = self._live.paint(frames, every=every, **params)
         try:

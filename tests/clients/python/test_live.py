@@ -126,7 +126,7 @@ async def test_what_was_not_painted_is_left_out(standing_in: Any, how: Any) -> N
         return how(frame) if frame.image == b"b" else image(frame)
 
     async with standing_in(answer=answer) as server, connect(server.url) as live:
-        assert [one.frame async for one in live.paint([b"a", b"b", b"c"])] == [0, 2]
+        assert [one.frame async for one in live.paint(iter([b"a", b"b", b"c"]))] == [0, 2]
         assert live.counts.dropped + live.counts.failed == 1
         assert live.trouble
 

@@ -1,4 +1,5 @@
 // The socket: opened, kept within its window, and opened again after a loss.
+import { addressOf } from "./address.js";
 import { Pace } from "./pace.js";
 import { Problem } from "./problems.js";
 import { Close, decodeAnswer, decodeText, encodeFrame, encodeParams, subprotocols } from "./wire.js";
@@ -14,10 +15,13 @@ const WATCH_MS = 2000;
 const ABOUT_KEYS = /\b(key|auth\w*|bearer)\b/i;
 
 /**
- * `prepare()` resolves to {student, key} or throws a Problem; `diagnose()` throws the Problem behind a handshake that
- * failed, which a browser hides. `on` holds: state(state), ready(message), params(message), error(message), answer(answer, sent).
+ * `base` is the server's address. `prepare()` resolves to {student, key} or throws a Problem; `diagnose()` throws the Problem
+ * behind a handshake that failed, which a browser hides. `mayTry()` says whether anybody would see it if it came back now: if
+ * not, it waits for `wake`. `on` holds: state(state), ready(message), params(message), error(message), answer(answer, sent).
  */
 export class Connection {
+  #base;
+  #mayTry;
   #prepare;
   #diagnose;
   #on;
@@ -36,7 +40,9 @@ export class Connection {
   #isReady = false;
   #key = "";
 
-  constructor({ prepare, diagnose, on }) {
+  constructor({ base, prepare, diagnose, on, mayTry = () => true }) {
+    this.#base = base;
+    this.#mayTry = mayTry;
     this.#prepare = prepare;
     this.#diagnose = diagnose;
     this.#on = on;
@@ -65,15 +71,22 @@ export class Connection {
     this.#attempt();
   }
 
+  /** Ends it for good, unless it is opened again. */
+  close() {
+    this.#session = null;
+    this.#drop();
+  }
+
   sendParams(changes) {
     if (this.#isReady) this.#socket.send(encodeParams(changes));
   }
 
-  /** `image` is an ArrayBuffer; `notes` come back beside its answer. */
+  /** `image` is an ArrayBuffer; `notes` come back beside its answer. Its id, which a problem with it has, too. */
   sendFrame(image, notes) {
     const id = this.#nextId++;
     this.#unanswered.set(id, { ...notes, sentAt: performance.now() });
     this.#socket.send(encodeFrame(id, image));
+    return id;
   }
 
   async #attempt() {
@@ -101,9 +114,9 @@ export class Connection {
   }
 
   #address(student, resuming) {
-    const address = new URL("v1/stream", document.baseURI);
+    const address = new URL("v1/stream", addressOf(this.#base));
     address.protocol = address.protocol === "https:" ? "wss:" : "ws:";
-    address.searchParams.set("student", student);
+    if (student) address.searchParams.set("student", student);
     if (resuming) address.searchParams.set("resume", this.#session);
     return address;
   }
@@ -205,8 +218,8 @@ export class Connection {
     const seconds = (problem.retryAfter ?? (problem.kind === "full" ? FULL_S : backoff)) * (1 + Math.random() / 4);
     this.#on.state({ name: "waiting", problem: expected ? new Problem("restart") : problem, retryAt: now + seconds * 1000 });
     this.#timer = setTimeout(() => {
-      if (document.hidden) this.#asleep = true;
-      else this.#attempt();
+      if (this.#mayTry()) this.#attempt();
+      else this.#asleep = true;
     }, seconds * 1000);
   }
 }
