@@ -7,12 +7,13 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class Choices:
-    """None and empty mean the student's own. Sizes are pixels."""
+    """None and empty mean the student's own. Sizes are pixels; controls are names, and where their weights are."""
 
     width: int | None = None
     height: int | None = None
     weights: Path | None = None
     loras: tuple[tuple[Path, float], ...] = ()
+    controls: tuple[tuple[str, str], ...] = ()
     full_vae: bool = False
 
     def any(self) -> bool:
@@ -35,3 +36,11 @@ def parse_lora(text: str) -> tuple[Path, float]:
         return Path(path), float(weight)
     except ValueError:
         raise ValueError(f"a LoRA is FILE:WEIGHT, such as style.safetensors:0.8, not {text!r}") from None
+
+
+def parse_control(text: str) -> tuple[str, str]:
+    """ "canny=FOLDER" to (name, place): a folder or a file here, or a repository of the hub. Raises ValueError."""
+    name, equals, place = text.partition("=")
+    if not equals or not place:
+        raise ValueError(f"a control is NAME=WEIGHTS, such as canny=lllyasviel/control_v11p_sd15_canny, not {text!r}")
+    return name, place

@@ -12,7 +12,7 @@ from .errors import EngineError
 from .families import family_of
 from .families.family import Located, Shapes
 from .say import Say
-from .student import Student
+from .student import Control, Student
 
 _SHAPES = "shapes.json"
 _EXPORTER = "2"
@@ -24,10 +24,10 @@ def prepare(student: Student, cache: Path, choices: Choices, say: Say) -> Studen
 
     `cache` is the folder of all builds; `say` is told what is being done. Raises EngineError with the remedy.
     """
-    student = sized(student, choices)
+    student = chosen(student, choices)
     if student.weights is None:
         if replace(choices, width=None, height=None).any():
-            raise EngineError(f"{student.name} comes with its graphs: it takes no weights, LoRA or VAE of your own")
+            raise EngineError(f"{student.name} comes with its graphs: it takes no weights, LoRA, VAE or control of your own")
         if student.graphs is None or not (student.graphs / _SHAPES).exists():
             return student
         shapes = _read_shapes(student.graphs)  # those of its family need not be those of its graphs
@@ -59,8 +59,17 @@ def prepare(student: Student, cache: Path, choices: Choices, say: Say) -> Studen
     return _with_graphs(student, folder)
 
 
-def sized(student: Student, choices: Choices) -> Student:
-    """The student at the size chosen. Raises EngineError if it cannot paint that."""
+def chosen(student: Student, choices: Choices) -> Student:
+    """The student at the size chosen, with the controls chosen. Raises EngineError if it cannot paint that."""
+    own = {control.name: control for control in student.controls}
+    try:
+        added = {name: Control(name, own[name].eye if name in own else name) for name, _ in choices.controls}
+    except ValueError as error:
+        raise EngineError(f"--control: {error}") from error
+    return replace(_sized(student, choices), controls=tuple((own | added).values()))
+
+
+def _sized(student: Student, choices: Choices) -> Student:
     width, height = choices.width or student.width, choices.height or student.height
     if (width, height) == (student.width, student.height):
         return student

@@ -1,6 +1,7 @@
 """Who may paint for whom: a front end and a worker must mean the same by a student's name, and by a job."""
 
 import hashlib
+from pathlib import PurePath
 
 from engines.choices import Choices
 from engines.student import Student
@@ -14,8 +15,9 @@ def lane_of(student: Student, choices: Choices, schema: int) -> str:
     weights = None if student.weights is None else sorted(student.weights.described().items(), key=str)
     named = None if choices.weights is None else choices.weights.name
     loras = [(path.name, weight) for path, weight in choices.loras]
+    controls = [(name, PurePath(place).name) for name, place in choices.controls]
     facts = (
         student.architecture, student.width, student.height, student.contract, student.guidance, student.negative_prompt,
-        weights, named, loras, choices.full_vae,
+        weights, named, loras, choices.full_vae, student.controls, controls,
     )  # fmt: skip
     return f"{schema}-{hashlib.blake2s(repr(facts).encode(), digest_size=4).hexdigest()}"

@@ -11,9 +11,9 @@ from pydantic import Field, JsonValue, ValidationError, create_model, field_vali
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from engines.choices import Choices, parse_lora, parse_size
+from engines.choices import Choices, parse_control, parse_lora, parse_size
 from engines.options import OPTIONS, Choice, EngineOptions, all_choices, choices_of, options_of, who_has
-from engines.student import Student
+from engines.student import Control, Student
 
 from .cache_folder import CacheError, default_cache, prepare_cache
 
@@ -94,6 +94,9 @@ class Settings(_EngineChoices):  # type: ignore[misc]
     size: str | None = Field(None, description="WIDTHxHEIGHT to paint; none: the student's own")
     weights: Path | None = Field(
         None, description="weights in place of the student's own: a file, a folder, a mirror of the hub"
+    )
+    control: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="control networks beside the student's, NAME=WEIGHTS (folder, file or hub), comma-separated"
     )
     lora: Annotated[tuple[str, ...], NoDecode] = Field((), description="LoRA files to fuse, FILE:WEIGHT, comma-separated")
     alias: Annotated[tuple[str, ...], NoDecode] = Field(
@@ -184,6 +187,7 @@ class Settings(_EngineChoices):  # type: ignore[misc]
         "api_keys",
         "student",
         "lora",
+        "control",
         "energy_device",
         "proxies",
         "public",
@@ -232,6 +236,14 @@ class Settings(_EngineChoices):  # type: ignore[misc]
     @classmethod
     def _precision(cls, precision: Any) -> Any:
         return "fp32" if precision == "f32" else precision  # as it was called when there was one engine
+
+    @field_validator("control")
+    @classmethod
+    def _controls(cls, controls: tuple[str, ...]) -> tuple[str, ...]:
+        names = [Control(name, name).name for name, _ in map(parse_control, controls)]
+        if len(set(names)) < len(names):
+            raise ValueError("name each control once")
+        return controls
 
     @field_validator("lora")
     @classmethod
@@ -297,7 +309,7 @@ class Settings(_EngineChoices):  # type: ignore[misc]
     def _one_student_changed(self) -> "Settings":
         if len(self.student) > 1 and self.choices().any():
             raise ValueError(
-                "size, weights, lora and full_vae change one student, and several are named; "
+                "size, weights, lora, control and full_vae change one student, and several are named; "
                 "state them in student files of your own (students)"
             )
         return self
@@ -363,7 +375,8 @@ class Settings(_EngineChoices):  # type: ignore[misc]
     def choices(self) -> Choices:
         """What is chosen beside the student."""
         width, height = parse_size(self.size) if self.size else (None, None)
-        return Choices(width, height, self.weights, tuple(parse_lora(lora) for lora in self.lora), self.full_vae)
+        loras, controls = tuple(map(parse_lora, self.lora)), tuple(map(parse_control, self.control))
+        return Choices(width, height, self.weights, loras, controls, self.full_vae)
 
     def folders(self) -> tuple[Path, ...]:
         """Folders of student files beside ours."""

@@ -73,7 +73,11 @@ class Family:
         tokens = (student.text_shape[0] - self.pooled_rows,)
         text, latents = student.text_shape, student.latent_shape
         pixels = (student.height, student.width, 3)
-        number = Port(FLOAT)
+        number, shown = Port(FLOAT), len(student.controls)
+        controls = {
+            "control": Port(BYTE, (shown, *pixels), optional=True),
+            "scale": Port(FLOAT, (shown,), optional=True),
+        }
         return {
             "text": {
                 **{name: Port(TOKEN, tokens) for name in self.tokenizers},
@@ -90,6 +94,8 @@ class Family:
                 "alpha_next": Port(FLOAT, optional=True),
                 "sigma_next": Port(FLOAT, optional=True),
                 "noise_next": Port(FLOAT, latents, optional=True),
+                # the pictures of all controls, and how much each counts: 0, which it also is untold, as if it were not there
+                **(controls if shown else {}),
                 **({"w": Port(FLOAT, optional=True)} if student.guidance is not None else {}),
                 "x0": Port(FLOAT, latents, output=True),
                 "x_next": Port(FLOAT, latents, optional=True, output=True),
@@ -97,8 +103,11 @@ class Family:
             "decode": {"latents": Port(FLOAT, latents), "pixels": Port(BYTE, pixels, output=True)},
         }
 
-    def parse_weights(self, data: Mapping[str, Any], folder: Path) -> Weights:
-        """Weights as a student's file states them; paths are relative to `folder`. Raises ValueError, and KeyError."""
+    def parse_weights(self, data: Mapping[str, Any], controls: Mapping[str, Any], folder: Path) -> Weights:
+        """Weights as a student's file states them, and those of its controls by name; paths are relative to `folder`.
+
+        Raises ValueError, and KeyError.
+        """
         raise ValueError(f"students of {self.title} come with their graphs: state graphs, and no weights")
 
     def locate(self, weights: Weights, choices: Choices, digests: Digests) -> Located:

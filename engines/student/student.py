@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .contract import Contract
+from .control import Control
 from .weights import Weights
 
 
@@ -41,6 +42,7 @@ class Student:
     graphs: Path | None = None
     weights: Weights | None = None
     guidance: Guidance | None = None
+    controls: tuple[Control, ...] = ()
     strength: float = 0.5
     styles: tuple[str, ...] = ()
     suggestions: tuple[str, ...] = ()
@@ -50,6 +52,10 @@ class Student:
     @property
     def img2img(self) -> bool:
         return self.contract.strengths != "none"
+
+    def control(self, name: str) -> Control | None:
+        """The control of that name, if it has one."""
+        return next((control for control in self.controls if control.name == name), None)
 
     @property
     def longest_job(self) -> int:

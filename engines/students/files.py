@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ..families import find_family
-from ..student import Contract, Guidance, Student
+from ..student import Contract, Control, Guidance, Student
 
 STUDENTS = Path(__file__).parent
 
@@ -50,7 +50,10 @@ def _files(folders: Sequence[Path]) -> dict[str, Path]:
 
 
 _KEYS = {
-    "": {"name", "title", "licence", "source", "architecture", "graphs", "image", "weights", "contract", "guidance", "prompt"},
+    "": {
+        "name", "title", "licence", "source", "architecture", "graphs", "image", "weights", "contract", "guidance", "prompt",
+        "control",
+    },
     "image": {"width", "height"},
     "contract": {
         "schedule", "prediction", "times", "sampler", "strengths", "start", "map_times", "network_times", "boundary", "eta",
@@ -89,6 +92,10 @@ def _parse(data: Mapping[str, Any], folder: Path) -> Student:
         raise ValueError("prompt.negative: no engine gives a network a negative prompt yet: leave it out")
     if not ("weights" in data) ^ ("graphs" in data):
         raise ValueError("a student has either weights or ready graphs")
+    controls = {name: dict(said) for name, said in data.get("control", {}).items()}
+    described = tuple(_control(name, said) for name, said in controls.items())
+    if "graphs" in data and any(controls.values()):
+        raise ValueError("control: graphs that are ready have their controls in them: state eye, licence and scale alone")
     student = Student(
         name=data["name"],
         title=data["title"],
@@ -101,8 +108,9 @@ def _parse(data: Mapping[str, Any], folder: Path) -> Student:
         text_shape=family.text_shape,
         contract=Contract(**contract),
         graphs=folder / data["graphs"] if "graphs" in data else None,
-        weights=family.parse_weights(data["weights"], folder) if "weights" in data else None,
+        weights=family.parse_weights(data["weights"], controls, folder) if "weights" in data else None,
         guidance=Guidance(**{key: float(value) for key, value in data["guidance"].items()}) if "guidance" in data else None,
+        controls=described,
         strength=strength,
         styles=tuple(prompt.get("styles", ())),
         suggestions=tuple(prompt.get("suggestions", ())),
@@ -110,3 +118,10 @@ def _parse(data: Mapping[str, Any], folder: Path) -> Student:
     if student.img2img:
         student.contract.repaint(strength)  # a default that the student cannot do is a mistake in its file
     return student
+
+
+def _control(name: str, said: dict[str, Any]) -> Control:
+    """A control as its table says it; what is left there says where its weights are. Raises ValueError and KeyError."""
+    if "licence" not in said:
+        raise ValueError(f"control.{name} lacks its licence")
+    return Control(name, said.pop("eye", name), said.pop("licence"), float(said.pop("scale", 1.0)))

@@ -12,7 +12,7 @@ from engines.choices import parse_size
 from engines.errors import EngineError
 from engines.factory import check_engine, make_engine, tensorrt_flavour
 from engines.options import ENGINES, TENSORRT, TensorRtOptions, all_choices
-from engines.prepare import prepare, sized
+from engines.prepare import chosen, prepare
 from engines.student import Student
 from engines.students import load_student
 from engines.tensorrt.flavour import EXTRAS
@@ -22,7 +22,7 @@ from ..settings import Settings, SettingsError, add_flags, load_settings
 
 BUILT = tuple(name for name in ENGINES if name != "fake")
 
-_AS_SERVE = ("engine", "device", "batch_sizes", "weights", "lora", "full_vae", "cache", "students", *all_choices())
+_AS_SERVE = ("engine", "device", "batch_sizes", "weights", "lora", "control", "full_vae", "cache", "students", *all_choices())
 _OLD = {"backend": "engine", "batches": "batch_sizes"}
 """Flags by the names that they had before they were called as for serve."""
 
@@ -60,7 +60,7 @@ def run(flags: dict[str, Any]) -> int:
     student = load_student(name, settings.folders())
     choices = [replace(settings.choices(), width=width, height=height) for width, height in sizes]
     for choice in choices:
-        sized(student, choice)  # before the first of several is built
+        chosen(student, choice)  # before the first of several is built
     build = _with_tensorrt(settings, gpus) if settings.engine in TENSORRT else _with_engine(settings)
     for choice in choices:
         began = time.perf_counter()

@@ -9,7 +9,7 @@ from engines.engine import Engine
 from engines.errors import EngineError
 from engines.factory import check_engine, make_engine
 from engines.options import ENGINES
-from engines.prepare import prepare, sized
+from engines.prepare import chosen, prepare
 from engines.say import Say
 from engines.student import Student
 from engines.students import load_student
@@ -33,7 +33,7 @@ def begin(flags: dict[str, Any]) -> Settings:
 
 def students(settings: Settings) -> list[Student]:
     """Those to serve. Raises UnknownStudent, BadStudent, EngineError."""
-    return [sized(load_student(name, settings.folders()), settings.choices()) for name in settings.student]
+    return [chosen(load_student(name, settings.folders()), settings.choices()) for name in settings.student]
 
 
 def makers(settings: Settings) -> list[tuple[Student, MakeEngine]]:

@@ -33,6 +33,7 @@ EXACT = 1e-4
 SEEN = 1e-3
 """An error that no rounding makes."""
 MOST_ROWS = 8
+Pixels = NDArray[np.uint8]
 GUIDED = "lcm-dreamshaper-v7"
 
 
@@ -74,6 +75,19 @@ class Wish:
     seed: int = 0
     w: float = 0.0
     masked: bool = False
+    scales: tuple[float, ...] | None = None
+
+    @property
+    def shown(self) -> list[Pixels]:
+        """What its controls are shown."""
+        rng = np.random.default_rng(100 + self.seed)
+        cell = oracle.SIDE // oracle.LATENTS[1]
+        coarse = rng.integers(0, 256, (len(oracle.CONTROLS), *oracle.LATENTS[1:], 3), dtype=np.uint8)
+        return list(coarse.repeat(cell, 1).repeat(cell, 2))
+
+    @property
+    def inputs(self) -> dict[str, Any]:
+        return {} if self.scales is None else {"control": np.stack(self.shown), "scale": np.array(self.scales, np.float32)}
 
     @property
     def painted(self) -> NDArray[np.bool_]:
@@ -99,7 +113,8 @@ class Wish:
         return by.still() if self.strength is None else by.repaint(self.strength)
 
     def seen(self) -> list[oracle.Seen]:
-        return oracle.seen(self.name, self.picture, self.seed, self.strength, self.source, self.w)
+        added = None if self.scales is None else oracle.added(list(zip(self.shown, self.scales, strict=True)))
+        return oracle.seen(self.name, self.picture, self.seed, self.strength, self.source, self.w, added)
 
 
 @dataclass
@@ -117,9 +132,11 @@ class Painter:
         if text not in self.known:
             self.known[text] = self.engine.condition(text)
         image = None if wish.source is None else oracle.to_pixels(wish.source)
+        opening: tuple[Any, ...] = (image, wish.w, wish.mask, wish.inputs)
+        later = repeat((None, wish.w, None, wish.inputs))
         return [
-            Row(self.jobs, i, step, i == len(steps) - 1, self.known[text], wish.seed, None if i else image, wish.w, mask=mask)
-            for i, (step, mask) in enumerate(zip(steps, chain([wish.mask], repeat(None)), strict=False))
+            Row(self.jobs, i, step, i == len(steps) - 1, self.known[text], wish.seed, *more)
+            for i, (step, more) in enumerate(zip(steps, chain([opening], later), strict=False))
         ]
 
     def together(self, jobs: Sequence[list[Row]], rng: random.Random, most: int = MOST_ROWS) -> list[Latents | str]:
@@ -163,28 +180,29 @@ def graphs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def get_painter(graphs: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str, bool], Painter]]:
-    """`get_painter(kind, xl)`: an engine of ticks of 1 and 8, the same one each time."""
-    made: dict[tuple[str, bool], Painter] = {}
+def get_painter(graphs: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Painter]]:
+    """`get_painter(kind, xl, controlled)`: an engine of ticks of 1 and 8, the same one each time."""
+    made: dict[tuple[str, bool, bool], Painter] = {}
 
-    def get(kind: str, xl: bool = False) -> Painter:
-        if (kind, xl) not in made:
-            made[kind, xl] = Painter(_make_engine(kind, xl, graphs, tmp_path_factory.mktemp("engines")))
-        return made[kind, xl]
+    def get(kind: str, xl: bool = False, controlled: bool = False) -> Painter:
+        if (kind, xl, controlled) not in made:
+            of = oracle.graphs(graphs.parent / "controlled", True) if controlled and kind == "openvino" else graphs
+            made[kind, xl, controlled] = Painter(_make_engine(kind, xl, controlled, of, tmp_path_factory.mktemp("engines")))
+        return made[kind, xl, controlled]
 
     yield get
     for painter in made.values():
         painter.engine.close()
 
 
-def _make_engine(kind: str, xl: bool, graphs: Path, cache: Path) -> Engine:
+def _make_engine(kind: str, xl: bool, controlled: bool, graphs: Path, cache: Path) -> Engine:
     sizes = (1, MOST_ROWS)
     if kind == "openvino":
-        return OpenVinoEngine(oracle.small(load_student(GUIDED), graphs), sizes, cache, OpenVinoOptions("fp32", 1))
+        return OpenVinoEngine(oracle.small(load_student(GUIDED), graphs, controlled), sizes, cache, OpenVinoOptions("fp32", 1))
     student = load_student("sdxl-turbo" if xl else GUIDED)
     with pytest.MonkeyPatch.context() as patch:  # the oracle's modules in place of those that weights would fill
-        patch.setattr(reference, "read_modules", lambda _: oracle.modules(xl))
-        return TorchEngine(oracle.small(student, oracle.write_tokenizers(cache, 1 + xl)), sizes)
+        patch.setattr(reference, "read_modules", lambda _: oracle.modules(xl, controlled))
+        return TorchEngine(oracle.small(student, oracle.write_tokenizers(cache, 1 + xl), controlled), sizes)
 
 
 @pytest.fixture(params=["openvino", "torch"])
@@ -287,6 +305,34 @@ def test_masks(painter: Painter, name: str) -> None:
             assert wish.source is not None
             assert _distance(got[anew], wish.seen()[-1].landed.numpy()[anew]) <= EXACT
             np.testing.assert_array_equal(got[~anew], wish.source[~anew])
+
+
+@pytest.mark.parametrize("kind", ["openvino", "torch"])
+def test_controls(get_painter: Callable[..., Painter], kind: str) -> None:
+    """Each student's image maker reads the pictures that it is shown, each as much as its scale says, and the server returns
+    exactly what it makes: stills and repaintings, alone, and beside jobs that are shown nothing; and masks go with it."""
+    painter = get_painter(kind, controlled=True)
+    ways: cycle[tuple[float, ...] | None] = cycle([(1.0, 0.0), (0.5, 1.5), None, (0.0, 0.75), (2.0, 1.0)])
+    wishes = [Wish(name, None, "star", i, scales=next(ways)) for i, name in enumerate(NAMES)]
+    wishes += [Wish(name, PUBLISHED[name].strengths[-2], "boat", i, scales=next(ways)) for i, name in enumerate(REPAINTING)]
+    jobs = [painter.rows(wish, wish.steps()) for wish in wishes]
+    for painted in ([painter.alone(rows) for rows in jobs], painter.together(jobs, random.Random(2))):
+        for wish, got in zip(wishes, painted, strict=True):
+            assert _distance(got, wish.seen()[-1].landed.numpy()) <= EXACT
+    masked = Wish("sd-turbo", 1.0, "moon", 3, masked=True, scales=(1.0, 0.5))
+    got = painter.alone(painter.rows(masked, masked.steps()))
+    assert not isinstance(got, str)
+    assert masked.source is not None
+    assert _distance(got[masked.painted], masked.seen()[-1].landed.numpy()[masked.painted]) <= EXACT
+    np.testing.assert_array_equal(got[~masked.painted], masked.source[~masked.painted])
+
+
+@pytest.mark.parametrize("name", ["sdxl-turbo", "dmd2-sdxl-4step"])
+def test_controls_of_sdxl(get_painter: Callable[..., Painter], name: str) -> None:
+    """In SDXL's graphs, too, what is shown is read."""
+    painter = get_painter("torch", True, True)
+    for scales in ((1.0, 0.5), (0.0, 0.0), None):
+        assert painter.error(Wish(name, picture="boat", seed=5, scales=scales)) <= EXACT
 
 
 def test_guidance_is_told_row_by_row(painter: Painter) -> None:

@@ -13,12 +13,15 @@ import pytest
 from engines import prepare as module
 from engines.build_cache import SIDECAR
 from engines.choices import Choices
+from engines.digests import Digests
 from engines.errors import EngineError
+from engines.families import family_of
 from engines.families.family import Located, Shapes
 from engines.families.sources import Source
 from engines.families.stable_diffusion.weights import Lora, Weights
-from engines.prepare import prepare
-from engines.student import Guidance, Student
+from engines.prepare import chosen, prepare
+from engines.student import Control, Guidance, Student
+from engines.student.control import NOT_STATED
 from engines.students import load_student
 
 
@@ -107,7 +110,7 @@ import pickle, sys
 from pathlib import Path
 for name in ("torch", "diffusers", "transformers", "onnx", "onnxscript", "safetensors", "huggingface_hub", "accelerate"):
     sys.modules[name] = None
-from engines.prepare import prepare
+from engines.prepare import chosen, prepare
 print(prepare(*pickle.load(sys.stdin.buffer), print).graphs)
 """
     given = pickle.dumps((_student(), cache, choices))
@@ -128,7 +131,28 @@ def _lora(folder: Path, text: str = "lora") -> Path:
     return folder / "mine.safetensors"
 
 
-@pytest.mark.parametrize("change", ["size", "vae", "weights", "lora", "weight", "student", "student's lora"])
+def _control(folder: Path) -> Path:
+    """A control network's folder, which nobody reads here."""
+    place = folder / "canny"
+    place.mkdir()
+    (place / "config.json").write_text("{}")
+    return place
+
+
+def test_controls_are_chosen_once(tmp_path: Path) -> None:
+    """A control that is chosen comes behind the student's own, or takes the place of one, whose eye it keeps."""
+    own = replace(_student(), controls=(Control("edges", "canny", "MIT", 0.5),))
+    choices = Choices(controls=(("depth", "a/b"), ("edges", "c/d")))
+    ready = chosen(own, choices)
+    assert [(control.name, control.eye) for control in ready.controls] == [("edges", "canny"), ("depth", "depth")]
+    assert ready.controls[0].licence == NOT_STATED
+    assert chosen(ready, choices) == ready
+    assert own.weights is not None
+    located = family_of(own).locate(own.weights, choices, Digests(tmp_path)).weights
+    assert located.described()["controls"] == {"depth": "a/b", "edges": "c/d"}
+
+
+@pytest.mark.parametrize("change", ["size", "vae", "weights", "lora", "weight", "student", "student's lora", "control"])
 def test_each_choice_is_another_build(change: str, builder: Builder, cache: Path, mirror: Path, tmp_path: Path) -> None:
     """Another size, VAE, place, LoRA, weight of a LoRA or student gives graphs of its own, beside the first."""
     lora = _lora(tmp_path)
@@ -145,6 +169,7 @@ def test_each_choice_is_another_build(change: str, builder: Builder, cache: Path
             "vae": replace(choices, full_vae=True),
             "weights": replace(choices, weights=mirror),
             "lora": Choices(),
+            "control": replace(choices, controls=(("canny", str(_control(tmp_path))),)),
             "weight": Choices(loras=((lora, 0.5),)),
         }[change]
     second = prepare(student, cache, choices, _quiet)
@@ -234,7 +259,9 @@ def test_guidance(builder: Builder, cache: Path) -> None:
 @pytest.mark.parametrize("choices", [Choices(weights=Path("x")), Choices(loras=((Path("x"), 1.0),)), Choices(full_vae=True)])
 def test_the_embedded_student_takes_no_choices(choices: Choices, cache: Path, student: Student) -> None:
     """The student that ships has graphs, so there is nothing to put other weights into."""
-    with pytest.raises(EngineError, match="embedded comes with its graphs: it takes no weights, LoRA or VAE of your own"):
+    with pytest.raises(
+        EngineError, match="embedded comes with its graphs: it takes no weights, LoRA, VAE or control of your own"
+    ):
         prepare(student, cache, choices, _quiet)
 
 

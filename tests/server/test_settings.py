@@ -204,6 +204,15 @@ def test_a_builds_folder_is_no_choice_of_an_engines(monkeypatch: pytest.MonkeyPa
     assert load_settings({"engine": "torch"}).prebuilt == Path("/opt/allaprima")
 
 
+def test_controls() -> None:
+    """Control networks are names with places, each once."""
+    control = {"control": "canny=a/b, depth=/some/where"}
+    assert load_settings(control).choices().controls == (("canny", "a/b"), ("depth", "/some/where"))
+    for wrong, complaint in (("canny", "NAME=WEIGHTS"), ("C=a/b", "small letters"), ("c=a/b,c=d/e", "once")):
+        with pytest.raises(SettingsError, match=complaint):
+            load_settings({"control": wrong})
+
+
 def test_what_is_true_or_several() -> None:
     """A flag for true may be given bare, and one for several may be repeated or have commas."""
     parser = argparse.ArgumentParser()

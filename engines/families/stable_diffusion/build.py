@@ -36,7 +36,7 @@ def build_graphs(student: Student, variant: Variant, weights: Weights, folder: P
     `ports` declares the graphs of a student whose shapes are its networks'.
     """
     parts = load_parts(weights, variant, say)
-    modules = modules_around(parts.unet, parts.vae, parts.encoders, student.width, student.height)
+    modules = modules_around(parts.unet, parts.vae, parts.encoders, student.width, student.height, [*parts.controls.values()])
     guidance = bool(modules.denoise.guidance_width)
     if misfit := student.guidance_misfit(guidance):  # before the export, which takes minutes
         raise EngineError(misfit)
@@ -80,6 +80,7 @@ def _networks(parts: Parts, modules: GraphModules, folder: Path, student: Studen
         "unet": described(parts.unet),
         "vae": described(parts.vae),
         "encoders": [described(encoder) for encoder in parts.encoders],
+        "controls": [described(control) for control in parts.controls.values()],
         # what no image depends on is in no graph: SDXL uses the last layer but one of its text encoders
         "unused": sorted(
             name for graph, held in _held(modules, written) for name, _ in graph.named_parameters() if name not in held
@@ -113,7 +114,8 @@ def read_modules(folder: Path) -> GraphModules:
         empty(getattr(diffusers if i < 2 else transformers, said["class"]), said["config"], str(folder))
         for i, said in enumerate((networks["unet"], networks["vae"], *networks["encoders"]))
     )
-    modules = modules_around(unet, vae, encoders, networks["width"], networks["height"])
+    controls = [empty(getattr(diffusers, said["class"]), said["config"], str(folder)) for said in networks.get("controls", ())]
+    modules = modules_around(unet, vae, encoders, networks["width"], networks["height"], controls)
     weights = {name: read_weights(folder / f"{name}.onnx") for name in GRAPHS}
     for module, held in _held(modules, weights):
         _assign(module, held, networks["unused"])

@@ -4,6 +4,7 @@ n is the batch, H and W the image's pixels, h and w the latents' (an eighth). Al
 """
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -12,6 +13,7 @@ from torch import Tensor, nn
 from ..affine import AffineGraph
 from ..modules import GraphModules
 from ..wrappers import from_bytes, to_bytes
+from .controls import Controls
 
 
 class TextGraph(nn.Module):
@@ -87,9 +89,10 @@ class DenoiseGraph(AffineGraph):
         self.unet = unet
         self.guidance_width: int | None = unet.config.time_cond_proj_dim  # type: ignore[union-attr, assignment]
 
-    def predict(self, x: Tensor, t: Tensor, conditioning: Tensor, w: Tensor | None) -> Tensor:
+    def predict(self, x: Tensor, t: Tensor, conditioning: Tensor, w: Tensor | None, **beside: Any) -> Tensor:
+        """What the UNet says. `beside`: further arguments of it."""
         told = guidance_embedding(w, self.guidance_width) if w is not None and self.guidance_width else None
-        out: Tensor = self.unet(x, t, timestep_cond=told, return_dict=False, **self.conditioned(conditioning))[0]
+        out: Tensor = self.unet(x, t, timestep_cond=told, return_dict=False, **self.conditioned(conditioning), **beside)[0]
         return out
 
     def conditioned(self, conditioning: Tensor) -> dict[str, Any]:
@@ -116,6 +119,45 @@ class DenoiseXLGraph(DenoiseGraph):
         return {"encoder_hidden_states": conditioning[:, :-1], "added_cond_kwargs": added}
 
 
+class Controlled(DenoiseGraph):
+    """With control networks beside the UNet: control uint8 [n, K, H, W, 3] and scale [n, K] of K of them."""
+
+    controls: Controls
+
+    def forward(  # type: ignore[override]
+        self,
+        x: Tensor,
+        t: Tensor,
+        conditioning: Tensor,
+        A: Tensor,
+        B: Tensor,
+        alpha_next: Tensor,
+        sigma_next: Tensor,
+        noise_next: Tensor,
+        control: Tensor,
+        scale: Tensor,
+        w: Tensor | None = None,
+    ) -> tuple[Tensor, Tensor]:
+        beside = self.controls(x, t, self.conditioned(conditioning), control, scale)
+        return self.step(x, self.predict(x, t, conditioning, w, **beside), A, B, alpha_next, sigma_next, noise_next)
+
+
+class ControlledGraph(Controlled):
+    """Around one text encoder."""
+
+    def __init__(self, unet: nn.Module, controls: Sequence[nn.Module]) -> None:
+        super().__init__(unet)
+        self.controls = Controls(controls)
+
+
+class ControlledXLGraph(Controlled, DenoiseXLGraph):
+    """Around SDXL's two."""
+
+    def __init__(self, unet: nn.Module, width: int, height: int, pooled_width: int, controls: Sequence[nn.Module]) -> None:
+        super().__init__(unet, width, height, pooled_width)
+        self.controls = Controls(controls)
+
+
 def guidance_embedding(w: Tensor, width: int) -> Tensor:
     """Sinusoids of 1000 w, [n] -> [n, width], as LCM's networks were told it (Luo et al. 2023; LCM's get_w_embedding)."""
     half = width // 2
@@ -124,13 +166,21 @@ def guidance_embedding(w: Tensor, width: int) -> Tensor:
     return nn.functional.pad(torch.cat([angles.sin(), angles.cos()], dim=1), (0, width % 2))
 
 
-def modules_around(unet: nn.Module, vae: nn.Module, encoders: list[nn.Module], width: int, height: int) -> GraphModules:
+def modules_around(
+    unet: nn.Module,
+    vae: nn.Module,
+    encoders: list[nn.Module],
+    width: int,
+    height: int,
+    controls: Sequence[nn.Module] = (),
+) -> GraphModules:
     """The graphs around networks: one text encoder is SD 1.5 or 2.1, two are SDXL."""
     text: nn.Module
     denoise: DenoiseGraph
     if len(encoders) == 2:
-        text = TwoTextsGraph(*encoders)
-        denoise = DenoiseXLGraph(unet, width, height, encoders[1].config.projection_dim)  # type: ignore[union-attr, arg-type]
+        text, pooled = TwoTextsGraph(*encoders), encoders[1].config.projection_dim  # type: ignore[union-attr]
+        sizes: tuple[int, int, Any] = (width, height, pooled)
+        denoise = ControlledXLGraph(unet, *sizes, controls) if controls else DenoiseXLGraph(unet, *sizes)
     else:
-        text, denoise = TextGraph(encoders[0]), DenoiseGraph(unet)
+        text, denoise = TextGraph(encoders[0]), ControlledGraph(unet, controls) if controls else DenoiseGraph(unet)
     return GraphModules(text, EncodeGraph(vae), denoise, DecodeGraph(vae))

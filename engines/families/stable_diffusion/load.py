@@ -9,6 +9,7 @@ from torch import nn
 from ...errors import EngineError
 from ...say import Say
 from ..sources import Source
+from .controls import read_control, read_control_file
 from .files import ENCODER, MODEL, needed
 from .hub import fetch_file, fetch_folder
 from .lora import fuse
@@ -16,7 +17,7 @@ from .networks import State, empty, make, read_config, read_folder
 from .parts import Parts, check_parts
 from .state import read_state
 from .variants import Variant
-from .weights import Weights
+from .weights import ControlWeights, Weights
 from .whole import Whole, whole_model
 
 
@@ -29,7 +30,8 @@ def load_parts(weights: Weights, variant: Variant, say: Say) -> Parts:
     transformers.utils.logging.set_verbosity_error()
     encoders = _names("text_encoder", variant.text_encoders)
     tokenizers = _names("tokenizer", variant.text_encoders)
-    for source in (weights.base, weights.tiny, weights.unet, *(lora.source for lora in weights.loras)):
+    beside = (*(lora.source for lora in weights.loras), *(control.source for control in weights.controls))
+    for source in (weights.base, weights.tiny, weights.unet, *beside):
         _check_here(source)
     # what is small or may be mistaken first, since a base is gigabytes
     loras = [_path(lora.source, say) for lora in weights.loras]
@@ -52,11 +54,22 @@ def load_parts(weights: Weights, variant: Variant, say: Say) -> Parts:
         tokenizers=[base / name for name in tokenizers],
     )
     check_parts(parts, variant, what)
+    for control in weights.controls:
+        parts.controls[control.name] = _control(control, parts.unet, say)
     networks = {"unet": parts.unet, **dict(zip(encoders, parts.encoders, strict=True))}
     for lora, path in zip(weights.loras, loras, strict=True):
         layers = fuse(path, lora.weight, networks)
         say(f"fused {lora.source} at {lora.weight:g} into {layers} layers")
     return parts
+
+
+def _control(control: ControlWeights, unet: nn.Module, say: Say) -> nn.Module:
+    source, what = control.source, f"the control {control.name} ({control.source})"
+    if source.file:
+        return read_control_file(read_state(_path(source, say)), unet, what)
+    folder = _folder(source, [("", MODEL)], say)
+    state, _ = read_folder(folder, MODEL)
+    return read_control(read_config(folder, what), state, unet, what)
 
 
 def _names(stem: str, count: int) -> list[str]:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from ...errors import EngineError
 from ..sources import Source
-from .weights import Lora, Weights
+from .weights import ControlWeights, Lora, Weights
 
 
 def locate(weights: Weights, given: Path | None, full_vae: bool = False) -> Weights:
@@ -45,7 +45,7 @@ def _from_pipeline(weights: Weights, given: Path) -> Weights:
     merged = f"; if the pipeline's own UNet is the student's already, give --weights {given / 'unet'}"
     unet = _beside(weights.unet, given, "UNet", merged) if weights.unet is not None else None
     loras = tuple(Lora(_beside(lora.source, given, "LoRA"), lora.weight) for lora in weights.loras)
-    return Weights(base=Source(path=given), tiny=None, unet=unet, loras=loras)
+    return Weights(base=Source(path=given), tiny=None, unet=unet, loras=loras, controls=weights.controls)
 
 
 def _beside(source: Source, pipeline: Path, what: str, otherwise: str = "") -> Source:
@@ -70,9 +70,10 @@ def _from_mirror(weights: Weights, given: Path) -> Weights:
 
     base, tiny, unet = mirrored(weights.base), mirrored(weights.tiny), mirrored(weights.unet)
     loras = tuple(Lora(mirrored(lora.source) or lora.source, lora.weight) for lora in weights.loras)
+    controls = tuple(ControlWeights(one.name, mirrored(one.source) or one.source) for one in weights.controls)
     if not found:
         raise EngineError(
             f"--weights: {given} is neither a pipeline (model_index.json), nor a UNet (config.json), nor a mirror of the hub "
             f"(looked for {weights.base.repo}/ in it)"
         )
-    return Weights(base=base or weights.base, tiny=tiny, unet=unet, loras=loras)
+    return Weights(base=base or weights.base, tiny=tiny, unet=unet, loras=loras, controls=controls)

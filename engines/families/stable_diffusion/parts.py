@@ -1,6 +1,6 @@
 """The networks that a student is put together from, and whether they go together."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +12,13 @@ from .variants import VARIANTS, Variant
 
 @dataclass(frozen=True)
 class Parts:
-    """The networks of one student, in float32, and the folders of its tokenizers."""
+    """The networks of one student, in float32, and the folders of its tokenizers. `controls` are by name, in order."""
 
     unet: nn.Module
     vae: nn.Module
     encoders: list[nn.Module]
     tokenizers: list[Path]
+    controls: dict[str, nn.Module] = field(default_factory=dict)
 
 
 def check_parts(parts: Parts, variant: Variant, what: str) -> None:

@@ -19,6 +19,14 @@ class Lora:
 
 
 @dataclass(frozen=True, slots=True)
+class ControlWeights:
+    """A control network's own, under its name."""
+
+    name: str
+    source: Source
+
+
+@dataclass(frozen=True, slots=True)
 class Weights:
     """`base` is a pipeline in diffusers' layout: text encoders, tokenizers, VAE, and the UNet unless `unet` replaces it.
 
@@ -29,6 +37,7 @@ class Weights:
     tiny: Source | None
     unet: Source | None = None
     loras: tuple[Lora, ...] = ()
+    controls: tuple[ControlWeights, ...] = ()
 
     def described(self) -> dict[str, Any]:
         return {
@@ -36,10 +45,11 @@ class Weights:
             "unet": str(self.unet) if self.unet else None,
             "loras": [{"file": str(lora.source), "weight": lora.weight} for lora in self.loras],
             "tiny": str(self.tiny) if self.tiny else None,
+            "controls": {control.name: str(control.source) for control in self.controls},
         }
 
 
-def parse_weights(data: Mapping[str, Any], folder: Path) -> Weights:
+def parse_weights(data: Mapping[str, Any], controls: Mapping[str, Any], folder: Path) -> Weights:
     """Weights from a student's file; paths are relative to `folder`. Raises ValueError and KeyError."""
     if unknown := set(data) - _KEYS:
         raise ValueError(f"unknown key 'weights.{min(unknown)}'; known: {', '.join(sorted(_KEYS))}")
@@ -51,4 +61,5 @@ def parse_weights(data: Mapping[str, Any], folder: Path) -> Weights:
             Lora(parse_source(one, folder, frozenset({"weight"})), float(one.get("weight", 1.0)))
             for one in data.get("loras", ())
         ),
+        controls=tuple(ControlWeights(name, parse_source(said, folder)) for name, said in controls.items()),
     )

@@ -46,7 +46,7 @@ class SmallFamily(Family):
         ports = super().ports(student)
         return {**ports, "denoise": {**ports["denoise"], "mask": Port(FLOAT, (1, *student.latent_shape[1:]), optional=True)}}
 
-    def parse_weights(self, data: Mapping[str, Any], folder: Path) -> Seed:
+    def parse_weights(self, data: Mapping[str, Any], controls: Mapping[str, Any], folder: Path) -> Seed:
         return Seed(data["seed"])
 
     def locate(self, weights: Weights, choices: Choices, digests: Digests) -> Located:

@@ -13,9 +13,9 @@ The graphs are the real ones of `engines.families.stable_diffusion`, around an o
 three bytes of a pixel, and encoders that look a prompt up. A prompt is "STUDENT PICTURE".
 """
 
-from .answers import made, network, seen
+from .answers import added, made, network, seen
 from .codec import STEP, source, to_latents, to_pixels
-from .files import graphs, modules, small, write_tokenizers
+from .files import CONTROLS, graphs, modules, small, write_tokenizers
 from .levels import STABLE_DIFFUSION
 from .loops import Seen
 from .prompts import PICTURES, prompt
@@ -23,7 +23,7 @@ from .shapes import LATENTS, SIDE, Latents
 from .students import ANY, ELSEWHERE, FOUR, PUBLISHED, Published
 
 __all__ = [
-    "ANY", "ELSEWHERE", "FOUR", "LATENTS", "PICTURES", "PUBLISHED", "SIDE", "STABLE_DIFFUSION", "STEP", "Latents", "Published",
-    "Seen", "graphs", "made", "modules", "network", "prompt", "seen", "small", "source", "to_latents", "to_pixels",
-    "write_tokenizers",
+    "ANY", "CONTROLS", "ELSEWHERE", "FOUR", "LATENTS", "PICTURES", "PUBLISHED", "SIDE", "STABLE_DIFFUSION", "STEP",
+    "Latents", "Published", "Seen", "added", "graphs", "made", "modules", "network", "prompt", "seen", "small",
+    "source", "to_latents", "to_pixels", "write_tokenizers",
 ]  # fmt: skip

@@ -14,19 +14,22 @@ from engines.families.export import write_graphs
 from engines.families.modules import GraphModules
 from engines.families.stable_diffusion.graphs import modules_around
 from engines.graphs import ports
-from engines.student import Student
+from engines.student import Control, Student
 from engines.students import load_student
 
 from .codec import ExactCodec
-from .networks import Oracle
+from .networks import Oracle, Sees
 from .prompts import WORDS, Reader
 from .shapes import LATENTS, SIDE, WIDTH
 
+CONTROLS = (Control("first", "canny"), Control("second", "depth"))
 
-def modules(xl: bool = False) -> GraphModules:
-    """The four graphs around the oracle, in the shape of Stable Diffusion 1.5 or of SDXL."""
+
+def modules(xl: bool = False, controlled: bool = False) -> GraphModules:
+    """The four graphs around the oracle, in the shape of Stable Diffusion 1.5 or of SDXL, perhaps with two controls."""
     encoders: list[nn.Module] = [Reader(0, WIDTH // 2), Reader(WIDTH // 2, WIDTH)] if xl else [Reader()]
-    return modules_around(Oracle(xl).float(), ExactCodec(), encoders, SIDE, SIDE)
+    controls = [Sees() for _ in CONTROLS] if controlled else []
+    return modules_around(Oracle(xl).float(), ExactCodec(), encoders, SIDE, SIDE, controls)
 
 
 def write_tokenizers(folder: Path, encoders: int = 1) -> Path:
@@ -41,7 +44,7 @@ def write_tokenizers(folder: Path, encoders: int = 1) -> Path:
     return folder
 
 
-def small(student: Student, folder: Path) -> Student:
+def small(student: Student, folder: Path, controlled: bool = False) -> Student:
     """A student at the oracle's size, its graphs in `folder`."""
     return replace(
         student,
@@ -51,17 +54,18 @@ def small(student: Student, folder: Path) -> Student:
         text_shape=(2 + family_of(student).pooled_rows, WIDTH),
         graphs=folder,
         weights=None,
+        controls=CONTROLS if controlled else (),
     )
 
 
-def graphs(folder: Path) -> Path:
+def graphs(folder: Path, controlled: bool = False) -> Path:
     """The oracle's graphs in `folder`, written there unless they have been."""
     whole_ = folder / "whole"
     if not whole_.exists():
         write_tokenizers(folder)
         # its denoiser is told a guidance, which not every student with these graphs is
-        told = small(load_student("lcm-dreamshaper-v7"), folder)
-        write_graphs(ports(told), modules(), folder, print, "oracle")
+        told = small(load_student("lcm-dreamshaper-v7"), folder, controlled)
+        write_graphs(ports(told), modules(controlled=controlled), folder, print, "oracle")
         shapes = {"text_shape": told.text_shape, "latent_shape": told.latent_shape, "guidance": True}
         (folder / "shapes.json").write_text(json.dumps(shapes))
         whole_.touch()

@@ -117,7 +117,7 @@ class Oracle(nn.Module):
 
     The conditioning's first row names the family and says whether guidance counts, its second holds the picture: how G
     goes with x and with t, and what it adds. The pooled text and the sizes that SDXL's networks are told too must be
-    right, or the answer is NaN.
+    right, or the answer is NaN. What a control network says is added to G.
     """
 
     def __init__(self, xl: bool = False) -> None:
@@ -133,12 +133,16 @@ class Oracle(nn.Module):
         encoder_hidden_states: Tensor,
         timestep_cond: Tensor | None = None,
         added_cond_kwargs: dict[str, Tensor] | None = None,
+        down_block_additional_residuals: tuple[Tensor, ...] | None = None,
+        mid_block_additional_residual: Tensor | None = None,
         return_dict: bool = False,
     ) -> tuple[Tensor]:
         family, picture = encoder_hidden_states[:, 0], encoder_hidden_states[:, 1]
         goal = _each(picture[:, 0]) * x + _each(picture[:, 1] * fold(t)) + picture[:, 2:].reshape(x.shape)
         if timestep_cond is not None:
             goal = goal + _each(family[:, 1] * _heard(timestep_cond))
+        if mid_block_additional_residual is not None:
+            goal = goal + mid_block_additional_residual
         asked = Asked(x, goal, _each(t), *_each(self._levels(t)).unbind(-1))
         out = torch.full_like(x, math.nan)
         for number, answer in enumerate(FAMILIES.values()):
@@ -154,6 +158,30 @@ class Oracle(nn.Module):
         """[n, 4]: alpha and sigma of both tables, at whole times from 0 to 999 only."""
         index = t.round().clamp(0.0, 999.0)
         return torch.where((t == index)[:, None], self.tables[index.long()], math.nan)  # type: ignore[index]
+
+
+class Sees(nn.Module):
+    """In a ControlNet's place: a picture [n, 3, SIDE, SIDE] in 0..1 to what `read` makes of it."""
+
+    controlnet_mid_block = True
+
+    def forward(
+        self,
+        x: Tensor,
+        t: Tensor,
+        encoder_hidden_states: Tensor,
+        controlnet_cond: Tensor,
+        added_cond_kwargs: dict[str, Tensor] | None = None,
+        return_dict: bool = False,
+    ) -> tuple[list[Tensor], Tensor]:
+        return [], read(controlnet_cond)
+
+
+def read(picture: Tensor) -> Tensor:
+    """The first pixel of each cell, its colours and a difference of two: [n, 3, SIDE, SIDE] to [n, 4, 8, 8]."""
+    cell = SIDE // LATENTS[1]
+    colours = picture[:, :, ::cell, ::cell]
+    return torch.cat([colours, colours[:, :1] - colours[:, 2:]], 1) * 2 - 0.5
 
 
 def _each(numbers: Tensor) -> Tensor:

@@ -200,3 +200,4 @@ def test_the_pages_example(tmp_path: Path) -> None:
     assert student.weights.unet.path == tmp_path
     assert student.contract == load_student("dmd2-sdxl-4step").contract
     assert student.strength == 0.75
+    assert [(control.name, control.eye, control.scale) for control in student.controls] == [("canny", "canny", 0.8)]

@@ -13,7 +13,7 @@ from engines.choices import Choices
 from engines.errors import EngineError
 from engines.options import TensorRtOptions
 from engines.ports import GRAPHS
-from engines.prepare import sized
+from engines.prepare import chosen
 from engines.student import Student
 from engines.tensorrt import gpus
 from engines.tensorrt.flavour import Flavour, find_flavour
@@ -87,7 +87,7 @@ class Rtx:
 
     def prepare(self, student: Student, cache: Path, choices: Choices, say: Any) -> Student:
         self.asked.append(choices)
-        return sized(student, choices)
+        return chosen(student, choices)
 
     def build(self, student: Student, batches: tuple[int, ...], cache: Path, targets: Any, say: Any, *more: Any) -> Path:
         self.asked.append((student.name, f"{student.width}x{student.height}", batches, targets, *more[:1]))

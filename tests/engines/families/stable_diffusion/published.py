@@ -80,6 +80,27 @@ def unet(architecture: str, layers: int = 1, guidance: int | None = None) -> Any
     return _scattered(network)
 
 
+def control_net(architecture: str, guidance: int | None = None) -> Any:
+    """A ControlNet of `unet`'s base. What begins at zeros in training has values, or it would add nothing."""
+    from diffusers import ControlNetModel
+
+    network = ControlNetModel.from_unet(unet(architecture, guidance=guidance), load_weights_from_unet=False)
+    with torch.no_grad():
+        for weight in network.parameters():
+            if not weight.any():
+                weight.copy_(0.3 * torch.randn_like(weight))
+    return _scattered(network)
+
+
+def adapter(architecture: str, colours: int = 3) -> Any:
+    """A T2I-Adapter of `unet`'s base, of colours or of their grey."""
+    from diffusers import T2IAdapter
+
+    kind, factor = ("full_adapter_xl", 16) if architecture == "sdxl" else ("full_adapter", 8)
+    widths: dict[str, Any] = {"in_channels": colours, "channels": [16, 32], "num_res_blocks": 1}
+    return _scattered(T2IAdapter(**widths, downscale_factor=factor, adapter_type=kind))
+
+
 def tiny_vae() -> Any:
     from diffusers import AutoencoderTiny
 

@@ -17,10 +17,11 @@ _VAE_ATTENTION = {"group_norm": "norm", "to_q": "q", "to_k": "k", "to_v": "v", "
 _VAE_ENDS = {"conv_norm_out": "norm_out"}
 
 
-def unet_to_stability(unet: Any) -> State:
-    """A UNet's weights under `model.diffusion_model`."""
-    moved: State = {}
-    state = unet.state_dict()
+Move = Callable[..., None]
+
+
+def _mover(state: State, moved: State, prefix: str = "") -> Move:
+    """Moves the weights under one name to another, of a network's state to `moved`."""
 
     def move(ours: str, theirs: str, names: dict[str, str] | None = None) -> None:
         for name, weight in state.items():
@@ -28,10 +29,14 @@ def unet_to_stability(unet: Any) -> State:
                 rest = name.removeprefix(ours + ".")
                 for word, other in (names or {}).items():
                     rest = f"{other}.{rest.removeprefix(word + '.')}" if rest.startswith(word + ".") else rest
-                moved[f"model.diffusion_model.{theirs}.{rest}"] = weight
+                moved[f"{prefix}{theirs}.{rest}"] = weight
 
-    for ours, theirs in (("conv_in", "input_blocks.0.0"), ("conv_norm_out", "out.0"), ("conv_out", "out.2")):
-        move(ours, theirs)
+    return move
+
+
+def _way_down(network: Any, move: Move) -> None:
+    """What a UNet and a ControlNet have both."""
+    move("conv_in", "input_blocks.0.0")
     for i, j in ((1, 0), (2, 2)):
         move(f"time_embedding.linear_{i}", f"time_embed.{j}")
         move(f"add_embedding.linear_{i}", f"label_emb.0.{j}")
@@ -39,7 +44,7 @@ def unet_to_stability(unet: Any) -> State:
         move(f"mid_block.resnets.{i}", theirs, _RESNET)
     move("mid_block.attentions.0", "middle_block.1")
     n = 1
-    for i, block in enumerate(unet.down_blocks):
+    for i, block in enumerate(network.down_blocks):
         for j in range(len(block.resnets)):
             move(f"down_blocks.{i}.resnets.{j}", f"input_blocks.{n}.0", _RESNET)
             move(f"down_blocks.{i}.attentions.{j}", f"input_blocks.{n}.1")
@@ -47,6 +52,16 @@ def unet_to_stability(unet: Any) -> State:
         if block.downsamplers:
             move(f"down_blocks.{i}.downsamplers.0.conv", f"input_blocks.{n}.0.op")
             n += 1
+
+
+def unet_to_stability(unet: Any) -> State:
+    """A UNet's weights under `model.diffusion_model`."""
+    moved: State = {}
+    state = unet.state_dict()
+    move = _mover(state, moved, "model.diffusion_model.")
+    _way_down(unet, move)
+    for ours, theirs in (("conv_norm_out", "out.0"), ("conv_out", "out.2")):
+        move(ours, theirs)
     n = 0
     for i, block in enumerate(unet.up_blocks):
         for j in range(len(block.resnets)):
@@ -56,6 +71,23 @@ def unet_to_stability(unet: Any) -> State:
         if block.upsamplers:
             after = 2 if hasattr(block, "attentions") else 1
             move(f"up_blocks.{i}.upsamplers.0.conv", f"output_blocks.{n - 1}.{after}.conv")
+    assert len(moved) == len(state)
+    return moved
+
+
+def control_to_stability(net: Any) -> State:
+    """A ControlNet's weights as its authors' code saves them, under `control_model`."""
+    moved: State = {}
+    state = net.state_dict()
+    move = _mover(state, moved, "control_model.")
+    _way_down(net, move)
+    for i in range(len(net.controlnet_down_blocks)):
+        move(f"controlnet_down_blocks.{i}", f"zero_convs.{i}.0")
+    move("controlnet_mid_block", "middle_block_out.0")
+    hint = net.controlnet_cond_embedding
+    names = ["conv_in", *(f"blocks.{i}" for i in range(len(hint.blocks))), "conv_out"]
+    for place, name in enumerate(names):
+        move(f"controlnet_cond_embedding.{name}", f"input_hint_block.{2 * place}")
     assert len(moved) == len(state)
     return moved
 
