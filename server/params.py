@@ -64,7 +64,7 @@ class Params(BaseModel):
     prompt: _PromptParam = ""
     negative_prompt: Text = ""
     seed: Seed = 0
-    strength: Strength = 0.5
+    strength: Strength | None = None
     guidance: float | None = None
     format: Literal["jpeg", "webp", "png"] = "jpeg"
     quality: Annotated[int, Field(ge=1, le=100)] = 85
@@ -78,7 +78,20 @@ class Params(BaseModel):
     def ask(self, student: Student) -> Ask:
         """What is asked of the student by these."""
         texts = [self.prompt] if isinstance(self.prompt, str) else [part.text for part in self.prompt]
-        return Ask(texts, self.negative_prompt, self.guidance, self.strength if student.img2img else None)
+        return Ask(texts, self.negative_prompt, self.guidance, self.strength_of(student) if student.img2img else None)
+
+    def strength_of(self, student: Student) -> float:
+        """The strength in force: the one that was chosen, or what the student offers for the prompt."""
+        if self.strength is not None:
+            return self.strength
+        offered = {text: student.strength_for(text) for text, _ in self.blend()}
+        if len(set(offered.values())) == 1:
+            return offered[self.blend()[0][0]]
+        return sum(weight * offered[text] for text, weight in self.blend())
+
+    def told(self, student: Student) -> dict[str, Any]:
+        """What a client is told is in force."""
+        return {**self.model_dump(), "strength": self.strength_of(student)}
 
 
 def normalised(parts: list[tuple[str, float]]) -> Prompt:
@@ -103,7 +116,7 @@ def _unknown(key: str) -> str:
 
 def first_params(student: Student) -> Params:
     """What is in force before a client has said a word."""
-    return Params(strength=student.strength, guidance=student.guidance.default if student.guidance else None)
+    return Params(guidance=student.guidance.default if student.guidance else None)
 
 
 def merge(current: Params, changes: dict[str, Any], max_prompt: int, student: Student) -> Params:

@@ -1,9 +1,11 @@
 """One student at work, seen from the front: its queue, its status, and its sessions' way to them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from engines.errors import EngineError
 from engines.student import Student
+from engines.tokens import Tokens
 
 from .metrics import StudentMetrics
 from .queue import FrontQueue
@@ -35,12 +37,31 @@ class Served:
         return self.status().not_ready()
 
 
+_MOST_WORDS, _LONGEST_WORD = 16, 40
+
+
+def unknown_words(student: Student) -> Callable[[Sequence[str]], list[str]]:
+    """What says which words of texts the student does not know; none, where its tokenizers are not here or spell words out."""
+    try:
+        tokens = Tokens(student)
+    except EngineError:  # they come with the graphs, which may be on another machine, or still to be built
+        return lambda texts: []
+
+    def unknown(texts: Sequence[str]) -> list[str]:
+        words = dict.fromkeys(word[:_LONGEST_WORD] for text in texts for word in tokens.unknown(text))
+        return list(words)[:_MOST_WORDS]
+
+    return unknown
+
+
 def serve_student(
     student: Student, queue: FrontQueue, status: Callable[[], Outlook], settings: Settings, shared: Shared
 ) -> Served:
     """Wire one student's front."""
     metrics = shared.metrics.of(student.name)
     front = shared.tracer.jobs(queue, student.name)
+
+    unknown = unknown_words(student)
 
     def make_session(owner: str) -> Session:
         return Session(
@@ -53,6 +74,7 @@ def serve_student(
             max_prompt=settings.max_prompt,
             patience=lambda steps: max(settings.frame_deadline, _TICKS_OF_PATIENCE * steps * status().tick_seconds),
             idle=lambda: queue.in_flight() == 0,
+            unknown=unknown,
         )
 
     return Served(student, front, status, metrics, make_session)

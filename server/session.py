@@ -9,7 +9,7 @@ import random
 import secrets
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -101,7 +101,7 @@ class Session:
 
     `room` says whether there is room for a second job of an owner's session; the first is always taken. `patience` gives
     the seconds after which a frame of so many steps is not worth painting. `idle` says whether nobody's image waits or is
-    being painted.
+    being painted. `unknown` names the words of texts that the student does not know.
     """
 
     def __init__(
@@ -115,6 +115,7 @@ class Session:
         max_prompt: int,
         patience: Callable[[int], float],
         idle: Callable[[], bool] = lambda: False,
+        unknown: Callable[[Sequence[str]], list[str]] = lambda texts: [],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.token = secrets.token_urlsafe(12)
@@ -123,13 +124,14 @@ class Session:
         self.feed = Feed()
         self.student, self.owner = student, owner
         self.params = first_params(student)
+        self._strength = self.params.strength_of(student)
         self.rev = 0
         self.send: Callable[[Message], None] = lambda message: None
         self.counts = ConnectionCounts()
         self.given_up, self.left = asyncio.Event(), asyncio.Event()
         self.trace = ""
         self._queue, self._pool, self._metrics, self._room, self._clock = queue, pool, metrics, room, clock
-        self._max_prompt, self._patience, self._idle = max_prompt, patience, idle
+        self._max_prompt, self._patience, self._idle, self._unknown = max_prompt, patience, idle, unknown
         self._travel = Travel(self.params.blend())
         self._filter = SimilarityFilter(random.Random())
         self._begin()
@@ -150,7 +152,7 @@ class Session:
         return _depth(self.student.longest_job) + 1
 
     def _steps(self) -> int:
-        return len(self.student.contract.repaint(self.params.strength)) if self.student.img2img else self.student.longest_job
+        return len(self.student.contract.repaint(self._strength)) if self.student.img2img else self.student.longest_job
 
     # what the client says ----------------------------------------------------------------------------------------
 
@@ -166,6 +168,10 @@ class Session:
         except WireError as error:
             self._complain(error)
 
+    def unknown(self) -> list[str]:
+        """Words of the prompt in force that the student does not know."""
+        return self._unknown([text for text, _ in self.params.blend()])
+
     def _complain(self, error: WireError) -> None:
         """Say what is wrong with a message that is not a frame to be answered."""
         self.counts.errors += 1
@@ -176,10 +182,11 @@ class Session:
         old, new = self.params, merge(self.params, changes, self._max_prompt, self.student)
         if new.blend() != old.blend():
             self._travel.to(new.blend(), new.transition, self._clock())
-        self.params = new
+        self.params, self._strength = new, new.strength_of(self.student)
         self.rev += 1
         self._filter.reset()
-        self.send(wire.encode_text(wire.params_in_force(self.rev, new.model_dump())))
+        told = self.params.told(self.student)
+        self.send(wire.encode_text(wire.params_in_force(self.rev, told, unknown=self.unknown())))
 
     def frame(self, data: bytes) -> bool:
         """Take a binary message; whether it is a frame to paint. One that was waiting gives way to it."""
@@ -238,7 +245,11 @@ class Session:
             self._metrics.refused(_REASONS["bad_image"])
             self._answer(frame.id, wire.encode_text(wire.error("bad_image", str(error), frame.id)))
             return
-        params, rev = self.params, self.rev  # now, since they may have changed meanwhile, which starts the filter anew
+        params, rev, strength = (
+            self.params,
+            self.rev,
+            self._strength,
+        )  # now, since they may have changed meanwhile, which starts the filter anew
         if self._is_similar(decoded, params, arrived):
             self._count(Outcome.REPEAT)
             self._answer(frame.id, FrameOut(frame.id, AnswerKind.REPEAT, rev=rev).encode())
@@ -254,7 +265,7 @@ class Session:
             image=frame.image,
             pixels=decoded.pixels,
             decoding=decoded.seconds,
-            strength=params.strength,
+            strength=strength,
             guidance=params.guidance,
             format=params.format,
             quality=params.quality,

@@ -119,8 +119,8 @@ def ready(
     }  # fmt: skip
 
 
-def params_in_force(rev: int, params: dict[str, Any]) -> dict[str, Any]:
-    return {"type": "params", "rev": rev, **params}
+def params_in_force(rev: int, params: dict[str, Any], **more: Any) -> dict[str, Any]:
+    return {"type": "params", "rev": rev, **params, **more}
 
 
 def error(code: str, message: str, frame_id: int | None = None) -> dict[str, Any]:

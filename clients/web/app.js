@@ -80,6 +80,7 @@ function ready(message) {
   inForce = (message.rev ?? 0) & 0xffff;
   params.begin(message.params);
   controls.show();
+  controls.tellUnknown(message.unknown);
   source?.stir?.(0);
   capture.pump();
 }
@@ -93,7 +94,10 @@ function offerWatching(token) {
   byId("watch").hidden = false;
 }
 
-function heard(message) {
+function heard({ type, unknown, ...message }) {
+  params.heard(message);
+  controls.show();
+  controls.tellUnknown(unknown);
   inForce = message.rev & 0xffff;
   byId("stage").dataset.mixing = "";
   source?.stir?.(message.transition ?? 0);

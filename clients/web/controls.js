@@ -81,6 +81,13 @@ export class Controls {
     this.#describe();
   }
 
+  /** Words of the prompt that the student does not know. */
+  tellUnknown(words = []) {
+    const note = this.#form.querySelector("#unknown");
+    note.hidden = words.length === 0;
+    note.textContent = words.length ? `Not understood: ${words.join(", ")}` : "";
+  }
+
   rollSeed() {
     const [seed] = crypto.getRandomValues(new Uint32Array(1));
     this.#params.set("seed", seed);

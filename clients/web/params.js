@@ -31,6 +31,11 @@ export class Params {
     this.#flush();
   }
 
+  /** What the server says is in force now: of what nobody here chose, such as the strength that goes with a style. */
+  heard(inForce) {
+    for (const [key, value] of Object.entries(inForce)) if (!(key in this.#wanted)) this.#heard[key] = value;
+  }
+
   /** Another student may not know this one. */
   forget(key) {
     delete this.#wanted[key];

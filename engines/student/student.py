@@ -1,11 +1,17 @@
 """A student as data."""
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from .contract import Contract
 from .control import Control
 from .weights import Weights
+
+
+def _find(style: str, text: str) -> re.Match[str] | None:
+    """Where a style stands in a text as a word of its own."""
+    return re.search(rf"(?<!\w){re.escape(style.casefold())}(?!\w)", text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +52,8 @@ class Student:
     strength: float = 0.5
     styles: tuple[str, ...] = ()
     suggestions: tuple[str, ...] = ()
+    style_strengths: tuple[tuple[str, float], ...] = ()
+    """Of styles, at which strength each is fully there."""
     negative_prompt: bool = False
     """No file may say so, until an engine carries one."""
 
@@ -56,6 +64,12 @@ class Student:
     def control(self, name: str) -> Control | None:
         """The control of that name, if it has one."""
         return next((control for control in self.controls if control.name == name), None)
+
+    def strength_for(self, prompt: str) -> float:
+        """The strength to offer for a prompt: that of the first style that it names, or the student's own."""
+        said = prompt.casefold()
+        named = [(at.start(), -len(style), one) for style, one in self.style_strengths if (at := _find(style, said))]
+        return min(named)[2] if named else self.strength
 
     @property
     def longest_job(self) -> int:

@@ -60,7 +60,7 @@ _KEYS = {
         "fade", "default_strength", "options",
     },
     "guidance": {"default", "least", "most"},
-    "prompt": {"styles", "suggestions", "negative"},
+    "prompt": {"styles", "suggestions", "negative", "style_strengths"},
 }  # fmt: skip
 
 
@@ -114,9 +114,13 @@ def _parse(data: Mapping[str, Any], folder: Path) -> Student:
         strength=strength,
         styles=tuple(prompt.get("styles", ())),
         suggestions=tuple(prompt.get("suggestions", ())),
+        style_strengths=tuple((style, float(one)) for style, one in prompt.get("style_strengths", {}).items()),
     )
+    if unknown := {style for style, _ in student.style_strengths} - set(student.styles):
+        raise ValueError(f"prompt.style_strengths: {min(unknown)!r} is none of prompt.styles")
     if student.img2img:
-        student.contract.repaint(strength)  # a default that the student cannot do is a mistake in its file
+        for one in (strength, *(one for _, one in student.style_strengths)):
+            student.contract.repaint(one)  # a default that the student cannot do is a mistake in its file
     return student
 
 

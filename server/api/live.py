@@ -201,10 +201,10 @@ async def _serve(socket: WebSocket, session: Session, server: Server) -> Ending:
     session.send = outbox.put
     student = session.student
     hello = wire.ready(
-        session.token, student.name, student.width, student.height, session.window, session.params.model_dump(),
+        session.token, student.name, student.width, student.height, session.window, session.params.told(student),
         name=session.name, watch=session.watch, rev=session.rev, styles=student.styles, suggestions=student.suggestions,
         negative_prompt=student.negative_prompt,
-        strengths=student.contract.known_strengths(), guidance=guidance_bounds(student),
+        strengths=student.contract.known_strengths(), guidance=guidance_bounds(student), unknown=session.unknown(),
     )  # fmt: skip
     outbox.put(wire.encode_text(hello))
     try:

@@ -168,6 +168,15 @@ def test_style_chip_goes_into_the_prompt(server: Server, open_page: Callable[[st
         expect(prompt).to_have_value(expected)
 
 
+def test_words_that_are_not_understood(server: Server, open_page: Callable[[str], Page]) -> None:
+    """The page names words of the prompt that the student does not know, and is silent once there are none."""
+    page = open_page(server.url)
+    page.get_by_test_id("prompt").fill("a flibbertigibbet, neon")
+    expect(page.get_by_test_id("unknown")).to_have_text("Not understood: flibbertigibbet")
+    page.get_by_test_id("prompt").fill("a heart, neon")
+    expect(page.get_by_test_id("unknown")).to_be_hidden()
+
+
 def test_still_from_the_words(server: Server, open_page: Callable[[str], Page]) -> None:
     """The still button hangs an image made from the prompt alone."""
     page = open_page(f"{server.url}?prompt=a+red+heart")

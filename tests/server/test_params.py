@@ -65,7 +65,6 @@ def test_the_whole_comes_back() -> None:
         ({"strength": -0.01}, "strength: "),
         ({"strength": 1.01}, "strength: "),
         ({"strength": float("nan")}, "strength: "),
-        ({"strength": None}, "strength: "),
         ({"format": "gif"}, "format: .*'jpeg', 'webp' or 'png'"),
         ({"quality": 0}, "quality: "),
         ({"quality": 101}, "quality: "),
@@ -143,3 +142,21 @@ def test_extreme_weights(weight: float) -> None:
     """Weights at the ends of what numbers can say still sum to one."""
     blend = _merge({"prompt": [{"text": "a", "weight": weight}, {"text": "b", "weight": weight}]}).blend()
     assert sum(share for _, share in blend) == pytest.approx(1)
+
+
+def test_a_strength_goes_with_a_style_until_one_is_chosen() -> None:
+    """Without a strength of its own, a prompt has that of the first style it names, a blend the mean; a chosen one stays."""
+    student = replace(load_student("embedded"), styles=("ink", "neon"), style_strengths=(("ink", 0.75), ("neon", 0.25)))
+
+    def strength(changes: dict[str, Any], current: Params | None = None) -> float:
+        told = merge(current or Params(), changes, 2000, student).told(student)["strength"]
+        assert isinstance(told, float)
+        return told
+
+    assert strength({"prompt": "a boat"}) == student.strength == 0.5
+    assert strength({"prompt": "a Boat, INK, neon"}) == 0.75
+    assert strength({"prompt": "pink inkwell"}) == 0.5
+    assert strength({"prompt": [{"text": "ink"}, {"text": "neon", "weight": 3}]}) == pytest.approx(0.375)
+    chosen = merge(Params(), {"strength": 0.1}, 2000, student)
+    assert strength({"prompt": "ink"}, chosen) == 0.1
+    assert strength({"prompt": "ink", "strength": None}, chosen) == 0.75

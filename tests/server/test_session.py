@@ -2,8 +2,10 @@
 
 import asyncio
 import threading
+from dataclasses import replace
 from typing import Any
 
+from engines.students import load_student
 from server.codec_pool import CodecPool
 from server.session import MOST_UNANSWERED, next_job_id
 from server.types import Outcome, Timings
@@ -124,6 +126,17 @@ async def test_params_answered_in_full(make_client: Any) -> None:
     (message,) = client.sent
     assert message["type"] == "params"
     assert (message["prompt"], message["seed"], message["strength"], message["similarity"]) == ("a boat", 3, 0.5, None)
+
+
+async def test_the_strength_of_a_style_and_unknown_words(make_client: Any, encoded: Any) -> None:
+    """A frame is painted at the strength that goes with the prompt's style, and words that are not known are told."""
+    student = replace(load_student("embedded"), style_strengths=(("ink", 0.75),))
+    client = make_client(student=student, unknown=list)
+    client.params(prompt="a zebu, in ink")
+    assert (client.sent[-1]["strength"], client.sent[-1]["unknown"]) == (0.75, ["a zebu, in ink"])
+    client.frame(1, encoded())
+    (job,) = await client.jobs(1)
+    assert job.strength == 0.75
 
 
 async def test_a_client_that_sends_without_waiting(make_client: Any, encoded: Any) -> None:

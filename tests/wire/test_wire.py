@@ -106,7 +106,7 @@ def test_ready() -> None:
 
 def test_params_in_force() -> None:
     """The answer to params carries its revision and every param."""
-    assert wire.params_in_force(4, {"seed": 1, "prompt": "x"}) == {"type": "params", "rev": 4, "seed": 1, "prompt": "x"}
+    assert wire.params_in_force(4, {"seed": 1}, unknown=["x"]) == {"type": "params", "rev": 4, "seed": 1, "unknown": ["x"]}
 
 
 def test_error() -> None:

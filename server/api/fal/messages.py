@@ -81,7 +81,7 @@ class Input(BaseModel):
     def ask(self, student: Student, repainted: bool) -> Ask:
         """What is asked of the student, of what it can do."""
         width, height = self.size(student)
-        strength = student.strength if self.strength is None else self.strength
+        strength = student.strength_for(self.prompt or "") if self.strength is None else self.strength
         return Ask(
             [self.prompt or ""],
             (self.negative_prompt or "") if student.negative_prompt else "",

@@ -124,7 +124,7 @@ class EditRequest(ImagesRequest):
     input_fidelity: Word | None = None
 
     def ask(self, student: Student) -> Ask:
-        strength = student.strength if self.strength is None else self.strength
+        strength = student.strength_for(self.prompt) if self.strength is None else self.strength
         return Ask([self.prompt], self.negative_prompt or "", self.guidance_scale, strength, self.size)
 
     def ask_within(self, student: Student) -> Ask:

@@ -53,11 +53,11 @@ def test_parse_options() -> None:
     """What a student can do beyond stills is in its file."""
     data = _data()
     data["contract"] |= {"strengths": "any", "sampler": "euler", "default_strength": 0.7, "options": {"time_scale": 1000.0}}
-    data["prompt"] = {"styles": ["ink"], "suggestions": ["a boat"], "negative": False}
+    data["prompt"] = {"styles": ["ink"], "suggestions": ["a boat"], "negative": False, "style_strengths": {"ink": 1}}
     data["guidance"] = {"default": 8, "least": 1, "most": 14}
     student = parse_student(data, Path())
     assert (student.img2img, student.strength, student.negative_prompt) == (True, 0.7, False)
-    assert (student.styles, student.suggestions) == (("ink",), ("a boat",))
+    assert (student.styles, student.suggestions, student.style_strengths) == (("ink",), ("a boat",), (("ink", 1.0),))
     assert student.guidance == Guidance(default=8.0, least=1.0, most=14.0)
     assert [step.t for step in student.contract.still()] == [1000.0, 500.0]
 
