@@ -23,10 +23,15 @@ _FAILING_STREAM = 10.0
 
 
 class Answers:
-    """One student's answers. A job that was accepted has one, from whoever is first; others to it come to nothing."""
+    """One student's answers. A job that was accepted has one, from whoever is first; others to it come to nothing.
 
-    def __init__(self, queue: WorkerQueue, metrics: StudentMetrics, ledger: Ledger, pool: CodecPool) -> None:
-        self._queue, self._metrics, self._ledger, self._pool = queue, metrics, ledger, pool
+    `marked`: images say of themselves that a model made them.
+    """
+
+    def __init__(
+        self, queue: WorkerQueue, metrics: StudentMetrics, ledger: Ledger, pool: CodecPool, marked: bool = False
+    ) -> None:
+        self._queue, self._metrics, self._ledger, self._pool, self._marked = queue, metrics, ledger, pool, marked
         self._open: dict[int, Job] = {}
         self._encoding: set[int] = set()
         self._failing_stream, self._lines = Seldom(_FAILING_STREAM), Sparing(log)
@@ -93,7 +98,7 @@ class Answers:
         began = time.perf_counter()
         job, timings = task.job, task.timings
         try:
-            image = codec.encode(pixels, job.format, job.quality, job.size)
+            image = codec.encode(pixels, job.format, job.quality, job.size, self._marked)
         except Exception as error:
             log.exception("an image could not be encoded", extra=fields(request=job.request))
             self.accept([job])

@@ -153,6 +153,9 @@ class Settings(_EngineChoices):  # type: ignore[misc]
         0.25, gt=0, description="seconds a second that decoding the large pictures of one owner may take; over it they wait"
     )
     max_prompt: int = Field(2000, ge=1, description="characters of the longest prompt taken")
+    provenance: bool = Field(
+        True, description="mark every image as made by a trained model, in XMP and in PNG's texts; false: leave them unmarked"
+    )
     frame_deadline: float = Field(1.0, gt=0, description="seconds after which a live frame is not worth painting")
     still_deadline: float = Field(30.0, gt=0, description="seconds after which a still is given up")
     resume_seconds: float = Field(30.0, ge=0, description="seconds for which a dropped session may come back")

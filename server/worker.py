@@ -45,7 +45,7 @@ class Worker:
         self.board = Board(student.name)
         self._publishing = threading.Lock()
         self._metrics = shared.metrics.of(student.name)
-        self._answers = Answers(queue, self._metrics, shared.ledger, shared.pool)
+        self._answers = Answers(queue, self._metrics, shared.ledger, shared.pool, settings.provenance)
         self._watchdog = Watchdog(self._hung, self._back, self._lost)
         self._prefetch: Prefetch | None = None
         self._stopping = False

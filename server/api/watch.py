@@ -82,7 +82,7 @@ def routes(server: Server) -> APIRouter:
         return session
 
     async def convert(owner: str, image: bytes) -> bytes:
-        return await asyncio.wrap_future(server.pool.encode(owner, partial(_as_jpeg, image)))
+        return await asyncio.wrap_future(server.pool.encode(owner, partial(_as_jpeg, image, server.settings.provenance)))
 
     async def frames(request: Request, session: Session) -> AsyncIterator[bytes]:
         """Parts of the feed, from what is there now on, until the session is over."""
@@ -126,6 +126,6 @@ def _part(image: bytes) -> bytes:
     return b"Content-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n%b\r\n%b" % (len(image), image, _BOUNDARY)
 
 
-def _as_jpeg(image: bytes) -> bytes:
+def _as_jpeg(image: bytes, marked: bool) -> bytes:
     picture = codec.walk(image)
-    return codec.encode(codec.decode(picture, picture.width, picture.height), "jpeg", QUALITY)
+    return codec.encode(codec.decode(picture, picture.width, picture.height), "jpeg", QUALITY, marked=marked)

@@ -46,11 +46,11 @@ class AtOnce:
 
 
 class Bench:
-    def __init__(self, shared: bool = False) -> None:
+    def __init__(self, shared: bool = False, marked: bool = False) -> None:
         self.kept, self.metrics, self.ledger = Kept(shared), Metrics(), Ledger()
         queue: Any = self.kept
         pool: Any = AtOnce()
-        self.answers = Answers(queue, self.metrics.of("embedded"), self.ledger, pool)
+        self.answers = Answers(queue, self.metrics.of("embedded"), self.ledger, pool, marked)
 
     def job(self, api: str = "openai") -> Job:
         """A job that was accepted."""
@@ -150,3 +150,13 @@ def test_one_answer(bench: Bench, student: Student) -> None:
     bench.answers.image(Task(accepted, student.contract.still(), None), np.zeros((16, 16, 3), np.uint8), lambda _: None)
     assert [result.code for result in bench.kept.results] == ["engine_stuck"]
     assert (bench.count(Outcome.FAILED), bench.count(Outcome.IMAGE), bench.count(Outcome.DROPPED_LATE)) == (1, 0, 0)
+
+
+@pytest.mark.parametrize("marked", [True, False])
+def test_images_say_what_they_are(marked: bool, student: Student) -> None:
+    """An image says that a model made it, unless the operator wants none of that."""
+    bench = Bench(marked=marked)
+    task = Task(bench.job(), student.contract.still(), None)
+    bench.answers.image(task, np.zeros((16, 16, 3), np.uint8), lambda _: None)
+    [result] = bench.kept.results
+    assert (b"trainedAlgorithmicMedia" in result.image) is marked
