@@ -162,3 +162,12 @@ def test_names_given_twice(plain: bytes) -> None:
     twice[frame + 13] = twice[frame + 16] = twice[frame + 10]
     assert walk(bytes(twice)).cost >= walk(plain).cost
     assert np.prod(codec.decode(plain, 8, 8).shape) == 8 * 8 * 3
+
+
+@pytest.mark.parametrize(("huffman", "arithmetic"), [(0xC0, 0xC9), (0xC2, 0xCA)], ids=["at once", "in scans"])
+def test_arithmetic_coding_has_its_price(huffman: int, arithmetic: int) -> None:
+    """A file of some size is expected to take several times as long where its bytes are coded arithmetically."""
+    noise = Image.fromarray(np.random.default_rng(0).integers(0, 256, (512, 512, 3), dtype=np.uint8))
+    plain = saved(noise, "JPEG", quality=90, progressive=huffman == 0xC2)
+    coded = plain.replace(bytes((0xFF, huffman)), bytes((0xFF, arithmetic)), 1)
+    assert walk(coded).cost > 3 * walk(plain).cost
