@@ -12,6 +12,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from engines.examples import Array
 from engines.families.embedded.codec import Codec
 from engines.families.embedded.modules import modules_around, read_modules
 from engines.families.embedded.network import Denoiser, TextEncoder
@@ -44,6 +45,11 @@ def _under(prefix: str, state: dict[str, Tensor]) -> dict[str, Tensor]:
     return {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
 
 
+def example_inputs(n: int, vocabulary: int, seed: int = 0) -> dict[str, dict[str, Array]]:
+    """Inputs of each graph by name, for a batch of n: plausible sentences, pixels, noise and steps."""
+    return sentence_inputs(PORTS, n, vocabulary, seed)
+
+
 def write_graphs(modules: GraphModules, folder: Path) -> None:
     """The four graphs and the tokenizer, into a folder that exists. Unverified: see `verify`."""
     export_graphs(PORTS, modules, folder, log.debug, STUDENT.name)
@@ -53,7 +59,7 @@ def write_graphs(modules: GraphModules, folder: Path) -> None:
 def verify(modules: GraphModules, folder: Path, precision: str = "f32") -> dict[str, float]:
     """The largest difference of each output between torch and OpenVINO on the files. See `differences`."""
     vocabulary = modules.text.text.tokens.num_embeddings
-    return differences(PORTS, modules, folder, lambda n: sentence_inputs(PORTS, n, vocabulary, seed=n), precision)
+    return differences(PORTS, modules, folder, lambda n: example_inputs(n, vocabulary, seed=n), precision)
 
 
 def export(modules: GraphModules, to: Path) -> dict[str, float]:
