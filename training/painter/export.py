@@ -9,11 +9,14 @@ import argparse
 import json
 import logging
 import tomllib
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from torch import nn
 
 from engines.examples import Array
 from engines.families.export import write_graphs as export_graphs
@@ -37,37 +40,48 @@ from .words import COLOUR_WORDS, FILLERS, SUBJECTS, build_tokenizer, look_phrase
 log = logging.getLogger(__name__)
 
 
-def student(folder: Path = Path()) -> Student:
-    """The painter as its file has it, its graphs in `folder`/painter."""
-    return parse_student(tomllib.loads(student_file()), folder)
+def student(folder: Path = Path(), looks: Sequence[str] = tuple(LOOKS)) -> Student:
+    """The painter as its file has it, its graphs in `folder`/painter, with the looks that it has learnt."""
+    return parse_student(tomllib.loads(student_file(looks)), folder)
 
 
-def modules_from_training(folder: Path) -> GraphModules:
+@dataclass(frozen=True)
+class Made:
+    """The graphs, and the looks that they have learnt."""
+
+    modules: GraphModules
+    looks: tuple[str, ...]
+
+
+def from_training(folder: Path) -> Made:
     """The averaged painter of a training folder and its reader. Raises FileNotFoundError, or ValueError if the reader is of
     another list of words.
     """
     saved = torch.load(folder / "painter.pt", map_location="cpu", weights_only=True)
     easel = Easel()
     adopt(easel, saved["average"], saved["looks"])
-    return make_modules(easel, torch.load(folder / "reader.pt", weights_only=True), load_small(folder / "things.npz"))
+    looks = tuple(name for name in LOOKS if name in saved["learnt"])
+    return make(easel, torch.load(folder / "reader.pt", weights_only=True), load_small(folder / "things.npz"), looks)
 
 
-def make_modules(easel: Easel, read: dict[str, Any], drawings: Array) -> GraphModules:
-    """The four graphs of trained parts; `drawings` uint8 [things, variants, 4, 64, 64]."""
+def make(easel: Easel, read: dict[str, Any], drawings: Array, looks: tuple[str, ...] = tuple(LOOKS)) -> Made:
+    """The four graphs of trained parts, for some looks; `drawings` uint8 [things, variants, 4, 64, 64]."""
     tokenizer = build_tokenizer()
     if read["vocabulary"] != tokenizer.get_vocab() or read["looks"] != list(LOOKS):
         raise ValueError("the reader was trained on other words: train it again (training.painter.read)")
-    text = Text(tokenizer.get_vocab_size(), len(LOOKS), len(drawings), len(COLOURS), easel.painter.maps.shape[0], VARIANTS)
     reader = new_reader(tokenizer)
     reader.load_state_dict(read["reader"])
-    text.reader = reader
+    text = Text(tokenizer.get_vocab_size(), len(looks), len(drawings), len(COLOURS), easel.painter.maps.shape[0], VARIANTS)
+    learnt = [list(LOOKS).index(name) for name in looks]
     with torch.no_grad():
-        text.looks.copy_(easel.look)
-        text.heads.copy_(easel.heads())
-        text.touches.copy_(easel.touch)
+        reader.look.weight, reader.look.bias = (nn.Parameter(old[learnt]) for old in (reader.look.weight, reader.look.bias))
+        text.reader = reader
+        text.looks.copy_(easel.look[learnt])
+        text.heads.copy_(easel.heads()[learnt])
+        text.touches.copy_(easel.touch[learnt])
         text.drawings.copy_(packed(torch.from_numpy(drawings)))
         text.palette[:-1] = torch.tensor(list(COLOURS.values()))
-    return modules_around(text, easel.painter)
+    return Made(modules_around(text, easel.painter), looks)
 
 
 def example_inputs(n: int, vocabulary: int) -> dict[str, dict[str, Array]]:
@@ -77,11 +91,11 @@ def example_inputs(n: int, vocabulary: int) -> dict[str, dict[str, Array]]:
     return made
 
 
-def write_graphs(modules: GraphModules, folder: Path) -> None:
+def write_graphs(made: Made, folder: Path) -> None:
     """The four graphs, the tokenizer, the vocabulary and whom to thank, into a folder that exists. Unverified: see `verify`."""
-    export_graphs(ports(student()), modules, folder, log.debug, "painter")
-    build_tokenizer().save(str(folder / "tokenizer.json"))
-    (folder / "vocabulary.json").write_text(json.dumps(vocabulary(), indent=1) + "\n")
+    export_graphs(ports(student()), made.modules, folder, log.debug, "painter")
+    build_tokenizer(made.looks).save(str(folder / "tokenizer.json"))
+    (folder / "vocabulary.json").write_text(json.dumps(vocabulary(made.looks), indent=1) + "\n")
     (folder / "ATTRIBUTION.md").write_text(attribution())
 
 
@@ -91,17 +105,17 @@ def verify(modules: GraphModules, folder: Path) -> dict[str, float]:
     return differences(ports(student()), modules, folder, lambda n: example_inputs(n, words))
 
 
-def export(modules: GraphModules, to: Path) -> dict[str, float]:
+def export(made: Made, to: Path) -> dict[str, float]:
     """Write, verify, and only then replace what lies in `to`. Raises ValueError if a graph is off."""
     return replace_verified(
-        to, lambda fresh: write_graphs(modules, fresh), lambda fresh: verify(read_modules(fresh), fresh), within=5e-3
+        to, lambda fresh: write_graphs(made, fresh), lambda fresh: verify(read_modules(fresh), fresh), within=5e-3
     )
 
 
-def vocabulary() -> dict[str, Any]:
+def vocabulary(looks: Sequence[str] = tuple(LOOKS)) -> dict[str, Any]:
     """What the painter understands: looks and things with all their words, colours, and words that mean nothing to it."""
     return {
-        "looks": {name: list(look_phrases(k)) for k, name in enumerate(LOOKS)},
+        "looks": {name: list(look_phrases(k)) for k, name in enumerate(LOOKS) if name in looks},
         "things": {one.name: [one.name, *one.words] for one in things()},
         "colours": {name: list(words) for name, words in COLOUR_WORDS.items()},
         "subjects": list(SUBJECTS),
@@ -119,16 +133,23 @@ def attribution() -> str:
     return "\n".join([*lines, "", "Everything else in this folder is Apache-2.0, as the project.", ""])
 
 
-def student_file() -> str:
+SUGGESTIONS = (
+    "a fox on a blue background, watercolor", "a red sports car, pop art", "a sailboat, ukiyo-e", "an owl, paper cut",
+    "a castle, pixel art", "a bowl of ramen, comic", "van gogh", "a rocket, blueprint", "a lion, stained glass",
+)  # fmt: skip
+
+
+def student_file(looks: Sequence[str] = tuple(LOOKS)) -> str:
     """The student's TOML."""
-    suggestions = (
-        "a fox on a blue background, watercolor", "a red sports car, pop art", "a sailboat, ukiyo-e", "an owl, stained glass",
-        "a castle, low poly", "a bowl of ramen, anime", "van gogh", "a rocket, blueprint",
-    )  # fmt: skip
-    styles = ", ".join(json.dumps(name) for name in LOOKS)
+    others = [name for name in LOOKS if name not in looks]
+    suggested = ",\n".join(f"    {json.dumps(one)}" for one in SUGGESTIONS if not any(name in one for name in others))
+    # what is not there to be chosen is last
+    offered = [name for name in looks if name != "photo"] + [name for name in looks if name == "photo"]
+    styles = ",\n".join("    " + ", ".join(json.dumps(name) for name in offered[i : i + 8]) for i in range(0, len(offered), 8))
+    strengths = "".join(f"{json.dumps(name)} = {LOOKS[name].strength:g}\n" for name in offered)
     return f"""# Made by training/painter (make student).
 name = "painter"
-title = "Allaprima's painter: {len(LOOKS)} looks, {len(things())} things, in one step at {PIXELS} x {PIXELS}"
+title = "Allaprima's painter: {len(looks)} looks, {len(things())} things, in one step at {PIXELS} x {PIXELS}"
 licence = "Apache-2.0; drawings within: {", ".join(sorted({one.licence for one in SETS}))}"
 source = "training/painter"
 architecture = "painter"
@@ -149,9 +170,15 @@ options = {{ quiet = {QUIET} }}
 
 [prompt]
 negative = false
-styles = [{styles}]
-suggestions = [{", ".join(json.dumps(s) for s in suggestions)}]
-"""
+styles = [
+{styles},
+]
+suggestions = [
+{suggested},
+]
+
+[prompt.style_strengths]
+{strengths}"""
 
 
 def main() -> None:
@@ -160,8 +187,9 @@ def main() -> None:
     parser.add_argument("--to", type=Path, required=True)
     args = parser.parse_args()
     torch.set_num_threads(1)
-    off = export(modules_from_training(args.source), args.to / "painter")
-    (args.to / "painter.toml").write_text(student_file())
+    made = from_training(args.source)
+    off = export(made, args.to / "painter")
+    (args.to / "painter.toml").write_text(student_file(made.looks))
     print_export(off, args.to / "painter")
 
 

@@ -1,6 +1,8 @@
 """What prompts say, in many wordings, and the tokenizer for them."""
 
+import json
 import random
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from tokenizers import Tokenizer
@@ -138,9 +140,9 @@ def caption(wish: Wish, rng: random.Random) -> str:
     return words
 
 
-def vocabulary() -> list[str]:
-    """Every word that the tokenizer knows."""
-    phrases = [p for look in range(len(LOOKS)) for p in look_phrases(look)]
+def vocabulary(looks: Collection[str] = tuple(LOOKS)) -> list[str]:
+    """Every word that a tokenizer knows which knows of these looks."""
+    phrases = [p for look, name in enumerate(LOOKS) if name in looks for p in look_phrases(look)]
     phrases += [p for one in things() for p in (one.name, *one.words)]
     phrases += [w for words in COLOUR_WORDS.values() for w in words]
     words = {w for p in (*phrases, *SUBJECTS, *FILLERS) for w in _words(p)}
@@ -148,6 +150,14 @@ def vocabulary() -> list[str]:
     return sorted(words)
 
 
-def build_tokenizer() -> Tokenizer:
-    """A word-level tokenizer over `vocabulary`: lower case, accents and punctuation gone."""
-    return word_tokenizer(vocabulary(), TOKENS, r"\p{L}\p{N}")
+def build_tokenizer(looks: Collection[str] = tuple(LOOKS)) -> Tokenizer:
+    """A word-level tokenizer over `vocabulary`: lower case, accents and punctuation gone.
+
+    A word has the same number whatever the looks are, so that what was trained to read all of them reads some.
+    """
+    every = vocabulary()
+    tokenizer = word_tokenizer(every, TOKENS, r"\p{L}\p{N}")
+    told = json.loads(tokenizer.to_str())
+    for word in set(every) - set(vocabulary(looks)):
+        del told["model"]["vocab"][word]
+    return Tokenizer.from_str(json.dumps(told))
