@@ -6,7 +6,7 @@ Base units; labels of bounded size, never a session, a request or anything else 
 from dataclasses import dataclass, field
 from typing import Literal
 
-from .types import APIS, Ending, Outcome, Refusal
+from .types import APIS, Ending, JobKind, Outcome, Refusal
 
 _STUDENT = "a student served here"
 _METER = "nvml, rapl or model"
@@ -73,6 +73,33 @@ TICK_FAILURES = Instrument(
     "allaprima_tick_failures_total", "counter", "Passes of the engine that failed as a whole", {"student": _STUDENT}
 )
 
+QUEUE_UP = Instrument(
+    "allaprima_queue_up", "gauge", "1 while the queue between front ends and workers can be used, else 0", {"student": _STUDENT}
+)
+QUEUE_LAG = Instrument(
+    "allaprima_queue_lag_seconds", "gauge", "Seconds that the oldest job has waited, through whichever front end; 0 for none",
+    {"student": _STUDENT, "kind": ", ".join(JobKind)},
+)  # fmt: skip
+QUEUE_WORKERS = Instrument(
+    "allaprima_queue_workers", "gauge", "Workers that are ready, as this front end sees it", {"student": _STUDENT}
+)
+QUEUE_ANSWER = Instrument(
+    "allaprima_queue_answer_seconds", "gauge", "Seconds that the queue's server took to answer the last look around",
+    {"student": _STUDENT},
+)  # fmt: skip
+QUEUE_MEMORY = Instrument(
+    "allaprima_queue_memory_bytes",
+    "gauge",
+    "Memory that the queue's server uses, for whatever it is used",
+    {"student": _STUDENT},
+)
+QUEUE_MEMORY_LIMIT = Instrument(
+    "allaprima_queue_memory_limit_bytes",
+    "gauge",
+    "Memory that the queue's server may use; 0 for no limit",
+    {"student": _STUDENT},
+)
+
 ENERGY = Instrument(
     "allaprima_energy_joules_total", "counter", "Energy used, idle or not", {"device": _DEVICE, "meter": _METER}
 )
@@ -113,6 +140,7 @@ GROUPS: dict[str, tuple[Instrument, ...]] = {
         SESSIONS, SESSIONS_LIMIT, SESSIONS_ENDED, WATCHERS, STILLS, STILLS_LIMIT, REFUSALS, JOBS_WAITING, JOBS_IN_FLIGHT,
     ),
     "The engines": (WORKER_UP, TICK_FAILURES, ENGINE),
+    "The queue between machines": (QUEUE_UP, QUEUE_LAG, QUEUE_WORKERS, QUEUE_ANSWER, QUEUE_MEMORY, QUEUE_MEMORY_LIMIT),
     "Energy": (ENERGY, IDLE_ENERGY, POWER, JOULES_PER_IMAGE),
     "The process": (BUILD, LOOP_TASKS, *PROCESS),
 }  # fmt: skip

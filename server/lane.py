@@ -7,7 +7,7 @@ from engines.choices import Choices
 from engines.student import Student
 
 
-def lane_of(student: Student, choices: Choices, schema: int) -> str:
+def lane_of(student: Student, choices: Choices, schema: str) -> str:
     """A name that is the same wherever jobs of this schema, of this student with these choices, come out as the same pictures.
 
     Files count by their names: where they lie differs by machine, and a front end needs none of them.

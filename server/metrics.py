@@ -3,7 +3,9 @@
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+from typing import Protocol
 
 import prometheus_client
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, ProcessCollector, generate_latest, values
@@ -15,7 +17,7 @@ from prometheus_client.registry import Collector
 
 from . import __version__, instruments
 from .instruments import Instrument
-from .types import APIS, Ending, Outcome, Refusal, Result
+from .types import APIS, Ending, JobKind, Outcome, Refusal, Result
 
 # A server is one process: its values stay in memory, whatever PROMETHEUS_MULTIPROC_DIR says to others. Files would be wrong
 # here: a container's first process always has the same number, and would go on counting where the last one died.
@@ -100,6 +102,12 @@ class Metrics:
         self.jobs_waiting = _gauge(instruments.JOBS_WAITING, own)
         self.jobs_in_flight = _gauge(instruments.JOBS_IN_FLIGHT, own)
         self.worker_up = _gauge(instruments.WORKER_UP, own)
+        self.queue_up = _gauge(instruments.QUEUE_UP, own)
+        self.queue_lag = _gauge(instruments.QUEUE_LAG, own)
+        self.queue_workers = _gauge(instruments.QUEUE_WORKERS, own)
+        self.queue_answer = _gauge(instruments.QUEUE_ANSWER, own)
+        self.queue_memory = _gauge(instruments.QUEUE_MEMORY, own)
+        self.queue_memory_limit = _gauge(instruments.QUEUE_MEMORY_LIMIT, own)
         self.loop_tasks = _gauge(instruments.LOOP_TASKS, own)
         self.engine = Info(instruments.ENGINE.family, instruments.ENGINE.help, ["student"], registry=own)
         self.fps = _Fps(clock)
@@ -127,6 +135,25 @@ class Metrics:
             body: bytes = openmetrics.generate_latest(self.registry)  # type: ignore[no-untyped-call]
             return body, openmetrics.CONTENT_TYPE_LATEST
         return generate_latest(self.registry), CONTENT_TYPE_PLAIN_0_0_4
+
+
+class QueueHealth(Protocol):
+    """How a queue between processes is, as a front end last saw it. Seconds and bytes."""
+
+    @property
+    def lags(self) -> Mapping[JobKind, float]: ...
+
+    @property
+    def workers(self) -> int: ...
+
+    @property
+    def answer_seconds(self) -> float: ...
+
+    @property
+    def memory(self) -> int: ...
+
+    @property
+    def memory_limit(self) -> int: ...
 
 
 class StudentMetrics:
@@ -182,6 +209,20 @@ class StudentMetrics:
         """Ask these, whenever somebody looks, how many jobs wait for a tick and how many for their answer."""
         self._all.jobs_waiting.labels(self._student).set_function(waiting)
         self._all.jobs_in_flight.labels(self._student).set_function(in_flight)
+
+    def queue_up(self, usable: Callable[[], bool]) -> None:
+        """Ask this, whenever somebody looks, if a queue between processes can be used."""
+        self._all.queue_up.labels(self._student).set_function(lambda: float(usable()))
+
+    def queue(self, health: Callable[[], "QueueHealth"]) -> None:
+        """Ask this, whenever somebody looks, how a queue between processes is."""
+        every, student = self._all, self._student
+        for kind in JobKind:
+            every.queue_lag.labels(student, kind).set_function(partial(lambda kind: health().lags[kind], kind))
+        every.queue_workers.labels(student).set_function(lambda: health().workers)
+        every.queue_answer.labels(student).set_function(lambda: health().answer_seconds)
+        every.queue_memory.labels(student).set_function(lambda: health().memory)
+        every.queue_memory_limit.labels(student).set_function(lambda: health().memory_limit)
 
     def fps(self) -> float:
         return self._all.fps.value(self._student)

@@ -15,8 +15,9 @@ Units are seconds, bytes, joules and watts. Labels are of bounded size: never a 
 client chooses, so the number of series depends on the students served and on the meters found, and on nothing that happens
 later. Counters are there at 0 from the start. What cannot be known is absent, not 0.
 
-**One server is one process**, however many students it serves: `allaprima serve` has no workers option, and to use more
-machines or processes run more servers and let Prometheus scrape each. So values stay in memory, and
+**One server is one process**, however many students it serves, and so is a front end or a worker ([workers.md](workers.md)):
+let Prometheus scrape each. Whoever answers a frame counts it, so that sums over all processes are right: a worker what it
+painted or failed on, at its `--worker-port`; a front end what never came to one. So values stay in memory, and
 `PROMETHEUS_MULTIPROC_DIR` is without effect here: the client library's multi-process mode would lose what is computed when
 asked (images a second, energy, gauges of queues), and count on where a dead process of the same number left off, which in a
 container is every restart.
@@ -53,6 +54,11 @@ server's, which its log explains. A session that is resumed has a connection eac
     "The engines": """\
 `allaprima_worker_up` is 0 while an engine is built and warmed up, and when it has failed or stops. When a tick of several
 rows fails, its rows are run again one by one: that is one failure, and one more for each row that fails alone.
+""",
+    "The queue between machines": """\
+These are there with `--queue` only: all of a front end, and `allaprima_queue_up` of a worker too. Every front end sees the same
+lag, workers and memory, so take the `max` over front ends. The lag is the measure to add workers by: while it stays near 0 they
+keep up, however busy they are.
 """,
     "Energy": """\
 Absent where no meter is: a virtual machine, a container without the counters, a GPU older than Volta. The log says at the

@@ -10,7 +10,7 @@ from .settings import Settings, SettingsError
 from .types import Job, Result
 
 if TYPE_CHECKING:
-    from .queue.redis import QueueError, RedisFrontQueue, RedisWorkerQueue
+    from .queue.redis import QueueError, RedisFrontQueue, RedisSessions, RedisWorkerQueue
     from .queue.redis.layout import Layout
 
 
@@ -36,17 +36,33 @@ def worker_queue(settings: Settings, student: Student, on_fatal: "Callable[[Queu
     return RedisWorkerQueue(url, layout, on_fatal)
 
 
-def _where(settings: Settings, student: Student) -> "tuple[str, Layout]":
+def session_store(settings: Settings) -> "RedisSessions | None":
+    """Where front ends keep their sessions; None where nobody may come back. Raises SettingsError."""
+    if not settings.resume_seconds:
+        return None
+    url = _address(settings)
+    from .queue.redis import RedisSessions
+
+    return RedisSessions(url, settings.resume_seconds)
+
+
+def _address(settings: Settings) -> str:
+    """The queue's, which can be used. Raises SettingsError."""
     if settings.queue is None:
         raise SettingsError("--queue: name the queue between front ends and workers, as redis://HOST:PORT")
     try:
         from .queue.redis.connecting import check_address
-        from .queue.redis.layout import Layout
-        from .queue.redis.messages import SCHEMA
     except ImportError as error:
         raise SettingsError(f"--queue needs its extra: pip install 'allaprima[redis]' ({error})") from error
     try:
-        url = check_address(settings.queue)
+        return check_address(settings.queue)
     except ValueError as error:
         raise SettingsError(f"--queue: {error}") from error
-    return url, Layout(student.name, lane_of(student, settings.choices(), SCHEMA))
+
+
+def _where(settings: Settings, student: Student) -> "tuple[str, Layout]":
+    url = _address(settings)
+    from .queue.redis.layout import Layout
+    from .queue.redis.messages import VERSION
+
+    return url, Layout(student.name, lane_of(student, settings.choices(), VERSION))

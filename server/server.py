@@ -6,6 +6,8 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from pydantic import ValidationError
+
 from engines.student import Student
 
 from .codec import Limits
@@ -16,8 +18,10 @@ from .fair_pool import Allowance
 from .files import Files
 from .metrics import Metrics
 from .queue import MemoryQueue
-from .remote import front_queue
+from .remote import front_queue, session_store
 from .served import Served, serve_student
+from .session import Session
+from .session_store import Kept, SessionStore
 from .sessions import Sessions
 from .settings import Settings, SettingsError
 from .shared import Shared
@@ -52,6 +56,17 @@ class Server:
     started: float
     aliases: Mapping[str, str] = field(default_factory=dict)
 
+    def revive(self, kept: Kept, owner: str) -> Session | None:
+        """A session that another front end left; None if it is of a student, or of params, that are not known here."""
+        if (served := self.students.get(kept.student)) is None:
+            return None
+        session = served.make_session(owner)
+        try:
+            session.restore(kept)
+        except ValidationError:
+            return None
+        return session
+
     def served(self, name: str | None) -> Served | None:
         """The student of that name or alias, or the first if none is named; None if it is not served here."""
         if name is None:
@@ -74,6 +89,7 @@ class Server:
         self.energy.sampler.start()
         for served in self.students.values():
             served.queue.open()
+        self.sessions.open()
         for worker in self.workers:
             worker.start()
 
@@ -94,6 +110,7 @@ class Server:
         """Let go of what the event loop holds; after `shut`."""
         for served in self.students.values():
             await served.queue.end()
+        await self.sessions.end()
 
 
 def end_workers(workers: Sequence[Worker], energy: Energy, pool: CodecPool, until: float) -> bool:
@@ -139,11 +156,16 @@ def build_front(settings: Settings, students: Sequence[Student], on_failed: Call
     """
     energy, shared = build_shared(settings, paints=False)
     fronts = [_asking(student, settings, shared, on_failed) for student in students]
-    return _put_together(settings, fronts, [], energy, shared)
+    return _put_together(settings, fronts, [], energy, shared, session_store(settings))
 
 
 def _put_together(
-    settings: Settings, fronts: Sequence[Served], workers: Sequence[Worker], energy: Energy, shared: Shared
+    settings: Settings,
+    fronts: Sequence[Served],
+    workers: Sequence[Worker],
+    energy: Energy,
+    shared: Shared,
+    store: SessionStore | None = None,
 ) -> Server:
     return Server(
         settings=settings,
@@ -153,7 +175,7 @@ def _put_together(
         energy=energy,
         tracer=shared.tracer,
         pool=shared.pool,
-        sessions=Sessions(settings, shared.metrics, energy.ledger),
+        sessions=Sessions(settings, shared.metrics, energy.ledger, store=store),
         stills=Stills(settings, shared.metrics),
         files=Files(settings.file_seconds, settings.file_bytes),
         started=time.time(),
@@ -176,6 +198,8 @@ def _asking(student: Student, settings: Settings, shared: Shared, on_failed: Cal
     queue = front_queue(settings, student, _capacity(student, settings), unpainted, on_failed)
     metrics.up(lambda: queue.fleet().ready)
     metrics.jobs(queue.waiting, queue.in_flight)
+    metrics.queue_up(lambda: queue.reachable)
+    metrics.queue(lambda: queue.around)
     return serve_student(student, queue, queue.fleet, settings, shared)
 
 

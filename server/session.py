@@ -5,6 +5,7 @@ All methods run on the event loop, and none of them computes: frames are decoded
 
 import asyncio
 import itertools
+import json
 import random
 import secrets
 import time
@@ -25,6 +26,7 @@ from .mailbox import Mailbox
 from .metrics import StudentMetrics
 from .params import Params, Similarity, first_params, merge, normalised
 from .queue import FrontQueue, QueueFull
+from .session_store import Kept
 from .similarity import SimilarityFilter
 from .types import STREAM, Job, Outcome, Prompt, Refusal, Result
 
@@ -145,6 +147,17 @@ class Session:
         self._freed = asyncio.Event()
         self._answered = asyncio.Event()
         self._filter.reset()
+
+    def kept(self) -> Kept:
+        """What another front end needs to go on with it."""
+        return Kept(self.token, self.watch, self.name, self.student.name, self.rev, self.params.model_dump(mode="json"))
+
+    def restore(self, kept: Kept) -> None:
+        """Be the session that another front end left. Raises ValidationError if its params are none."""
+        # json, since a blend is a tuple here and a list there
+        self.params = Params.model_validate_json(json.dumps(kept.params))
+        self.token, self.watch, self.name, self.rev = kept.token, kept.watch, kept.name, kept.rev
+        self._travel = Travel(self.params.blend())
 
     @property
     def window(self) -> int:
@@ -305,7 +318,7 @@ class Session:
             self._metrics.outcome(Outcome.REFUSED)
             result = Result(job.id, Outcome.REFUSED, code="full", message=f"{error}; try again in a moment")
         if result.outcome is Outcome.IMAGE:
-            self.counts.image(self._clock() - job.created)
+            self.counts.image(self._clock() - job.created, result.joules, result.meter)
         else:
             self.counts.outcomes[result.outcome] += 1
             self._filter.reset()  # the client never got the image that later frames would be compared with

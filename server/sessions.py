@@ -12,6 +12,7 @@ from .energy import Ledger
 from .logs import Sparing, fields
 from .metrics import Metrics
 from .session import Session
+from .session_store import Kept, SessionStore
 from .settings import Settings
 from .types import Ending
 
@@ -31,11 +32,16 @@ class Sessions:
     """At most so many sessions at once, of all and of one owner; a dropped one keeps its params for `resume_seconds`."""
 
     def __init__(
-        self, settings: Settings, metrics: Metrics, ledger: Ledger, clock: Callable[[], float] = time.monotonic
+        self,
+        settings: Settings,
+        metrics: Metrics,
+        ledger: Ledger,
+        clock: Callable[[], float] = time.monotonic,
+        store: SessionStore | None = None,
     ) -> None:
         self._limit, self._owner_limit = settings.max_sessions, settings.sessions_per_owner()
         self._resume_seconds, self._clock = settings.resume_seconds, clock
-        self._metrics, self._ledger = metrics, ledger
+        self._metrics, self._ledger, self._store = metrics, ledger, store
         self._lines = Sparing(log, each=30, of_all=120)
         self._live: dict[str, Session] = {}
         self._parked: dict[str, tuple[float, Session]] = {}
@@ -46,15 +52,38 @@ class Sessions:
     def __len__(self) -> int:
         return len(self._live)
 
-    async def enter(self, owner: str, resume: str | None, make: Callable[[], Session], student: str | None = None) -> Session:
+    def open(self) -> None:
+        """Begin to tell other front ends what is here, where there are any. On the event loop."""
+        if self._store is not None:
+            self._store.open(lambda: [session.kept() for session in self._live.values()], self._taken)
+
+    async def end(self) -> None:
+        if self._store is not None:
+            await self._store.end()
+
+    def _taken(self, token: str) -> None:
+        """Another front end has this session now: the connection that is in it here is a dead one, or soon will be."""
+        if (session := self._live.get(token)) is not None:
+            session.given_up.set()
+
+    async def enter(
+        self,
+        owner: str,
+        resume: str | None,
+        make: Callable[[], Session],
+        student: str | None = None,
+        revive: Callable[[Kept], Session | None] = lambda kept: None,
+    ) -> Session:
         """The session to resume if it is still there, and of the student asked for if any; else a new one. Raises Full.
 
         `resume` is a session's token. Whoever shows it has the session, if another connection is in it, too: that one may be a
-        dead one, as when a telephone changes its network. The session is from now on the owner's.
+        dead one, as when a telephone changes its network. The session is from now on the owner's. `revive` makes a session of
+        what another front end left of it; None if this one cannot.
         """
         self._expire()
         if resume and self._resume_seconds:
             await self._take_over(resume, student)
+            await self._fetch(resume, revive)
         self._admit(owner)
         parked = self._parked.get(resume) if resume else None
         if parked and student in (None, parked[1].student.name):
@@ -70,6 +99,18 @@ class Sessions:
         session.left.clear()
         self._ledger.enter(session.name)
         return session
+
+    async def _fetch(self, token: str, revive: Callable[[Kept], Session | None]) -> None:
+        """Park what other front ends know of this session, if they know more of it than is known here."""
+        kept = None if self._store is None else await self._store.take(token)
+        parked = self._parked.get(token)
+        if kept is None or kept.token != token or token in self._live or (parked and parked[1].rev >= kept.rev):
+            return
+        if (session := revive(kept)) is not None:
+            if parked:
+                self._forget(parked[1])
+            self._watched[session.watch] = session
+            self._parked[token] = (self._clock() + self._resume_seconds, session)
 
     def watched(self, token: str) -> Session | None:
         """The session that this token lets watch, while it is there: with somebody in it, or waiting for them to come back."""
@@ -121,6 +162,8 @@ class Sessions:
         said = {"session": session.name, "student": session.student.name, "reason": how.value, **session.counts.fields(now)}
         if (spent := self._ledger.leave(session.name)) is not None:
             said |= {"joules": round(spent.joules, 3), "meter": spent.meter}
+        elif session.counts.meter:  # burnt by workers elsewhere, who sent word with each image
+            said |= {"joules": round(session.counts.joules, 3), "meter": session.counts.meter}
         self._lines.info("session ended", "session ended", session.owner, **said)
         return said
 

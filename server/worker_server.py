@@ -112,4 +112,5 @@ def _at_work(
     worker.board.subscribe(published)
     metrics.up(lambda: worker.board.read().ready)
     metrics.jobs(worker.waiting, worker.in_flight)
+    metrics.queue_up(lambda: not queue.why())
     return worker, queue

@@ -262,7 +262,9 @@ def routes(server: Server) -> APIRouter:
         assert served is not None  # or there is an objection
         whose = owner(socket, server)
         try:
-            session = await server.sessions.enter(whose, resume, lambda: served.make_session(whose), student)
+            session = await server.sessions.enter(
+                whose, resume, lambda: served.make_session(whose), student, lambda kept: server.revive(kept, whose)
+            )
         except Full as error:
             await _refuse(socket, server, Objection(Refusal.FULL, wire.CLOSE_FULL, str(error)))
             return

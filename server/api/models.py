@@ -7,6 +7,7 @@ from fastapi import APIRouter
 
 from engines.student import Student
 
+from ..served import Served
 from ..server import Server
 from .errors import ApiError
 
@@ -31,10 +32,13 @@ def routes(server: Server, prefix: str = "/v1") -> APIRouter:
     router = APIRouter(prefix=prefix, include_in_schema=bool(prefix))
     created = int(server.started)
 
+    def _described(served: Served) -> dict[str, Any]:
+        return {**describe(served.student, created), "ready": served.not_ready() is None}
+
     @router.get("/models")
     async def models() -> dict[str, Any]:
         """The students served here; the first is the default."""
-        return {"object": "list", "data": [describe(served.student, created) for served in server.students.values()]}
+        return {"object": "list", "data": [_described(served) for served in server.students.values()]}
 
     @router.get("/models/{name}")
     async def model(name: str) -> dict[str, Any]:
@@ -42,6 +46,6 @@ def routes(server: Server, prefix: str = "/v1") -> APIRouter:
         served = server.served(name)
         if served is None:
             raise ApiError(404, f"no model {name!r} here; there are: {server.names()}", "model_not_found", "model")
-        return {**describe(served.student, created), "id": name}
+        return {**_described(served), "id": name}
 
     return router

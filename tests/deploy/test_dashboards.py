@@ -124,6 +124,8 @@ def test_every_series_that_is_asked_for_is_one_the_server_declares() -> None:
 
 def test_every_series_of_the_server_can_be_seen() -> None:
     unseen = [one.name for one in INSTRUMENTS if not any(name.startswith(one.name) for name in asked_for())]
+    # the dashboards are of one server, which has no queue between machines
+    unseen = [name for name in unseen if not name.startswith("allaprima_queue_")]
     # it counts files mapped into memory, and says nothing of a server's health
     assert unseen == ["process_virtual_memory_bytes"]
 

@@ -9,6 +9,7 @@ from server.energy.meter import MeterName
 from server.instruments import GROUPS
 from server.metrics import Metrics
 from server.metrics_doc import document
+from server.queue.redis.front import Surroundings
 
 PAGE = Path(__file__).parents[2] / "docs" / "metrics.md"
 DECLARED = [one for group in GROUPS.values() for one in group]
@@ -21,6 +22,8 @@ def _everything() -> Metrics:
     metrics.of("x").engine("fake", "none", "fp32", (1,))
     metrics.of("x").up(lambda: True)
     metrics.of("x").jobs(lambda: 1, lambda: 2)
+    metrics.of("x").queue_up(lambda: True)
+    metrics.of("x").queue(Surroundings)
     metrics.registry.register(EnergyCollector(ledger))
     ledger.enrol(meter)
     with ledger.tick("x", ["me"]) as tick:

@@ -6,6 +6,7 @@ there are. `layout.py` says what lies where.
 
 from .errors import QueueError
 from .front import RedisFrontQueue
+from .sessions import RedisSessions
 from .worker import RedisWorkerQueue
 
-__all__ = ["QueueError", "RedisFrontQueue", "RedisWorkerQueue"]
+__all__ = ["QueueError", "RedisFrontQueue", "RedisSessions", "RedisWorkerQueue"]

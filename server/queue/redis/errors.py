@@ -4,16 +4,24 @@ import re
 
 from redis.exceptions import (
     AuthenticationError,
+    ClusterDownError,
     ConnectionError,
+    MasterDownError,
     NoPermissionError,
+    NoScriptError,
+    OutOfMemoryError,
+    ReadOnlyError,
     RedisError,
     ResponseError,
     TimeoutError,
+    TryAgainError,
 )
 
 _SECRET = re.compile(r"(?<=://)[^/@\s]*@")
-_PASSING = ("LOADING", "READONLY", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN", "BUSY", "NOREPLICAS", "UNBLOCKED")
-"""Errors of a server that is on its way: starting, changing its master, held up by somebody's script."""
+_PASSING = (ReadOnlyError, MasterDownError, ClusterDownError, TryAgainError, NoScriptError)
+_PASSING_CODES = re.compile(r"(?:^|-)(?:LOADING|READONLY|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|NOSCRIPT|BUSY|NOREPLICAS|UNBLOCKED)\b")
+"""Errors of a server that is on its way: starting, changing its master, held up by a script, or one that forgot ours. In what
+a script failed on they stand within the text."""
 OUTAGES = (ConnectionError, TimeoutError, OSError)
 
 
@@ -31,8 +39,13 @@ def passes(error: BaseException) -> bool:
     if isinstance(error, AuthenticationError | NoPermissionError):
         return False
     if isinstance(error, ResponseError):
-        return str(error).startswith(_PASSING)
+        return isinstance(error, _PASSING) or _PASSING_CODES.search(str(error)) is not None
     return isinstance(error, OUTAGES)
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Whether the server refused to grow."""
+    return isinstance(error, OutOfMemoryError) or "-OOM " in str(error)
 
 
 def refused(error: BaseException, address: str) -> QueueError | None:
@@ -43,4 +56,4 @@ def refused(error: BaseException, address: str) -> QueueError | None:
     return None
 
 
-__all__ = ["OUTAGES", "QueueError", "RedisError", "ResponseError", "passes", "refused", "without_secrets"]
+__all__ = ["OUTAGES", "QueueError", "RedisError", "ResponseError", "out_of_memory", "passes", "refused", "without_secrets"]

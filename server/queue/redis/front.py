@@ -6,7 +6,7 @@ import logging
 import secrets
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,7 +15,7 @@ from ...types import Job, JobKind, Outcome, Result
 from ..answering import late, shut_out
 from ..base import QueueFull
 from .connecting import FIRST_PAUSE, LONGEST_PAUSE, asking
-from .errors import OUTAGES, RedisError
+from .errors import OUTAGES, RedisError, out_of_memory
 from .layout import BEAT, SILENT, SILENT_LIVE, Layout, scripts
 from .link import Link
 from .messages import Unreadable, pack_job, unpack_result, unpack_status
@@ -25,6 +25,8 @@ log = logging.getLogger(__name__)
 _LISTENING = 2.0
 """Seconds for which one question for answers stays open."""
 _MOST_ANSWERS = 64
+_WEIGHING = 5.0
+"""Seconds between two looks at the server's memory."""
 _NOWHERE, _WAITS, _HELD = 0, 1, 2
 _MISSED = 2
 """Looks at which a job was nowhere until it is lost: at the first its answer may be on its way."""
@@ -53,11 +55,19 @@ class _Open:
 class Surroundings:
     """What a front end was told at its last look around. Seconds; `lags` is how long the oldest has waited, by kind."""
 
-    workers: dict[str, Status] = field(default_factory=dict)
+    statuses: tuple[Status, ...] = ()
     others_live: int = 0
     others_owners: int = 0
-    lags: dict[JobKind, float] = field(default_factory=dict)
+    lags: Mapping[JobKind, float] = field(default_factory=lambda: dict.fromkeys(JobKind, 0.0))
     lanes: tuple[str, ...] = ()
+    answer_seconds: float = 0.0
+    memory: int = 0
+    memory_limit: int = 0
+
+    @property
+    def workers(self) -> int:
+        """Those that are ready."""
+        return sum(status.ready for status in self.statuses)
 
 
 class RedisFrontQueue:
@@ -84,6 +94,7 @@ class RedisFrontQueue:
         self._tasks: list[asyncio.Task[None]] = []
         self._loop: asyncio.AbstractEventLoop | None = None
         self._listening = False
+        self._memory, self._weigh_at = (0, 0), 0.0
 
     # its life ----------------------------------------------------------------------------------------------------
 
@@ -165,7 +176,7 @@ class RedisFrontQueue:
     def _submitted(self, one: _Open, sent: "asyncio.Future[Any]") -> None:
         if sent.cancelled() or (error := sent.exception()) is None or one.answer.done():
             return
-        if str(error).startswith("OOM"):
+        if out_of_memory(error):
             one.answer.set_exception(QueueFull("the queue's memory is full"))
             return
         log.error("the queue refused a job", exc_info=error)
@@ -228,17 +239,21 @@ class RedisFrontQueue:
     def around(self) -> Surroundings:
         return self._around
 
+    @property
+    def reachable(self) -> bool:
+        return self._link.connected
+
     def fleet(self) -> Fleet:
         """Those who paint."""
         lost = "" if self._link.fatal is None else str(self._link.fatal)
-        return Fleet(self._layout.student, tuple(self._around.workers.values()), self._why(), lost)
+        return Fleet(self._layout.student, self._around.statuses, self._why(), lost)
 
     def _why(self) -> str:
         """Why nobody can paint, where it is not a worker's fault; empty where it is, or where somebody can."""
         if not self._link.connected:
             return self._link.why
         others = [lane for lane in self._around.lanes if lane != self._layout.lane]
-        if others and not self._around.workers:
+        if others and not self._around.statuses:
             return (
                 f"the workers of {self._layout.student} are of another version or build ({', '.join(others)}) than this "
                 f"front end ({self._layout.lane}): give both the same version, student, size, LoRA and VAE"
@@ -301,18 +316,29 @@ class RedisFrontQueue:
         while True:
             asked = [one for one in self._open.values() if one.arrived]
             places = [part for one in asked for part in (one.job.kind.value, one.job.id)]
+            began = time.perf_counter()
             looking = self._link.run("front_beat", self.name, self._layout.lanes, self._live.total(), len(self._live), *places)
             try:
                 async with asyncio.timeout(SILENT_LIVE):
                     said = await looking
-                self._saw(said, asked)
+                self._saw(said, asked, time.perf_counter() - began)
+                await self._weigh()
             except (TimeoutError, RedisError) as error:
                 if not isinstance(error, TimeoutError):
                     log.error("the queue refused a look around", exc_info=error)
                 self._cannot_see()
             await asyncio.sleep(BEAT)
 
-    def _saw(self, said: Any, asked: list[_Open]) -> None:
+    async def _weigh(self) -> None:
+        """See how much memory the server has, once in a while."""
+        if (now := time.monotonic()) < self._weigh_at:
+            return
+        self._weigh_at = now + _WEIGHING
+        async with asyncio.timeout(SILENT_LIVE):
+            said = await self._link.command("INFO", "memory")
+        self._memory = int(said.get("used_memory", 0)), int(said.get("maxmemory", 0))
+
+    def _saw(self, said: Any, asked: list[_Open], seconds: float) -> None:
         places, present, others_live, others_owners, lags, lanes = said
         for one, place in zip(asked, places, strict=True):
             one.place = place
@@ -332,8 +358,9 @@ class RedisFrontQueue:
         self._seen = kept | {name: (status, now) for name, status in workers.items()}
         known = {JobKind.LIVE: lags[0], JobKind.STILL: lags[1]}
         self._around = Surroundings(
-            {name: status for name, (status, _) in self._seen.items()}, others_live, others_owners,
+            tuple(status for status, _ in self._seen.values()), others_live, others_owners,
             {kind: max(0.0, lag / 1000) for kind, lag in known.items()}, tuple(lane.decode() for lane in lanes),
+            seconds, *self._memory,
         )  # fmt: skip
 
     def _lost(self, one: _Open) -> None:

@@ -14,6 +14,7 @@ Of one student, with `L` for `allaprima:{STUDENT}:LANE`, where a lane is a schem
 | `L:fronts`, `L:loads` | who asks, by when last heard of; how many live jobs and owners each has | silence |
 | `L:answers:FRONT` | stream: answers to one front end | read, or a minute |
 | `allaprima:{STUDENT}:lanes` | sorted set of lanes, by when a worker was last heard of in each | a day |
+| `allaprima:session:{DIGEST}` | hash: a live session `b`, and which front end has it `f` | the time to come back |
 
 The braces are a hash tag: all keys of a student are on one node of a cluster. Times in Redis are its own clock's, in
 milliseconds; what comes and goes is an age.
@@ -38,6 +39,10 @@ MOST_BLAMES = 2
 """Workers that fail with a still in their hands until it is set aside."""
 
 _SCRIPTS = Path(__file__).parent / "scripts"
+ALL_SCRIPTS = (
+    "submit", "take", "deliver", "withdraw", "give_back", "worker_beat", "worker_leave", "front_beat", "front_leave",
+    "keep_session", "take_session",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

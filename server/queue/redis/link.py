@@ -52,9 +52,9 @@ class Link:
         """Why this will never do, if so."""
         return self._fatal
 
-    def run(self, script: str, *arguments: Any) -> "asyncio.Future[Any]":
+    def run(self, script: str, *arguments: Any, root: str = "") -> "asyncio.Future[Any]":
         """Its answer, which may be cancelled. Fails with RedisError if the server refuses."""
-        return self.command("EVALSHA", self._scripts[script].sha, 1, self._root, *arguments)
+        return self.command("EVALSHA", self._scripts[script].sha, 1, root or self._root, *arguments)
 
     def command(self, *command: Any) -> "asyncio.Future[Any]":
         call = _Call(command, asyncio.get_running_loop().create_future())
@@ -113,7 +113,7 @@ class Link:
         answers = await pipeline.execute(raise_on_error=False)
         unknown: BaseException | None = None
         for call, answer in zip(calls, answers, strict=True):
-            if isinstance(answer, BaseException) and (passes(answer) or str(answer).startswith("NOSCRIPT")):
+            if isinstance(answer, BaseException) and passes(answer):
                 unknown = answer  # it forgot its scripts, or is on its way to somewhere: greeted again, it may do it
             elif not call.answer.done():
                 if isinstance(answer, BaseException):

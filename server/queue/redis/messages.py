@@ -1,8 +1,9 @@
-"""Jobs, results and statuses as bytes: a number that says their schema, then MessagePack. Images as they came.
+"""Jobs, results, statuses and sessions as bytes: a number that says their schema, then MessagePack. Images as they came.
 
 Ages cross, and not times: `created` and `deadline` are put to a job by whoever takes it, from what Redis counted meanwhile.
 """
 
+import hashlib
 import struct
 from collections.abc import Mapping
 from dataclasses import astuple, fields
@@ -12,15 +13,35 @@ import msgpack
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 from typing_extensions import TypedDict
 
+from ...session_store import Kept
 from ...status import State, Status
 from ...types import Job, Outcome, Result, Timings
+from .layout import ALL_SCRIPTS, scripts
 
 SCHEMA = 1
-"""Grows whenever a job, a result or a status says anything else than before, or the keys of `layout` mean anything else."""
+"""Grows whenever a value, or a key of `layout`, means anything else than before. What shows by itself counts by itself."""
 
-_HEAD = struct.Struct("<H")
+_HEAD = struct.Struct("<HI")
 _LOCAL = frozenset({"pixels", "created", "deadline"})
 """Of a job, what is this process's own."""
+
+
+def _shape() -> int:
+    """What fields there are, of which types, and what scripts do: of another version of us all that may be otherwise."""
+    said = [(field.name, str(field.type)) for of in (Job, Result, Timings, Status, Kept) for field in fields(of)]
+    texts = [one.text for one in scripts(ALL_SCRIPTS)]
+    return int.from_bytes(hashlib.blake2s(repr((said, texts)).encode(), digest_size=4).digest(), "little")
+
+
+_OURS = (SCHEMA, _shape())
+
+
+def _written(schema: int, shape: int) -> str:
+    return f"{schema}.{shape:08x}"
+
+
+VERSION = _written(*_OURS)
+"""The schema as it is written for people, and in names of lanes."""
 
 
 class Unreadable(ValueError):
@@ -38,7 +59,8 @@ def _adapter(of: type, without: frozenset[str] = frozenset()) -> TypeAdapter[Any
 _JOB_FIELDS = tuple(field.name for field in fields(Job) if field.name not in _LOCAL)
 _RESULT_FIELDS = tuple(field.name for field in fields(Result))
 _STATUS_FIELDS = tuple(field.name for field in fields(Status))
-_JOB, _RESULT, _STATUS = _adapter(Job, _LOCAL), _adapter(Result), _adapter(Status)
+_KEPT_FIELDS = tuple(field.name for field in fields(Kept))
+_JOB, _RESULT, _STATUS, _KEPT = _adapter(Job, _LOCAL), _adapter(Result), _adapter(Status), _adapter(Kept)
 
 
 def pack_job(job: Job) -> bytes:
@@ -72,13 +94,22 @@ def unpack_status(data: bytes) -> Status:
     return Status(**_read(data, _STATUS_FIELDS, _STATUS, {"state": State}))
 
 
+def pack_kept(kept: Kept) -> bytes:
+    return _pack([getattr(kept, name) for name in _KEPT_FIELDS])
+
+
+def unpack_kept(data: bytes) -> Kept:
+    """Raises Unreadable."""
+    return Kept(**_read(data, _KEPT_FIELDS, _KEPT))
+
+
 def _timings(values: Any) -> Timings:
     return Timings(*values)
 
 
 def _pack(values: list[Any]) -> bytes:
     packed: bytes = msgpack.packb(values)
-    return _HEAD.pack(SCHEMA) + packed
+    return _HEAD.pack(*_OURS) + packed
 
 
 def _read(
@@ -87,9 +118,8 @@ def _read(
     """The fields, each of its type. `made`: what turns a plain value into what the field holds. Raises Unreadable."""
     if len(data) < _HEAD.size:
         raise Unreadable("it is cut off")
-    [schema] = _HEAD.unpack_from(data)
-    if schema != SCHEMA:
-        raise Unreadable(f"it is of schema {schema}, and this process reads schema {SCHEMA}: run one version everywhere")
+    if (found_of := _HEAD.unpack_from(data)) != _OURS:
+        raise Unreadable(f"it is of schema {_written(*found_of)}, and this process reads {VERSION}: run one version everywhere")
     try:
         values = msgpack.unpackb(memoryview(data)[_HEAD.size :], use_list=False, strict_map_key=False)
         found = dict(zip(names, values, strict=True))

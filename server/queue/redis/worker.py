@@ -61,7 +61,7 @@ class _Way:
             pipeline.execute_command(*command)  # type: ignore[no-untyped-call]
         answers: list[Any] = pipeline.execute(raise_on_error=False)
         for answer in answers:
-            if isinstance(answer, RedisError) and (passes(answer) or str(answer).startswith("NOSCRIPT")):
+            if isinstance(answer, RedisError) and passes(answer):
                 raise ConnectionError(str(answer))
         return answers
 

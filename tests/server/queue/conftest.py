@@ -10,6 +10,7 @@ import pytest
 from benchmarks.redis_server import RedisServer
 from server.queue import FrontQueue, MemoryQueue, WorkerQueue
 from server.queue.redis import RedisFrontQueue, RedisWorkerQueue
+from server.queue.redis import layout as redis_layout
 from server.queue.redis.layout import Layout
 from server.types import Job, JobKind, Result
 from tests.server.waiting import until
@@ -77,15 +78,35 @@ def layout() -> Layout:
 
 
 @pytest.fixture
+def hasty(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Who falls silent is given up sooner."""
+    for name, seconds in (("SILENT_LIVE", 0.6), ("SILENT", 1.2), ("FRONT_SILENT", 1.2)):
+        monkeypatch.setattr(redis_layout, name, seconds)
+    redis_layout.script.cache_clear()
+    yield
+    redis_layout.script.cache_clear()
+
+
+@pytest.fixture
 async def make_redis(redis_server: RedisServer, layout: Layout) -> AsyncIterator[MakeSides]:
-    """`make_redis(capacity, unpainted)`: one front end and one worker, of the same student as all others of the test."""
+    """`make_redis(capacity, unpainted)`: a front end and a worker, for the same student as all others of the test.
+
+    A worker that is not `alive` takes jobs, and is never heard of otherwise: as one that was killed.
+    """
     made: list[tuple[RedisFrontQueue, RedisWorkerQueue]] = []
 
-    def make(capacity: int = 100, unpainted: Any = lambda job, result: None, url: str = redis_server.url) -> Sides:
-        front, worker = RedisFrontQueue(url, layout, capacity, unpainted), RedisWorkerQueue(url, layout)
+    def make(
+        capacity: int = 100,
+        unpainted: Any = lambda job, result: None,
+        url: str = redis_server.url,
+        at: Layout = layout,
+        alive: bool = True,
+    ) -> Sides:
+        front, worker = RedisFrontQueue(url, at, capacity, unpainted), RedisWorkerQueue(url, at)
         made.append((front, worker))
         front.open()
-        worker.start()
+        if alive:
+            worker.start()
         return Sides(front, worker)
 
     yield make
