@@ -20,6 +20,7 @@ check: .venv/dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/mypy clients/python/hatch_build.py
 	$(BIN)/lint-imports
 
 bench: .venv/base

@@ -1,6 +1,7 @@
 """The server's own cost of an image: read from the system as it tells it, and measured of a real server."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ def test_what_a_process_has_spent(tmp_path: Path) -> None:
         (tasks / thread / "stat").write_text(stat.format(pid=thread, user=user, system=100))
         (tasks / thread / "status").write_text(f"Name:\tx\nvoluntary_ctxt_switches:\t{woken}\nnonvoluntary_ctxt_switches:\t9\n")
     (tmp_path / "7" / "stat").write_text(stat.format(pid=7, user=800, system=200))
-    ticks = budget.os.sysconf("SC_CLK_TCK")
+    ticks = os.sysconf("SC_CLK_TCK")
     assert budget.spent(7, tmp_path) == budget.Spent(1000 / ticks, 400 / ticks, 42)
 
 
@@ -31,13 +32,13 @@ def test_the_share_of_the_lock() -> None:
 
 def test_nobody_to_look(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without py-spy the lock's column is empty, and the others are not."""
-    monkeypatch.setattr(budget.shutil, "which", lambda *_, **__: None)
+    monkeypatch.setattr("benchmarks.budget.shutil.which", lambda *_, **__: None)
     assert budget.Spy(1, 1.0).share() is None
 
 
 def test_a_real_server(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     """Every load is answered; what is skipped costs less than what is painted."""
-    monkeypatch.setattr(budget.shutil, "which", lambda *_, **__: None)
+    monkeypatch.setattr("benchmarks.budget.shutil.which", lambda *_, **__: None)
     assert budget.main(["--student", "embedded", "--clients", "2", "--seconds", "1", "--json"]) == 0
     costs = {cost["load"]: cost for cost in json.loads(capsys.readouterr().out)}
     assert costs.keys() == budget._LOADS.keys()

@@ -93,7 +93,7 @@ def test_a_file_written_just_now(cache: Path, weights: Path, reader: Reader, mon
     os.utime(weights, ns=(written.st_atime_ns, written.st_mtime_ns))
     assert Digests(cache).of(weights) == _plain(weights)
     assert not cache.exists()
-    monkeypatch.setattr(module.time, "time", lambda: written.st_mtime + 3600)
+    monkeypatch.setattr("engines.digests.time.time", lambda: written.st_mtime + 3600)
     Digests(cache).of(weights)
     assert Digests(cache).of(weights) == _plain(weights)
     assert len(reader.read) == 3

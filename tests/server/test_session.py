@@ -157,7 +157,7 @@ async def test_a_client_that_sends_without_waiting(make_client: Any, encoded: An
 
 async def test_a_frame_whose_turn_to_be_decoded_comes_too_late(make_client: Any, encoded: Any) -> None:
     """It is dropped at its deadline, whatever the decoder is busy with, and the next one is painted."""
-    client = make_client(patience=lambda steps: 0.05 if not client.sent else LIFE)
+    client: Any = make_client(patience=lambda steps: 0.05 if not client.sent else LIFE)
     going = threading.Event()
     client.session._pool._decoding.submit("me", lambda: going.wait())
     try:

@@ -2,6 +2,7 @@
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -269,10 +270,12 @@ def test_what_does_not_go_together(flags: dict[str, str], said: str) -> None:
 )
 def test_precisions(engine: str, device: str, precision: str) -> None:
     """What an engine can do may be asked for."""
-    assert load_settings({"engine": engine, "device": device, "precision": precision}).engine_options().precision == precision
+    options: Any = load_settings({"engine": engine, "device": device, "precision": precision}).engine_options()
+    assert options.precision == precision
 
 
 def test_an_old_name(monkeypatch: pytest.MonkeyPatch) -> None:
     """f32 is fp32, as it was called when there was one engine."""
     monkeypatch.setenv("ALLAPRIMA_PRECISION", "f32")
-    assert load_settings({}).engine_options().precision == "fp32"
+    options: Any = load_settings({}).engine_options()
+    assert options.precision == "fp32"

@@ -2,8 +2,8 @@ import random
 
 import torch
 
-from engines.families.embedded.network import POOLS, TEXT_WIDTH
-from engines.families.embedded.shapes import TOKENS
+from engines.families.embedded.network import POOLS
+from engines.families.embedded.shapes import TEXT_WIDTH, TOKENS
 from training.captions import Wish, build_tokenizer
 from training.comprehension import WORDS, Readers, labels_of, random_captions
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+from typing import Any
 
 import fal_client
 from PIL import Image
@@ -11,7 +12,7 @@ PICTURE = io.BytesIO()
 Image.new("RGB", (256, 256), "red").save(PICTURE, "JPEG")
 
 
-def check(answer: dict, size: tuple[int, int], request: str) -> None:
+def check(answer: dict[str, Any], size: tuple[int, int], request: str) -> None:
     [image] = answer["images"]
     assert Image.open(io.BytesIO(image["content"])).size == (image["width"], image["height"]) == size
     assert answer["request_id"] == request

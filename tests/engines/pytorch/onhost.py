@@ -30,7 +30,7 @@ class HostPlace:
 
     def view(self, address: Address, tensor: Tensor) -> torch.Tensor:
         memory = (ctypes.c_uint8 * tensor.size).from_address(address)
-        return torch.from_numpy(np.frombuffer(memory, tensor.dtype).reshape(tensor.shape))
+        return torch.from_numpy(np.frombuffer(memoryview(memory), tensor.dtype).reshape(tensor.shape))
 
     def on(self, stream: Stream) -> AbstractContextManager[Any]:
         self.calls.append(f"on {stream}")

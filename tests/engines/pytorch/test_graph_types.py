@@ -41,6 +41,10 @@ def inputs(n: int = 2) -> dict[str, Tensor]:
 class Watching(fx.Interpreter):
     """Runs a graph, and remembers what type each operator gave."""
 
+    def __init__(self, graph: fx.GraphModule) -> None:
+        super().__init__(graph)
+        self.seen: dict[str, set[torch.dtype]] = {}
+
     def run_node(self, n: fx.Node) -> Any:
         given = super().run_node(n)
         if isinstance(given, Tensor) and operator(n):
@@ -50,7 +54,6 @@ class Watching(fx.Interpreter):
 
 def types(graph: fx.GraphModule, given: dict[str, Tensor]) -> dict[str, set[torch.dtype]]:
     watching = Watching(graph)
-    watching.seen = {}
     watching.run(*given.values())
     return dict(watching.seen)
 

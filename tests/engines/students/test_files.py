@@ -42,9 +42,9 @@ def test_parse() -> None:
     student = parse_student(_data(), Path("/students"))
     assert (student.width, student.height, student.latent_shape, student.text_shape) == (512, 256, (4, 32, 64), (77, 768))
     assert student.graphs is None
-    assert student.weights is not None
-    assert (student.weights.base, student.weights.tiny) == (Source(repo="someone/base"), Source(repo="someone/tiny"))
-    assert (student.weights.unet, student.weights.loras) == (None, ())
+    weights: Any = student.weights
+    assert (weights.base, weights.tiny) == (Source(repo="someone/base"), Source(repo="someone/tiny"))
+    assert (weights.unet, weights.loras) == (None, ())
     assert (student.contract.times, student.contract.sampler, student.contract.start) == ((1.0, 0.5), "renoise", "unit")
     assert (student.img2img, student.negative_prompt, student.styles, student.guidance) == (False, False, (), None)
 
@@ -70,8 +70,7 @@ def test_parse_weights() -> None:
         "unet": {"path": "mine", "file": "unet.safetensors"},
         "loras": [{"repo": "someone/lora", "file": "lora.safetensors"}, {"path": "lora", "file": "b", "weight": 0.5}],
     }
-    weights = parse_student(data, Path("/students")).weights
-    assert weights is not None
+    weights: Any = parse_student(data, Path("/students")).weights
     assert str(weights.base) == "someone/base@abc"
     assert weights.unet == Source(path=Path("/students/mine"), file="unet.safetensors")
     assert weights.loras == (

@@ -274,7 +274,7 @@ async def test_masks(server: Server, http: httpx.AsyncClient, picture: Any) -> N
     alpha = np.full((256, 256, 1), 255, np.uint8)
     alpha[:, :128] = 0
     png, mask = _png(pixels), _png(np.concatenate([pixels, alpha], 2))
-    form = {"data": {"prompt": "x", "seed": "7"}, "files": {"image": ("a.png", png), "mask": ("m.png", mask)}}
+    form: dict[str, Any] = {"data": {"prompt": "x", "seed": "7"}, "files": {"image": ("a.png", png), "mask": ("m.png", mask)}}
     edited = _pixels((await http.post(EDITS, **form)).json())
     new = _pixels((await http.post(PATH, json={"prompt": "x", "seed": 7})).json())
     kept = await http.post(EDITS, data={"prompt": "x", "strength": "0"}, files={"image": ("a.png", png)})

@@ -4,7 +4,6 @@ from typing import Any
 
 import pytest
 
-from server.api import pace
 from server.api.pace import BURST, Pace
 
 
@@ -23,7 +22,7 @@ async def test_one_who_asks_without_pause(monkeypatch: pytest.MonkeyPatch) -> No
     async def app(scope: Any, receive: Any, send: Any) -> None:
         pass
 
-    monkeypatch.setattr(pace.asyncio, "sleep", sleep)
+    monkeypatch.setattr("server.api.pace.asyncio.sleep", sleep)
     paced = Pace(app)
     await _ask(paced, "192.0.2.1", int(BURST))
     assert waited == []

@@ -236,7 +236,8 @@ def test_the_right_way_up(image_format: str, orientation: int, size: tuple[int, 
     stored = picture.transpose(undone[orientation]) if orientation > 1 else picture
     exif = Image.Exif()
     exif[0x0112] = orientation
-    options: dict[str, Any] = {"JPEG": {"quality": 97}, "WEBP": {"lossless": True}}.get(image_format, {})
+    best: dict[str, dict[str, Any]] = {"JPEG": {"quality": 97}, "WEBP": {"lossless": True}}
+    options = best.get(image_format, {})
     pixels = codec.decode(saved(stored, image_format, exif=exif.tobytes(), **options), *size)
     assert pixels.shape == (size[1], size[0], 3)
     assert np.abs(pixels.astype(int) - np.asarray(picture)).mean() < (2 if image_format == "JPEG" else 0.01)

@@ -60,8 +60,8 @@ def sensor(kind: str, level: float, seed: int = 0) -> Noise:
             return scene + level * even(scene) * np.sqrt(np.maximum(scene, 4) / 128)
         if kind == "smooth":
             noise = even(scene)
-            noise = sum(np.roll(noise, (down, across), (0, 1)) for down in (-1, 0, 1) for across in (-1, 0, 1)) / 3
-            return scene + level * noise
+            moved = [np.roll(noise, (down, across), (0, 1)) for down in (-1, 0, 1) for across in (-1, 0, 1)]
+            return scene + level * np.sum(moved, 0) / 3
         if kind == "flicker":
             return scene * np.float32(1 + level / 100 * rng.normal()) + 2 * even(scene)
         return scene + level * even(scene)

@@ -5,7 +5,8 @@ import random
 from training.looks import LOOKS
 from training.painter.studio import COLOURS
 from training.painter.things import things
-from training.painter.words import COLOUR_WORDS, UNKNOWN, Wish, build_tokenizer, caption, look_phrases, random_wish, vocabulary
+from training.painter.words import COLOUR_WORDS, Wish, build_tokenizer, caption, look_phrases, random_wish, vocabulary
+from training.tokenizer import UNKNOWN
 
 
 def test_every_word_of_every_caption_is_known() -> None:

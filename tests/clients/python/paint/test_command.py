@@ -71,7 +71,7 @@ def test_interrupted(
 ) -> None:
     """Ctrl-C is an end like another: what was painted is kept, and said."""
     shown: list[int] = []
-    real = command.open_output
+    real: Any = vars(command)["open_output"]
 
     def interrupting(*arguments: Any) -> Any:
         output = real(*arguments)

@@ -3,7 +3,8 @@ import torch
 from tokenizers import Tokenizer
 from torch import Tensor
 
-from engines.families.embedded.network import TEXT_WIDTH, TOKENS, Denoiser, TextEncoder
+from engines.families.embedded.network import Denoiser, TextEncoder
+from engines.families.embedded.shapes import TEXT_WIDTH, TOKENS
 from engines.students import load_student
 
 Inputs = tuple[Tensor, Tensor, Tensor]

@@ -34,7 +34,7 @@ class Mirror:
 
     def write(self, student: Student) -> None:
         """Whatever of a student's sources is not there yet."""
-        weights = student.weights
+        weights: Any = student.weights
         assert weights is not None
         if weights.base.repo not in self.pipelines:
             self._pipeline(weights.base, student)

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import save_file
+from torch import Tensor
 
 from engines.errors import EngineError
 from engines.families.stable_diffusion.lora import fuse
@@ -157,15 +158,14 @@ def test_half_precision(tmp_path: Path) -> None:
 
 def test_matrices_for_convolutions_of_one_pixel(tmp_path: Path) -> None:
     """A file may have matrices where the network has convolutions of one pixel, and the other way round."""
+
+    def otherwise(half: Tensor) -> Tensor:
+        return half.flatten(1) if half.dim() == 4 else half[:, :, None, None]
+
     for architecture in ("sd15", "sdxl"):
         made = {"unet": unet(architecture)}
         changes = files.changes_of(made, ("proj_in", "proj_out"))
-        turned = {
-            key: files.Change(
-                *(half.flatten(1) if half.dim() == 4 else half[:, :, None, None] for half in (one.down, one.up)), one.alpha
-            )
-            for key, one in changes.items()
-        }
+        turned = {key: files.Change(otherwise(one.down), otherwise(one.up), one.alpha) for key, one in changes.items()}
         expected = files.changed(made, (changes, 1.0))
         fuse(save_state(files.kohya(turned), tmp_path / f"{architecture}.safetensors"), 1.0, made)
         assert _equal(made, expected)

@@ -67,7 +67,7 @@ def lcm_pipeline(mirror: Mirror) -> Any:
 
     base = pipeline_of(mirror.root / "SimianLuo/LCM_Dreamshaper_v7")
     parts = base.components | {"scheduler": LCMScheduler.from_config(base.scheduler.config)}
-    pipeline = LatentConsistencyModelPipeline(**parts, requires_safety_checker=False)
+    pipeline: Any = LatentConsistencyModelPipeline(**parts, requires_safety_checker=False)
     pipeline.set_progress_bar_config(disable=True)
     return pipeline
 

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -32,7 +33,7 @@ def mirror(tmp_path_factory: pytest.TempPathFactory) -> Mirror:
 def test_loads(name: str, mirror: Mirror, tmp_path: Path) -> None:
     """The UNet is the one that the student's file names, to the bit, or with its LoRA to the rounding of float32."""
     student = load_student(name)
-    weights = student.weights
+    weights: Any = student.weights
     assert weights is not None
     mirror.write(student)
     if weights.unet is not None and weights.unet.path is not None:  # to be put there by hand
@@ -54,24 +55,24 @@ def test_loads(name: str, mirror: Mirror, tmp_path: Path) -> None:
 def test_through_a_hub(name: str, mirror: Mirror, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Downloaded from a hub a student is the same as from a mirror, and of its base no UNet that is replaced is fetched."""
     student = load_student(name)
-    assert student.weights is not None
+    weights: Any = student.weights
     mirror.write(student)
-    here = load_parts(locate(student.weights, mirror.root), VARIANTS[student.architecture], lambda said: None)
+    here = load_parts(locate(weights, mirror.root), VARIANTS[student.architecture], lambda said: None)
     with serving(mirror.root) as hub:
         point_at(hub.url, tmp_path, monkeypatch)
-        there = load_parts(student.weights, VARIANTS[student.architecture], lambda said: None)
+        there = load_parts(weights, VARIANTS[student.architecture], lambda said: None)
     assert all(
         same(a, b) for a, b in zip((here.unet, here.vae, *here.encoders), (there.unet, there.vae, *there.encoders), strict=True)
     )
     fetched = {asked.path.partition("/resolve/main/")[2] for asked in hub.requests if asked.method == "GET"}
     assert not any(path.startswith("vae/diffusion") for path in fetched)
-    assert any(path.startswith("unet/diffusion") for path in fetched) == (student.weights.unet is None)
+    assert any(path.startswith("unet/diffusion") for path in fetched) == (weights.unet is None)
 
 
 def test_a_folder_to_be_filled_by_hand() -> None:
     """A student whose weights are on no hub says where to put them, or how to name the place."""
     student = load_student("swiftbrush-v2")
-    assert student.weights is not None
-    assert student.weights.unet is not None
+    weights: Any = student.weights
+    assert weights.unet is not None
     with pytest.raises(EngineError, match=r"there is no folder .*swiftbrush-v2: put the weights there, or .*--weights"):
-        load_parts(student.weights, VARIANTS[student.architecture], lambda said: None)
+        load_parts(weights, VARIANTS[student.architecture], lambda said: None)

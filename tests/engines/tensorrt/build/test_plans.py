@@ -19,6 +19,7 @@ from engines.student import Student
 from engines.tensorrt.build import plans as build
 from engines.tensorrt.build.plan import Order, write_plan
 from engines.tensorrt.build.plans import build_plans, write_typed
+from engines.tensorrt.build.progress import Progress, make_monitor
 from engines.tensorrt.build.timing import TimingCache
 from engines.tensorrt.facts import find_build
 from engines.tensorrt.flavour import Flavour, find_flavour, make_logger
@@ -295,7 +296,7 @@ def test_ampere_and_later_in_earnest(student: Student, tmp_path: Path) -> None:
     )
     said: list[str] = []
     say: Callable[[str], None] = said.append
-    monitor = build.make_monitor(FLAVOUR, build.Progress("encode", say, every=0))
+    monitor = make_monitor(FLAVOUR, Progress("encode", say, every=0))
     plan = tmp_path / "encode.plan"
     write_plan(FLAVOUR, make_logger(FLAVOUR), monitor, TimingCache(FLAVOUR, tmp_path, None), order, plan)
     assert plan.stat().st_size > 10_000
