@@ -18,8 +18,14 @@ class Prefetch:
     `busy` says whether there is enough to do behind the engine already, so that stills had better wait in the queue.
     """
 
-    def __init__(self, costs: Mapping[int, float], shares: Shares, busy: Callable[[], bool] = lambda: False) -> None:
-        self._costs, self._most, self._shares, self._busy = costs, max(costs), shares, busy
+    def __init__(
+        self,
+        costs: Mapping[int, float],
+        shares: Shares,
+        busy: Callable[[], bool] = lambda: False,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._costs, self._most, self._shares, self._busy, self._clock = costs, max(costs), shares, busy, clock
         lock = threading.Lock()
         self._arrived = threading.Condition(lock)  # for the engine's thread
         self._left = {kind: threading.Condition(lock) for kind in JobKind}  # for intake's
@@ -67,7 +73,7 @@ class Prefetch:
     def overdue(self, kind: JobKind) -> list[Job]:
         """Forget those whose deadline has passed, and say which: they need not wait for a tick, however long one takes."""
         with self._left[kind]:
-            now = time.monotonic()
+            now = self._clock()
             late = [task for task in self._tasks[kind] if task.job.deadline < now]
             self._tasks[kind] = [task for task in self._tasks[kind] if task not in late]
         for task in late:

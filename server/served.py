@@ -1,5 +1,6 @@
 """One student at work, seen from the front: its queue, its status, and its sessions' way to them."""
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -55,7 +56,12 @@ def unknown_words(student: Student) -> Callable[[Sequence[str]], list[str]]:
 
 
 def serve_student(
-    student: Student, queue: FrontQueue, status: Callable[[], Outlook], settings: Settings, shared: Shared
+    student: Student,
+    queue: FrontQueue,
+    status: Callable[[], Outlook],
+    settings: Settings,
+    shared: Shared,
+    clock: Callable[[], float] = time.monotonic,
 ) -> Served:
     """Wire one student's front."""
     metrics = shared.metrics.of(student.name)
@@ -75,6 +81,7 @@ def serve_student(
             patience=lambda steps: max(settings.frame_deadline, _TICKS_OF_PATIENCE * steps * status().tick_seconds),
             idle=lambda: queue.in_flight() == 0,
             unknown=unknown,
+            clock=clock,
         )
 
     return Served(student, front, status, metrics, make_session)

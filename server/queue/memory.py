@@ -19,8 +19,13 @@ class MemoryQueue:
 
     shared = False
 
-    def __init__(self, capacity: int, unpainted: Callable[[Job, Result], None] = lambda job, result: None) -> None:
-        self._capacity, self._unpainted = capacity, unpainted
+    def __init__(
+        self,
+        capacity: int,
+        unpainted: Callable[[Job, Result], None] = lambda job, result: None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._capacity, self._unpainted, self._clock = capacity, unpainted, clock
         self._lock = threading.Lock()
         self._lines = {kind: Lines() for kind in JobKind}
         self._changed = {kind: threading.Condition(self._lock) for kind in JobKind}
@@ -40,7 +45,7 @@ class MemoryQueue:
         if kind is JobKind.LIVE:
             self._all_live += 1
             self._live[job.owner] = self._live.get(job.owner, 0) + 1
-        expiry = loop.call_later(job.deadline - time.monotonic(), self._expire, job)
+        expiry = loop.call_later(job.deadline - self._clock(), self._expire, job)
         try:
             return await answer
         finally:
