@@ -12,6 +12,12 @@ from training.looks import LOOKS
 
 from .textures import bank, look_maps
 
+ALONG = {
+    "van gogh", "oil painting", "delft", "impressionist", "gouache", "coloured pencil", "pastel", "brush and ink",
+    "scratch art", "noir", "linocut",
+}  # fmt: skip
+"""Looks whose strokes run along the forms. They begin so: how they run shows in strokes only, which come once it is right."""
+
 
 def first_head(maps: int) -> Tensor:
     """A head [head_size] that gives the picture back, its inks nearly dry: from there every look is a short way."""
@@ -20,7 +26,7 @@ def first_head(maps: int) -> Tensor:
     matrix[:CHANNELS] = 0.0
     weave = torch.zeros(INKS * cell, 4)
     weave[:, 0] = -2.0
-    return torch.cat([matrix.flatten(), torch.zeros(INKS * (maps + 2)), weave.flatten(), torch.ones(3)])
+    return torch.cat([matrix.flatten(), torch.zeros(INKS * (maps + 2)), weave.flatten(), torch.ones(3), torch.zeros(1)])
 
 
 class Easel(nn.Module):
@@ -37,6 +43,7 @@ class Easel(nn.Module):
         self.touch = nn.Parameter(torch.zeros(len(LOOKS), TOUCH))
         with torch.no_grad():
             self.common.copy_(first_head(maps.shape[0]))
+            self.head[[k for k, name in enumerate(LOOKS) if name in ALONG], -1] = 1.0
 
     def heads(self) -> Tensor:
         """[looks, head_size]."""
@@ -59,8 +66,8 @@ def adopt(easel: Easel, state: dict[str, Tensor], looks: list[str]) -> None:
         if name in ("look", "head", "touch"):
             known = {look: value[k] for k, look in enumerate(looks)}
             for k, look in enumerate(LOOKS):
-                if look in known and known[look].shape == own[name][k].shape:
-                    own[name][k] = known[look]
+                if look in known:
+                    own[name][k, : value.shape[1]] = known[look]
         elif own[name].shape == value.shape:
             own[name] = value
         else:

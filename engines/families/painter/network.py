@@ -25,6 +25,8 @@ DIRECTIONS = 8
 CYCLES = 11
 """Fixed waves that tell where a cell lies in patterns of 8, 16 and 64 pixels."""
 FLOW = 3
+STEADY = 6.0
+"""How surely a stroke that runs along the forms takes the nearest direction of the bank's."""
 QUIET = 0.6
 """Up to this time a picture to repaint is not noised (the contract's `quiet`)."""
 TOUCH = 2 * (2 * sum(WIDTHS[1:]) + WIDTHS[0])
@@ -65,8 +67,9 @@ def compose(x: Tensor, t: Tensor, drawn: Tensor, cover: Tensor) -> Tensor:
 
 
 def head_size(maps: int) -> int:
-    """Numbers of a look's own head: its matrix, its textures, its pattern of 8 pixels, and how much of the picture shows."""
-    return HEAD * WIDTHS[0] + INKS * (maps + 2) + INKS * 4 * CELL * CELL + 3
+    """Numbers of a look's own head: its matrix, its textures, its pattern of 8 pixels, how much of the picture shows, and how
+    much its strokes run along the forms."""
+    return HEAD * WIDTHS[0] + INKS * (maps + 2) + INKS * 4 * CELL * CELL + 3 + 1
 
 
 def rows(maps: int, variants: int) -> int:
@@ -187,7 +190,8 @@ class Painter(nn.Module):
         rgb = x.view(n, 3, CELL * CELL, h, w)
         luma = 0.299 * rgb[:, 0] + 0.587 * rgb[:, 1] + 0.114 * rgb[:, 2]
         patterns = torch.cat([fixed.maps.mean(2), fixed.waves], 1).expand(n, -1, -1, -1)
-        seen = torch.cat([x, flow(luma), patterns], 1)
+        forms = flow(luma)
+        seen = torch.cat([x, forms, patterns], 1)
         a, b, c, d = (2 * width for width in WIDTHS)
         touch = torch.split(told.touch, [b, c, d, d, c, b, a], 1)
         h0 = F.silu(self.see(F.silu(self.enter(seen))))
@@ -197,19 +201,21 @@ class Painter(nn.Module):
         deep = self.deep2(F.pixel_shuffle(self.up3(deep), 2) + h2, embedding, touch[4])
         deep = self.deep1(F.pixel_shuffle(self.up2(deep), 2) + h1, embedding, touch[5])
         deep = self.deep0(F.pixel_shuffle(self.up1(deep), 2) + h0, embedding, touch[6])
-        return self._head(deep, told.head, rgb, luma, fixed)
+        return self._head(deep, told.head, rgb, luma, forms, fixed)
 
-    def _head(self, deep: Tensor, head: Tensor, rgb: Tensor, luma: Tensor, fixed: Fixed) -> Tensor:
+    def _head(self, deep: Tensor, head: Tensor, rgb: Tensor, luma: Tensor, forms: Tensor, fixed: Fixed) -> Tensor:
         n, a, h, w = deep.shape
         maps, bank, waves = fixed
         cell, m = CELL * CELL, self.maps.shape[0]
-        sizes = [HEAD * a, INKS * m, INKS * 2, INKS * cell * 4, 3]
-        matrix, mixed, own, weave, shown = torch.split(head, sizes, 1)
+        sizes = [HEAD * a, INKS * m, INKS * 2, INKS * cell * 4, 3, 1]
+        matrix, mixed, own, weave, shown, along = torch.split(head, sizes, 1)
         out = (matrix.view(n, HEAD, a) @ deep.flatten(2)).view(n, HEAD, h, w)
         sizes = [CHANNELS, *[cell, 4] * INKS, 2]
         parts = torch.split(out, sizes, 1)
         ground = parts[0].view(n, 3, cell, h, w) + rgb * shown[:, :, None, None, None]
-        heading = (self.axes @ parts[-1].flatten(2)).softmax(1).view(n, DIRECTIONS, 1, h, w)
+        # strokes run along the forms: across their gradient, which at twice the angle is the other way
+        turned = parts[-1] - STEADY * along[:, :, None, None] * forms[:, :2]
+        heading = (self.axes @ turned.flatten(2)).softmax(1).view(n, DIRECTIONS, 1, h, w)
         bristles = (heading * bank).sum(1)
         contour = self.contour(luma)
         contour = contour / (F.avg_pool2d(contour.abs().mean(1, keepdim=True), 5, 1, 2) + 0.05)

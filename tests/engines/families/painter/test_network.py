@@ -95,6 +95,18 @@ def test_a_crop_is_painted_as_the_whole(painter: Painter) -> None:
     assert near < 0.5 * far
 
 
+def test_strokes_run_along_the_forms(painter: Painter) -> None:
+    """A look whose strokes run along the forms turns them where there are forms, and nowhere else."""
+    told, mean, t = _told(1), torch.zeros(1, 3), torch.tensor([0.5])
+    free, along = (Told(told.look, told.head.clone(), told.touch, told.asked) for _ in range(2))
+    free.head[:, -1], along.head[:, -1] = 0.0, 1.0
+    stripes = torch.sin(torch.arange(4.0 * SIDE) * 0.7).expand(1, 3, 4 * SIDE, 4 * SIDE)
+    for picture, same in ((torch.zeros_like(stripes), True), (stripes, False)):
+        x = F.pixel_unshuffle(picture, 4)
+        one, other = (painter.paint(x, t, said, mean, painter.fixed()) for said in (free, along))
+        assert torch.equal(one, other) == same
+
+
 def test_parts_get_their_part_of_the_fixed_maps() -> None:
     """Each row gets its own square of the fixed maps; without origins all get all of them."""
     maps = torch.arange(16.0).view(1, 1, 4, 4).expand(1, 16, 4, 4)
