@@ -116,7 +116,7 @@ AVERAGED = 0.996
 class Trainer:
     """The easel, its average, the optimizer, how far it is, and its checkpoint."""
 
-    def __init__(self, out: Path, rate: float, device: str, texture: float, compiled: bool = False) -> None:
+    def __init__(self, out: Path, rate: float, device: str, texture: float) -> None:
         torch.manual_seed(0)
         self.out, self.rate, self.device, self.texture = out, rate, device, texture
         self.easel = Easel().to(device)
@@ -136,7 +136,6 @@ class Trainer:
         shared = [p for p in self.easel.parameters() if all(p is not table for table in tables)]
         groups = [{"params": shared, "pace": 1.0}, {"params": tables, "pace": TABLES}]
         self.optimizer = torch.optim.AdamW(groups, lr=rate, weight_decay=1e-3, betas=(0.9, 0.99), fused=True)
-        self._lost = torch.compile(lost, dynamic=False) if compiled else lost
         if saved and saved["looks"] == list(LOOKS):
             try:
                 self.optimizer.load_state_dict(saved["optimizer"])
@@ -159,13 +158,15 @@ class Trainer:
         temporary.replace(self._checkpoint)
 
     def learn(self, batch: Batch, done: float) -> float:
-        """One step, `done` of the way through; its loss."""
+        """One step, `done` of the way through; its loss. Raises FloatingPointError rather than learn from what is no number."""
         rate = self.rate * min(1.0, (self.step + 1) / 100) * (0.03 + 0.97 * (0.5 + 0.5 * math.cos(math.pi * done)))
         for group in self.optimizer.param_groups:
             group["lr"] = rate * group["pace"]
         batch = batch.to(self.device)
         origins = crops(len(batch.t), batch.target.shape[-1] // CELL, self.rng)
-        loss = self._lost(self.easel.painter, lesson(self.easel, batch, self.drawings, origins), self.texture)
+        loss = lost(self.easel.painter, lesson(self.easel, batch, self.drawings, origins), self.texture)
+        if not torch.isfinite(loss):
+            raise FloatingPointError(f"the loss of step {self.step} is {loss.item()}; the last checkpoint is as it was")
         self.optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(self.easel.parameters(), 1.0)
@@ -195,11 +196,10 @@ def train(
     device: str = "cpu",
     texture: float = 2.0,
     photographs: Path | None = None,
-    compiled: bool = False,
     looks: Sequence[str] = tuple(LOOKS),
 ) -> None:
     """Train until it has had `seconds`, over all its sittings. Raises SystemExit where there is nothing to learn from."""
-    trainer = Trainer(out, rate, device, texture, compiled)
+    trainer = Trainer(out, rate, device, texture)
     trainer.learnt = tuple(looks)
     rng = random.Random(time.time_ns())
     shards = Shards(out / "shards", looks)
@@ -248,7 +248,6 @@ def main() -> None:
     parser.add_argument("--texture", type=float, default=2.0, help="weight of roughness in the loss")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--threads", type=int, default=0, help="of the processor; 0 for one a core")
-    parser.add_argument("--compile", action="store_true", help="let inductor compile the step")
     parser.add_argument("--photographs", type=Path, help="where training.photographs fetched to, if not to its own folder")
     parser.add_argument("--looks", default=",".join(LOOKS), help="the looks to be learnt, with commas between; all without")
     args = parser.parse_args()
@@ -257,7 +256,7 @@ def main() -> None:
         raise SystemExit(f"no look {min(unknown)!r}; there are: {', '.join(LOOKS)}")
     if args.threads:
         torch.set_num_threads(args.threads)
-    train(args.out, args.seconds, args.batch, args.rate, args.device, args.texture, args.photographs, args.compile, looks)
+    train(args.out, args.seconds, args.batch, args.rate, args.device, args.texture, args.photographs, looks)
 
 
 if __name__ == "__main__":

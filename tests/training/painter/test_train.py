@@ -70,6 +70,19 @@ def test_training_learns_saves_and_goes_on(folder: Path, tmp_path: Path) -> None
     assert again.optimizer.state_dict()["state"].keys() == trainer.optimizer.state_dict()["state"].keys()
 
 
+def test_what_is_no_number_is_not_learnt_from(folder: Path) -> None:
+    """A loss that is no number ends the training before weights or a checkpoint take it up."""
+    trainer = Trainer(folder, 2e-3, "cpu", 1.0)
+    shards = Shards(folder / "shards")
+    shards.refresh()
+    with torch.no_grad():
+        trainer.easel.common[0] = torch.nan
+    before = trainer.easel.painter.enter.weight.clone()
+    with pytest.raises(FloatingPointError, match=r"step 0 is nan"):
+        trainer.learn(shards.draw(1, random.Random(0)), 0.0)
+    assert torch.equal(trainer.easel.painter.enter.weight, before)
+
+
 def test_a_checkpoint_grows() -> None:
     """What is known of a look goes by its name; what has grown keeps the weights that fit."""
     old, names = Easel().state_dict(), list(LOOKS)
