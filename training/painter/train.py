@@ -137,11 +137,18 @@ class Trainer:
         groups = [{"params": shared, "pace": 1.0}, {"params": tables, "pace": TABLES}]
         self.optimizer = torch.optim.AdamW(groups, lr=rate, weight_decay=1e-3, betas=(0.9, 0.99), fused=True)
         if saved and saved["looks"] == list(LOOKS):
-            try:
-                self.optimizer.load_state_dict(saved["optimizer"])
-            except ValueError:
-                print("the network has grown: its optimizer starts anew", flush=True)
+            self._resume(saved["optimizer"])
         self.drawings = torch.from_numpy(load_small(out / "things.npz")).to(device)
+
+    def _resume(self, state: dict[str, Any]) -> None:
+        """Take up an optimizer where it was left, if what it optimizes has the shapes it had: torch does not ask."""
+        groups = self.optimizer.param_groups
+        own = [p.shape for group in groups for p in group["params"]]
+        same = [len(group["params"]) for group in state["param_groups"]] == [len(group["params"]) for group in groups]
+        if same and all(one["exp_avg"].shape == own[k] for k, one in state["state"].items()):
+            self.optimizer.load_state_dict(state)
+        else:
+            print("the network has grown: its optimizer starts anew", flush=True)
 
     def save(self) -> None:
         states = {

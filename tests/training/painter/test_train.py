@@ -68,6 +68,12 @@ def test_training_learns_saves_and_goes_on(folder: Path, tmp_path: Path) -> None
     for name, value in trainer.average.state_dict().items():
         assert torch.equal(value, again.average.state_dict()[name]), name
     assert again.optimizer.state_dict()["state"].keys() == trainer.optimizer.state_dict()["state"].keys()
+    # of a network that was smaller, the weights are taken up and the optimizer's state is not, which is of other shapes
+    saved = torch.load(tmp_path / "painter.pt", weights_only=True)
+    moments = next(state for state in saved["optimizer"]["state"].values() if state["exp_avg"].ndim == 2)
+    moments["exp_avg"] = moments["exp_avg"][:, :-1]
+    torch.save(saved, tmp_path / "painter.pt")
+    assert not Trainer(tmp_path, 2e-3, "cpu", 1.0).optimizer.state_dict()["state"]
 
 
 def test_what_is_no_number_is_not_learnt_from(folder: Path) -> None:
