@@ -11,7 +11,7 @@ from fastapi.middleware.cors import CORSMiddleware
 from fastapi.staticfiles import StaticFiles
 
 from . import __version__
-from .api import a1111, documents, errors, fal, files, live, models, openai, operations, watch
+from .api import a1111, described, documents, errors, fal, files, live, models, openai, operations, watch
 from .api.doors import Door, Doors, door
 from .api.gate import Gate, Names
 from .api.headers import PAGE as PAGE_POLICY
@@ -57,9 +57,16 @@ def make_app(server: Server) -> FastAPI:
             await asyncio.to_thread(server.shut, _LAST_TICK)
             await server.end()
 
-    app = FastAPI(title="Allaprima", version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None)
+    app = FastAPI(
+        title="Allaprima",
+        version=__version__,
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        responses=described.errors(described.OpenAiError),
+    )
     caught, doors = errors.Errors(server.metrics, settings.api_keys), Doors()
-    errors.install(app, caught)
+    errors.install(app, caught, doors.methods)
     for router in (
         *(part.routes(server) for part in (operations, models, openai, a1111, fal, files, watch, live)),
         *(part.routes(server, prefix="") for part in (models, openai)),

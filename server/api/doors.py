@@ -73,6 +73,11 @@ class Doors:
     def know(self, path: str, methods: Iterable[str], wanted: Door) -> None:
         self._known.append((compile_path(path)[0], frozenset(methods), wanted))
 
+    def methods(self, path: str) -> frozenset[str]:
+        """Those by which a path may be asked for."""
+        known = frozenset[str]().union(*(methods for pattern, methods, _ in self._known if pattern.match(path)))
+        return known | {"HEAD"} if "GET" in known else known
+
     def find(self, path: str, method: str) -> Door | None:
         """The door of the route that will answer; None where none will, which needs no key and no body to find out."""
         return next((door for pattern, methods, door in self._known if method in methods and pattern.match(path)), None)

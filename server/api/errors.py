@@ -1,7 +1,7 @@
 """Errors, in the shape of the API that they belong to, with the request's id; counted and logged."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -172,8 +172,8 @@ class Errors:
         turn_away(self._metrics, reason, error.message, api=_shape(connection).api, where=path, code=error.code, **more)
 
 
-def install(app: FastAPI, errors: Errors) -> None:
-    """Make every error of this app such an answer."""
+def install(app: FastAPI, errors: Errors, methods: Callable[[str], Iterable[str]] = lambda path: ()) -> None:
+    """Make every error of this app such an answer. `methods`: by which a path may be asked for."""
 
     @app.exception_handler(ApiError)
     async def refused(request: Request, error: ApiError) -> JSONResponse:
@@ -195,8 +195,8 @@ def install(app: FastAPI, errors: Errors) -> None:
     async def http(request: Request, error: HTTPException) -> JSONResponse:
         code = {404: "not_found", 405: "method_not_allowed"}.get(error.status_code, "http_error")
         headers = dict(error.headers or {})
-        if "GET" in headers.get("Allow", ""):
-            headers["Allow"] += ", HEAD"
+        if "Allow" in headers and (allowed := sorted(methods(get_route_path(request.scope)))):
+            headers["Allow"] = ", ".join(allowed)  # a route knows its own alone
         return errors.answer(ApiError(error.status_code, str(error.detail), code, headers=headers), request)
 
     @app.exception_handler(Exception)

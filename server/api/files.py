@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from fastapi import APIRouter, Request, Response
 
 from ..server import Server
+from .described import also
 from .doors import door
 from .errors import ApiError
 
@@ -23,9 +24,7 @@ def keep(request: Request, server: Server, owner: str, images: Sequence[bytes], 
 def routes(server: Server) -> APIRouter:
     router = APIRouter()
 
-    @router.get(
-        _PLACE + "/{name}", response_class=Response, responses={200: {"content": {kind: {} for kind in _KINDS.values()}}}
-    )
+    @router.get(_PLACE + "/{name}", response_class=Response, responses=also(*_KINDS.values()))
     @door(key=False)
     async def file(name: str) -> Response:
         """A picture that was made a while ago."""

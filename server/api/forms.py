@@ -30,9 +30,15 @@ class Form:
     files: list[tuple[str, bytes]] = field(default_factory=list)
 
     def fields(self, model: type[Model]) -> Model:
-        """The texts as fields: numbers and truths are written out, and `a[b]` is b of a. Raises RequestValidationError."""
+        """The texts as fields: numbers and truths are written out, and `a[b]` is b of a.
+
+        Of what need not be there null is the default, as in JSON. Raises RequestValidationError.
+        """
         values: dict[str, Any] = {}
         for name, text in self.texts.items():
+            known = model.model_fields.get(name)
+            if text == "null" and known is not None and not known.is_required():
+                continue
             outer, bracket, inner = name.partition("[")
             if bracket and inner.endswith("]") and outer in model.model_fields:
                 inside = values.setdefault(outer, {})

@@ -11,6 +11,7 @@ from starlette.concurrency import run_in_threadpool
 from ..metrics import OPENMETRICS, Metrics
 from ..settings import Settings
 from ..shared_work import SharedWork
+from .described import also
 from .doors import door
 
 _FORMATS = ("", OPENMETRICS)
@@ -42,14 +43,14 @@ def routes(server: Operated) -> APIRouter:
         """The process answers."""
         return {"status": "ok"}
 
-    @router.get("/readyz")
+    @router.get("/readyz", response_model=dict[str, str], responses={503: {"description": "Not now", "model": dict[str, str]}})
     @door(key=False)
     async def readyz() -> JSONResponse:
         """200 when the server can paint, else 503 with the reason."""
         why = server.not_ready()
         return JSONResponse({"status": "ready"} if why is None else {"status": "not ready", "reason": why}, 503 if why else 200)
 
-    @router.get("/metrics")
+    @router.get("/metrics", response_class=Response, responses=also("text/plain", OPENMETRICS))
     @door(key="metrics" not in server.settings.public)
     async def metrics(request: Request) -> Response:
         """Prometheus text, or OpenMetrics for who asks for that."""

@@ -13,10 +13,11 @@ from engines.student import Student
 
 from ...judge import LEAST_SIDE, MOST_SIDE, Ask, Seed, Strength, Text
 from ...types import MOST_BLUR
+from ..described import narrowed
 from ..errors import ApiError
 
-MOST_IMAGES = 64
-"""Of one request."""
+MOST_BATCH, MOST_TURNS = 8, 8
+"""Images of a batch, and batches of a request."""
 _MOST_STYLES = 16
 Side = Annotated[int, Field(ge=LEAST_SIDE, le=MOST_SIDE)]
 
@@ -55,16 +56,18 @@ class TextToImage(BaseModel):
     negative_prompt: Text | None = Field(None, description="honoured by students that know one")
     styles: Annotated[list[Text], Field(max_length=_MOST_STYLES)] | None = None
     seed: Annotated[int, Field(ge=-1, le=2**32 - 1)] | None = Field(None, description="-1: any")
-    batch_size: Annotated[int, Field(ge=1, le=MOST_IMAGES)] | None = None
-    n_iter: Annotated[int, Field(ge=1, le=MOST_IMAGES)] | None = None
+    batch_size: Annotated[int, Field(ge=1, le=MOST_BATCH)] | None = None
+    n_iter: Annotated[int, Field(ge=1, le=MOST_TURNS)] | None = None
     width: Side | None = None
     height: Side | None = None
     cfg_scale: float | None = Field(None, description="honoured by students that are told one")
     steps: int | None = Field(None, description="without effect but for the student's own number")
     override_settings: dict[str, Any] | None = Field(None, description="sd_model_checkpoint and samples_format are honoured")
     send_images: bool | None = None
-    script_name: Text | None = Field(None, description="refused")
-    alwayson_scripts: dict[str, Any] | None = Field(None, description="refused, but for an empty one")
+    script_name: Text | None = Field(None, description="there are none", json_schema_extra=narrowed(maxLength=0))
+    alwayson_scripts: dict[str, Any] | None = Field(
+        None, description="there are none", json_schema_extra=narrowed(maxProperties=0)
+    )
 
     def text(self, student: Student) -> str:
         """The prompt with the styles that the student knows."""
@@ -116,9 +119,6 @@ class TextToImage(BaseModel):
         scripts = ", ".join(map(repr, self.alwayson_scripts or ()))
         if scripts:
             raise ApiError(422, f"always on script {scripts} not found: no scripts here", "unsupported", "alwayson_scripts")
-        images = self.count() * self.turns()
-        if images > MOST_IMAGES:
-            raise ApiError(422, f"{images} images in one request; the most taken here is {MOST_IMAGES}", "too_many", "n_iter")
 
     def not_honoured(self, student: Student) -> list[str]:
         """Names of the fields that were sent and change nothing, in the order of the alphabet."""
@@ -147,8 +147,10 @@ class TextToImage(BaseModel):
 class ImageToImage(TextToImage):
     """A picture painted anew."""
 
-    init_images: Annotated[list[str], Field(max_length=MOST_IMAGES)] | None = Field(
-        None, description="one picture, in base64 or as a data URI"
+    init_images: list[str] | None = Field(
+        None,
+        description="one picture, in base64 or as a data URI",
+        json_schema_extra=narrowed(minItems=1, maxItems=1),
     )
     mask: str | None = Field(None, description="likewise, of the picture's size: what is white is painted anew")
     mask_blur: Annotated[int, Field(ge=0, le=int(MOST_BLUR))] | None = Field(None, description="softness of its edges, pixels")

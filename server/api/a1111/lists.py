@@ -6,6 +6,7 @@ from typing import Any
 from fastapi import APIRouter
 
 from ...server import Server
+from ..described import A1111Error, errors
 
 PREFIX = "/sdapi/v1"
 _EMPTY = ("hypernetworks", "face-restorers", "realesrgan-models", "sd-vae", "latent-upscale-modes", "loras")
@@ -15,7 +16,7 @@ _NO_UPSCALER = {"name": "None", "model_name": None, "model_path": None, "model_u
 
 
 def routes(server: Server) -> APIRouter:
-    router = APIRouter(prefix=PREFIX)
+    router = APIRouter(prefix=PREFIX, responses=errors(A1111Error))
     for name in _EMPTY:
         router.add_api_route(f"/{name}", _nothing, summary=f"There are none: {name}", operation_id=f"a1111_{name}")
 

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from engines.student import Student
 
 from ...judge import Ask, Seed, Strength, Text
+from ..described import narrowed
 
 Count = Annotated[int, Field(ge=1, le=10)]
 ResponseFormat = Literal["b64_json", "url"]
@@ -78,7 +79,11 @@ class ImagesRequest(_Images):
     prompt: Text
     output_format: OutputFormat | None = None
     output_compression: Annotated[int, Field(ge=0, le=100)] | None = None
-    background: Literal["auto", "opaque", "transparent"] | None = Field(None, description="transparent is refused")
+    background: Literal["auto", "opaque", "transparent"] | None = Field(
+        None,
+        description="transparent is refused",
+        json_schema_extra=narrowed(enum=["auto", "opaque"]),
+    )
     stream: bool | None = None
     partial_images: Annotated[int, Field(ge=0, le=3)] | None = None
     negative_prompt: Text | None = None

@@ -13,6 +13,7 @@ from ...server import Server
 from ...stills import Asked, Still
 from ...tracing import known_trace
 from .. import files
+from ..described import EVENTS, also
 from ..doors import door
 from ..errors import ApiError
 from ..forms import MULTIPART, Form, described, read_form
@@ -21,8 +22,6 @@ from ..presence import while_present
 from ..request_id import request_id
 from .answers import Answer, What
 from .asks import EditRequest, ImagesRequest, VariationRequest
-
-_EVENTS = "text/event-stream"
 
 
 class _Call(NamedTuple):
@@ -42,7 +41,7 @@ class _Call(NamedTuple):
         stills = await while_present(self.request, self.server.stills.paint(served, self._asked(served)))
         answer = self._told(stills, served)
         if self.asked.streamed:
-            return Response(await asyncio.to_thread(answer.events, self.what), media_type=_EVENTS)
+            return Response(await asyncio.to_thread(answer.events, self.what), media_type=EVENTS)
         return Response(await asyncio.to_thread(answer.json), media_type="application/json")
 
     def _served(self) -> Served:
@@ -107,12 +106,17 @@ def routes(server: Server, prefix: str = "/v1") -> APIRouter:
     router = APIRouter(prefix=prefix, include_in_schema=bool(prefix))
     most = server.settings.max_message
 
-    @router.post("/images/generations", response_model=dict[str, Any])
+    @router.post("/images/generations", response_model=dict[str, Any], responses=also(EVENTS))
     async def generations(request: Request, asked: ImagesRequest) -> Response:
         """Images from a prompt, by the student that `model` names."""
         return await _Call("image_generation", server, request, asked).answer()
 
-    @router.post("/images/edits", response_model=dict[str, Any], openapi_extra=described(EditRequest, "image", "mask"))
+    @router.post(
+        "/images/edits",
+        response_model=dict[str, Any],
+        responses=also(EVENTS),
+        openapi_extra=described(EditRequest, "image", "mask"),
+    )
     @door(most_bytes=most, kinds=(MULTIPART,))
     async def edits(request: Request) -> Response:
         """A picture painted anew: `strength` says how much of it is."""

@@ -28,9 +28,11 @@ def other(_other: Any) -> Any:
     assert "Traceback" not in _other.said()
 
 
-def _run(*command: str, **environment: str) -> str:
+def _run(*command: str, folder: Path | None = None, **environment: str) -> str:
     clean = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy") and name != "PYTHONPATH"}
-    done = subprocess.run(command, env=clean | environment, capture_output=True, text=True, timeout=PATIENCE, check=False)
+    done = subprocess.run(
+        command, env=clean | environment, cwd=folder, capture_output=True, text=True, timeout=PATIENCE, check=False
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
@@ -38,10 +40,21 @@ def _run(*command: str, **environment: str) -> str:
 @pytest.fixture(scope="session")
 def python() -> Callable[..., str]:
     """`python("script.py", "argument", NAME="value")`: run with those clients; what it prints."""
-    program = FOREIGN / "bin" / "python"
+    program = _program("python")
+    return lambda script, *arguments, **environment: _run(program, str(HERE / script), *arguments, **environment)
+
+
+@pytest.fixture
+def schemathesis(tmp_path: Path) -> Callable[..., str]:
+    """`schemathesis("--option", address)`: what it says of a server, by its description of itself."""
+    program, settings = _program("st"), str(HERE / "schemathesis.toml")
+    return lambda *arguments: _run(program, "--config-file", settings, "run", "--no-color", *arguments, folder=tmp_path)
+
+
+def _program(name: str) -> str:
     if not (FOREIGN / "ready").exists():
         pytest.skip("other people's clients are not installed: make .venv/foreign/ready")
-    return lambda script, *arguments, **environment: _run(str(program), str(HERE / script), *arguments, **environment)
+    return str(FOREIGN / "bin" / name)
 
 
 @pytest.fixture(scope="session")

@@ -71,3 +71,13 @@ def test_openai_in_javascript(other: Any, node: Any) -> None:
 def test_fal_in_javascript(other: Any, node: Any) -> None:
     """fal's package for JavaScript has its host written into it: the two lines of our page lead it here."""
     assert node("fal_calls.mjs", f"ws://127.0.0.1:{other.port}") == "done\n"
+
+
+def test_the_description(other: Any, schemathesis: Any) -> None:
+    """What the server says of its API is so: every answer to whatever may be asked is of a kind and form that it states.
+
+    `st run -n 40` makes some two thousand cases of it, in minutes; here there are a few of each route.
+    """
+    said = schemathesis("-n", "2", "--phases", "examples,fuzzing", "--seed", "1", f"{other.url}/openapi.json")
+    assert " passed" in said
+    assert "failed" not in said
