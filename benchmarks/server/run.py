@@ -41,7 +41,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     """All measurements as plain values. Raises ServingError and BenchError."""
     engine = [engine_alone(options)]
     loads, flat = [], None
-    with serving(_server_arguments(options)) as server:
+    with serving(server_arguments(options)) as server:
         idle = server.memory()
         for clients in options.clients * options.rounds:
             loads.append(loaded(server, options, clients, options.seconds))
@@ -92,7 +92,8 @@ def loaded(server: Serving, options: argparse.Namespace, clients: int, seconds: 
     return result
 
 
-def _server_arguments(options: argparse.Namespace) -> list[str]:
+def server_arguments(options: argparse.Namespace) -> list[str]:
+    """Flags of a server whose engine is that of the options."""
     arguments = ["--engine", options.engine, "--student", options.student, "--batch-sizes", options.batch_sizes]
     arguments += _given(options, {"threads": "--threads", "precision": "--precision", "cache": "--cache"})
     if options.engine == "fake":

@@ -45,7 +45,7 @@ def test_a_server_that_is_not_ready(monkeypatch: pytest.MonkeyPatch, capsys: pyt
 def test_arguments_reach_both_sides() -> None:
     """What changes an engine's speed is given to the server and to the engine alone alike."""
     options = bench._parse(["--threads", "1", "--precision", "f32", "--batch-sizes", "1,4"])
-    arguments = bench._server_arguments(options)
+    arguments = bench.server_arguments(options)
     assert arguments[arguments.index("--threads") + 1] == "1"
     assert arguments[arguments.index("--precision") + 1] == "f32"
     assert arguments[arguments.index("--batch-sizes") + 1] == "1,4"

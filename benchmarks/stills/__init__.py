@@ -1,0 +1,1 @@
+"""Stills measured: what REST costs over a tick, and how many images many callers get."""
