@@ -1,8 +1,9 @@
 """An engine without a network: deterministic images, a settable tick time, and faults on request.
 
 For tests and load tests. Its picture is a colour field that the prompt and the seed choose, mixed with the source image
-as noise is at the start. Faults are asked for in the prompt: `fake:error` fails that row, `fake:nan` gives that row a
-NaN, `fake:crash` fails every tick it is part of. (`fake:refuse` means something to `FakeDevice` only.)
+as noise is at the start; what controls are shown is added. Faults are asked for in the prompt: `fake:error` fails that row,
+`fake:nan` gives that row a NaN, `fake:crash` fails every tick it is part of. (`fake:refuse` means something to `FakeDevice`
+only.)
 """
 
 import hashlib
@@ -134,6 +135,8 @@ class FakeEngine:
         bottom = corners[:, 1, :1, None] * (1 - x) + corners[:, 1, 1:, None] * x
         field = np.asarray(top * (1 - y[:, None]) + bottom * y[:, None], dtype=np.float32)
         field = field + 0.2 * np.float32(np.sin(row.seed % 1009))
+        for shown, scale in zip(row.inputs.get("control", ()), row.inputs.get("scale", ()), strict=True):
+            field = field + np.float32(0.5 * scale) * self._encode(shown)
         total = row.step.a_img + row.step.a_z
         if encoded is None or not total:
             return field

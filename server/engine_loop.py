@@ -13,6 +13,7 @@ from engines.errors import EngineError, EngineLost
 
 from . import codec
 from .answers import Answers
+from .eyes import EyeFailed
 from .logs import fields
 from .metrics import StudentMetrics
 from .prefetch import Prefetch
@@ -99,7 +100,7 @@ class EngineLoop:
         wanted = self._answers.wanted([task.job.id for task in tasks])
         rows = []
         for task in tasks:
-            if self._in_time(task, wanted) and self._take_image(task) and (row := self._row(task)) is not None:
+            if self._in_time(task, wanted) and self._take_image(task) and (row := self._next(task)) is not None:
                 rows.append((task, row))
             else:
                 task.over = True
@@ -120,14 +121,24 @@ class EngineLoop:
         try:
             decoded = task.decoding.result()
         except Exception as error:
-            if not isinstance(error, codec.BadImage):
+            known = isinstance(error, codec.BadImage | EyeFailed)
+            if not known:
                 log.exception("an image could not be decoded", extra=fields(request=task.job.request))
-            code = error.code if isinstance(error, codec.BadImage) else codec.BadImage.code
+            code = getattr(error, "code", codec.BadImage.code) if known else codec.BadImage.code
             self._answers.failed(task.job, code, str(error) or "the image cannot be decoded")
             return False
         task.image, task.mask, task.decoding = decoded.pixels, decoded.mask, None
-        task.timings = Timings(decode=decoded.seconds)
+        task.timings = Timings(decode=task.job.decoding + decoded.seconds)
+        if task.job.looks:
+            task.inputs = decoded.seen
         return True
+
+    def _next(self, task: Task) -> Row | None:
+        """The task's next step; None, and the job answered, if there is none to paint."""
+        if task.job.show == "eyes" and task.job.looks:
+            self._answers.image(task, task.inputs["control"].max(0), self._prefetch.encoded)
+            return None
+        return self._row(task)
 
     def _row(self, task: Task) -> Row | None:
         """The task's next step; None, and the job answered, if its prompt cannot be encoded."""
@@ -144,7 +155,8 @@ class EngineLoop:
             return None
         last = task.index == len(task.steps) - 1
         step, w = task.steps[task.index], self._guidance(job)
-        return Row(job.id, task.index, step, last, conditioning, job.seed, task.image, w, task.mask)
+        image = task.image if job.repaint else None
+        return Row(job.id, task.index, step, last, conditioning, job.seed, image, w, task.mask, task.inputs)
 
     def _encode_prompt(self, text: str) -> Conditioning:
         with self._watched("the engine's text encoder"):

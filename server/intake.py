@@ -3,6 +3,7 @@
 import logging
 import threading
 from collections.abc import Callable
+from functools import partial
 
 from engines.student import Student
 from engines.student.contract import Step, UnsupportedStrength
@@ -10,6 +11,7 @@ from engines.student.contract import Step, UnsupportedStrength
 from . import codec
 from .answers import Answers
 from .codec_pool import CodecPool
+from .eyes import Eyes
 from .prefetch import Prefetch
 from .queue import QueueClosed, WorkerQueue
 from .task import Task
@@ -24,14 +26,20 @@ _IDLE = 0.25
 class Intake:
     """Takes jobs as far as `prefetch` has room, and answers those that cannot be painted.
 
-    `objection` says why none can now; None while all is well.
+    `objection` says why none can now; None while all is well. `eyes` are the student's.
     """
 
     def __init__(
-        self, student: Student, queue: WorkerQueue, answers: Answers, pool: CodecPool, objection: Callable[[], str | None]
+        self,
+        student: Student,
+        queue: WorkerQueue,
+        answers: Answers,
+        pool: CodecPool,
+        objection: Callable[[], str | None],
+        eyes: Eyes,
     ) -> None:
         self._student, self._queue, self._answers, self._pool = student, queue, answers, pool
-        self._objection = objection
+        self._objection, self._eyes = objection, eyes
         self._threads: list[threading.Thread] = []
 
     def start(self, prefetch: Prefetch) -> None:
@@ -79,13 +87,17 @@ class Intake:
     def _prepare(self, job: Job, prefetch: Prefetch) -> Task:
         """Its steps, and its image decoded or on its way to be. Raises UnsupportedStrength."""
         steps = self._steps(job)
-        if job.image is None or (job.pixels is not None and job.mask is None):
+        if job.image is None or (job.pixels is not None and job.mask is None and not job.looks):
             return Task(job, steps, None, job.pixels, timings=Timings(decode=job.decoding))
-        mask = None if job.mask is None else codec.Mask(job.mask, job.mask_paints, job.mask_blur)
-        decoding = self._pool.decode(job.owner, job.image, self._student.width, self._student.height, mask=mask)
+        look = partial(self._eyes.see, looks=job.looks) if job.looks else None
+        if look is not None and job.pixels is not None and job.mask is None:
+            decoding = self._pool.look(job.owner, job.pixels, look)
+        else:
+            mask = None if job.mask is None else codec.Mask(job.mask, job.mask_paints, job.mask_blur)
+            decoding = self._pool.decode(job.owner, job.image, self._student.width, self._student.height, look, mask)
         decoding.add_done_callback(prefetch.decoded)
         return Task(job, steps, decoding)
 
     def _steps(self, job: Job) -> tuple[Step, ...]:
         contract = self._student.contract
-        return contract.still() if job.image is None else contract.repaint(job.strength)
+        return contract.repaint(job.strength) if job.image is not None and job.repaint else contract.still()

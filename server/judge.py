@@ -7,7 +7,10 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-from engines.student import Student, UnsupportedStrength
+from engines.student import MOST_SCALE, Student, UnsupportedStrength
+
+from .eyes import knobs_of
+from .types import Looks
 
 
 def _sendable(text: str) -> str:
@@ -26,6 +29,8 @@ Strength = Annotated[float, Field(ge=0, le=1)]
 
 LEAST_SIDE, MOST_SIDE = 16, 2048
 """Pixels of a side of a picture that is resized: encoding a larger one takes seconds."""
+_LONGEST = 40
+"""Characters of a client's own words that an error quotes."""
 _SIZE = re.compile(r"([0-9]{1,5})x([0-9]{1,5})")
 
 
@@ -42,7 +47,7 @@ class Ask:
     """What somebody asks of a student. None is the student's own choice.
 
     `prompt`: its texts, of a blend all. `strength` is asked of a picture that is repainted, and only a part of it where it is
-    `masked`. `size` is as the client said it: WIDTHxHEIGHT, or auto.
+    `masked`. `looks` are the controls that see it. `size` is as the client said it: WIDTHxHEIGHT, or auto.
     """
 
     prompt: Sequence[str]
@@ -51,6 +56,7 @@ class Ask:
     strength: float | None = None
     size: str | None = None
     masked: bool = False
+    looks: Looks = ()
 
     def characters(self) -> int:
         return sum(map(len, self.prompt)) + len(self.negative_prompt)
@@ -76,8 +82,12 @@ def judge(ask: Ask, student: Student, max_prompt: int, resizes: bool = False) ->
         _judge_size(ask.size or "", student, resizes)
     if ask.guidance is not None:
         _judge_guidance(ask.guidance, student)
+    if ask.masked and not student.img2img:
+        raise Unfit("mask", f"{student.name} repaints no pictures, and so no part of one: leave the mask out")
     if ask.masked and ask.strength is None:
         raise Unfit("mask", "a mask says what of a picture is painted anew: send the picture with it")
+    if ask.looks:
+        _judge_looks(ask.looks, student)
     if ask.strength is not None:
         _judge_strength(ask.strength, student)
 
@@ -101,8 +111,30 @@ def _judge_guidance(guidance: float, student: Student) -> None:
         raise Unfit("guidance", f"{student.name} takes {bounds.least:g} to {bounds.most:g}, not {guidance:g}")
 
 
+def _judge_looks(looks: Looks, student: Student) -> None:
+    have = ", ".join(control.name for control in student.controls)
+    for name, scale, knobs in looks:
+        control = student.control(name)
+        if control is None:
+            why = f"choose among {have}" if have else "it has no control network (--control)"
+            raise Unfit("eyes", f"{student.name} has no eye {name[:_LONGEST]!r}: {why}")
+        if not 0 <= scale <= MOST_SCALE:
+            raise Unfit("eyes", f"a scale is 0 to {MOST_SCALE:g}, not {scale:g}")
+        known = knobs_of(control.eye)
+        for knob, value in knobs:
+            if knob not in known:
+                more = f"it has {', '.join(known)}" if known else "it has none"
+                raise Unfit("eyes", f"the eye {name} has no knob {knob[:_LONGEST]!r}: {more}")
+            if not known[knob].least <= value <= known[knob].most:
+                raise Unfit("eyes", f"{knob} of the eye {name} is {known[knob].least:g} to {known[knob].most:g}, not {value:g}")
+    if len({name for name, _, _ in looks}) < len(looks):
+        raise Unfit("eyes", "name each eye once")
+
+
 def _judge_strength(strength: float, student: Student) -> None:
     try:
         student.contract.repaint(strength)
     except UnsupportedStrength as error:
-        raise Unfit("strength", str(error), "unsupported_strength") from error
+        eyes = "; it sees a picture by its eyes: name one of " + ", ".join(one.name for one in student.controls)
+        why = f"{error}{eyes if student.controls and not student.img2img else ''}"
+        raise Unfit("strength", why, "unsupported_strength") from error

@@ -10,12 +10,16 @@ from wire import WireError
 from .judge import Ask, Seed, Strength, Text, Unfit, judge
 from .shallow import complaint
 from .similarity import Measure
-from .types import Prompt
+from .types import Looks, Prompt
 
 MAX_BLEND = 8
 """Prompts in one blend."""
-MOST_VALUES = 64
-"""Values of a params message; all of them at once, with the largest blend, are 37."""
+MOST_EYES = 4
+"""Controls that see one frame."""
+MOST_KNOBS = 4
+"""Of one eye."""
+MOST_VALUES = 80
+"""Values of a params message; all of them at once, with the largest blend and all eyes, are 71."""
 _LONGEST_NAME = 80
 """Characters of a client's own words that an error quotes."""
 
@@ -56,6 +60,16 @@ class Similarity(BaseModel):
     measure: Measure = "change"
 
 
+class EyeParam(BaseModel):
+    """A control that is shown each frame. Without a scale it counts as much as its student says."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    name: Text
+    scale: float | None = None
+    knobs: Annotated[dict[Text, float], Field(max_length=MOST_KNOBS)] = Field(default_factory=dict)
+
+
 class Params(BaseModel):
     """Everything in force for a session. Times are seconds."""
 
@@ -69,6 +83,8 @@ class Params(BaseModel):
     format: Literal["jpeg", "webp", "png"] = "jpeg"
     quality: Annotated[int, Field(ge=1, le=100)] = 85
     similarity: Similarity | None = Similarity()
+    eyes: Annotated[tuple[EyeParam, ...], Field(max_length=MOST_EYES, strict=False)] = ()
+    show: Literal["painting", "eyes"] = "painting"
     transition: Annotated[float, Field(ge=0, le=60)] = 0.0
 
     def blend(self) -> Prompt:
@@ -78,12 +94,24 @@ class Params(BaseModel):
     def ask(self, student: Student) -> Ask:
         """What is asked of the student by these."""
         texts = [self.prompt] if isinstance(self.prompt, str) else [part.text for part in self.prompt]
-        return Ask(texts, self.negative_prompt, self.guidance, self.strength_of(student) if student.img2img else None)
+        repainted = student.img2img or not self.eyes  # of which a student that cannot repaint has to have one
+        strength = self.strength_of(student) if repainted else None
+        return Ask(texts, self.negative_prompt, self.guidance, strength, looks=self.looks(student))
+
+    def looks(self, student: Student) -> Looks:
+        """What the student's controls are shown. Of a student that cannot repaint, strength is how much they count."""
+        share = 1.0 if student.img2img else self.strength_of(student)
+        return tuple(
+            (eye.name, share * scale_of(student, eye.name) if eye.scale is None else eye.scale, tuple(eye.knobs.items()))
+            for eye in self.eyes
+        )
 
     def strength_of(self, student: Student) -> float:
         """The strength in force: the one that was chosen, or what the student offers for the prompt."""
         if self.strength is not None:
             return self.strength
+        if not student.img2img:
+            return 1.0  # of what it is shown
         offered = {text: student.strength_for(text) for text, _ in self.blend()}
         if len(set(offered.values())) == 1:
             return offered[self.blend()[0][0]]
@@ -114,9 +142,16 @@ def _unknown(key: str) -> str:
     return f"unknown key {key[:_LONGEST_NAME]!r}; known: {', '.join(Params.model_fields)}"
 
 
+def scale_of(student: Student, name: str) -> float:
+    """How much a control counts where nobody says so."""
+    control = student.control(name)
+    return 1.0 if control is None else control.scale
+
+
 def first_params(student: Student) -> Params:
-    """What is in force before a client has said a word."""
-    return Params(guidance=student.guidance.default if student.guidance else None)
+    """What is in force before a client has said a word: a student that cannot repaint looks by the first of its eyes."""
+    eyes = () if student.img2img else tuple(EyeParam(name=control.name) for control in student.controls[:1])
+    return Params(guidance=student.guidance.default if student.guidance else None, eyes=eyes)
 
 
 def merge(current: Params, changes: dict[str, Any], max_prompt: int, student: Student) -> Params:

@@ -98,6 +98,9 @@ class Settings(_EngineChoices):  # type: ignore[misc]
     control: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="control networks beside the student's, NAME=WEIGHTS (folder, file or hub), comma-separated"
     )
+    eye: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="networks that see for controls, NAME=FILE.onnx, such as depth=depth.onnx, comma-separated"
+    )
     lora: Annotated[tuple[str, ...], NoDecode] = Field((), description="LoRA files to fuse, FILE:WEIGHT, comma-separated")
     alias: Annotated[tuple[str, ...], NoDecode] = Field(
         (),
@@ -191,6 +194,7 @@ class Settings(_EngineChoices):  # type: ignore[misc]
         "student",
         "lora",
         "control",
+        "eye",
         "energy_device",
         "proxies",
         "public",
@@ -247,6 +251,16 @@ class Settings(_EngineChoices):  # type: ignore[misc]
         if len(set(names)) < len(names):
             raise ValueError("name each control once")
         return controls
+
+    @field_validator("eye")
+    @classmethod
+    def _eyes(cls, eyes: tuple[str, ...]) -> tuple[str, ...]:
+        for eye in eyes:
+            name, equals, file = eye.partition("=")
+            if not equals or not file:
+                raise ValueError(f"an eye is NAME=FILE.onnx, such as depth=depth.onnx, not {eye!r}")
+            Control(name, name)
+        return eyes
 
     @field_validator("lora")
     @classmethod
@@ -380,6 +394,10 @@ class Settings(_EngineChoices):  # type: ignore[misc]
         width, height = parse_size(self.size) if self.size else (None, None)
         loras, controls = tuple(map(parse_lora, self.lora)), tuple(map(parse_control, self.control))
         return Choices(width, height, self.weights, loras, controls, self.full_vae)
+
+    def eyes(self) -> dict[str, Path]:
+        """Networks that see, by name."""
+        return {name: Path(file) for name, _, file in (eye.partition("=") for eye in self.eye)}
 
     def folders(self) -> tuple[Path, ...]:
         """Folders of student files beside ours."""

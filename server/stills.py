@@ -10,13 +10,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
+from engines.student import Student
+
 from .judge import Ask, judge
 from .metrics import Metrics
 from .queue import QueueFull
 from .served import Served
 from .session import next_job_id
 from .settings import Settings
-from .types import Job, Outcome, Prompt, Result
+from .types import Job, Looks, Outcome, Prompt, Result
 
 _STARTING = 2.0
 """Seconds after which to look again at a server that is not ready."""
@@ -44,6 +46,8 @@ class Asked:
     count: int = 1
     seed: int | None = None
     image: bytes | None = None
+    looks: Looks = ()
+    repaint: bool = True
     mask: bytes | None = None
     mask_paints: str = "white"
     mask_blur: float = 0.0
@@ -83,8 +87,8 @@ class Stills:
 
         Raises Unfit, and Refused if one of them is not painted.
         """
-        ask = replace(asked.ask, masked=asked.mask is not None)
-        judge(ask, served.student, self._settings.max_prompt, self._settings.sizes == "resize")
+        asked = _seen(asked, served.student)
+        judge(asked.ask, served.student, self._settings.max_prompt, self._settings.sizes == "resize")
         if (why := served.not_ready()) is not None:
             raise Refused("not_ready", why, retry_after=_STARTING)
         with self._room(served, asked):
@@ -145,6 +149,8 @@ class Stills:
                 created=now,
                 deadline=now + self._settings.still_deadline,
                 image=asked.image,
+                looks=asked.looks,
+                repaint=asked.repaint,
                 mask=asked.mask,
                 mask_paints=asked.mask_paints,
                 mask_blur=asked.mask_blur,
@@ -165,6 +171,17 @@ class Stills:
             raise Refused("timeout", why, retry_after=self.seconds(self.taken, served))
         if result.outcome is not Outcome.IMAGE:
             raise Refused(result.code, result.message)
+
+
+def _seen(asked: Asked, student: Student) -> Asked:
+    """The same with what is to be judged of its picture. One that its student cannot repaint is shown to the first of its
+    eyes, where it has any, and strength is how much that counts."""
+    if asked.image is not None and not student.img2img and student.controls:
+        share = 1.0 if asked.ask.strength is None else asked.ask.strength
+        first = student.controls[0]
+        looks = asked.looks or ((first.name, share * first.scale, ()),)
+        asked = replace(asked, ask=replace(asked.ask, strength=None), looks=looks, repaint=False)
+    return replace(asked, ask=replace(asked.ask, masked=asked.mask is not None, looks=asked.looks))
 
 
 async def _all(jobs: list[Job], served: Served, painted: Callable[[], None]) -> list[Result]:

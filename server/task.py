@@ -1,9 +1,12 @@
 """A job on its way through ticks, and how a tick of such jobs is watched."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from typing import Any
+
+from numpy.typing import NDArray
 
 from engines.engine import Pixels
 from engines.masks import Mask
@@ -25,6 +28,7 @@ class Task:
     decoding: "Future[Decoded] | None"
     image: Pixels | None = None
     mask: Mask | None = None
+    inputs: Mapping[str, NDArray[Any]] = field(default_factory=dict)
     index: int = 0
     over: bool = False
     rows: int = 0

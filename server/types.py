@@ -11,6 +11,10 @@ Prompt: TypeAlias = tuple[tuple[str, float], ...]
 """A blend of prompts: (text, weight) pairs whose weights sum to one."""
 
 
+Looks: TypeAlias = tuple[tuple[str, float, tuple[tuple[str, float], ...]], ...]
+"""Which of a student's controls are shown a picture: (name, scale, what was set of its eye)."""
+
+
 STREAM = "stream"
 APIS = (STREAM, "openai", "sdapi", "fal")
 """Ways by which jobs come in; the label of `allaprima_images_total`."""
@@ -85,6 +89,9 @@ class Job:
     `pixels` is the image decoded, where this process has done that already: uint8 [height, width, 3] of the student's size;
     it does not cross machines. `decoding` is the seconds that it took.
 
+    `looks` are the student's controls that are shown the image, each as its eye sees it; without `repaint` the image is for
+    them alone. The answer is the painting, or with `show` "eyes" what they see.
+
     `mask` is a picture, encoded, of the image's own size, that says what of the image is painted anew: where it is as
     `mask_paints` says, one of `MASK_PAINTS`. `mask_blur` softens its edges: a Gaussian's sigma, in pixels of the student's.
     """
@@ -105,6 +112,9 @@ class Job:
     session: str = ""
     request: str = ""
     trace: str = ""
+    looks: Looks = ()
+    repaint: bool = True
+    show: str = "painting"
     mask: bytes | None = None
     mask_paints: str = "white"
     mask_blur: float = 0.0

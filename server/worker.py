@@ -18,6 +18,7 @@ from engines.student import Student
 from .answers import Answers
 from .batcher import Shares
 from .engine_loop import EngineLoop, Warm
+from .eyes import Eyes
 from .intake import Intake
 from .prefetch import Prefetch
 from .queue import WorkerQueue
@@ -49,7 +50,8 @@ class Worker:
         self._watchdog = Watchdog(self._hung, self._back, self._lost)
         self._prefetch: Prefetch | None = None
         self._stopping = False
-        self._intake = Intake(student, queue, self._answers, shared.pool, lambda: self.board.read().not_ready())
+        self._eyes = Eyes(student, settings.eyes())
+        self._intake = Intake(student, queue, self._answers, shared.pool, lambda: self.board.read().not_ready(), self._eyes)
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
 
     def start(self) -> None:
@@ -109,6 +111,7 @@ class Worker:
     def _start_engine(self) -> Warm:
         settings = self._settings
         with self._watchdog.watching(f"making the engine of {self._student.name}", settings.build_limit, 0.0):
+            self._eyes.open()
             engine = self._make_engine(self._say)
         with self._shared.device.ticking, self._watchdog.watching("warming up", settings.warm_up_limit, 0.0):
             costs = engine.warm_up()

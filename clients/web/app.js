@@ -6,6 +6,7 @@ import { Kind } from "../client/wire.js";
 import { Capture } from "./capture.js";
 import { watch } from "./clean.js";
 import { Controls } from "./controls.js";
+import { Eyes } from "./eyes.js";
 import { Meter } from "./meter.js";
 import { Painter } from "./painter.js";
 import { Params } from "./params.js";
@@ -46,6 +47,7 @@ const params = new Params((changes) => {
   return true;
 });
 const controls = new Controls(byId("palette"), params);
+const eyes = new Eyes(byId("eyes-row"), params);
 const painter = new Painter(byId("output"), painted);
 const connection = new Connection({
   base: document.baseURI, // relative to the page: who serves it may have put it under a path of its own
@@ -61,7 +63,7 @@ new Readout(byId("readout"), meter);
 
 async function prepare() {
   if (!known) {
-    known = (await students(document.baseURI, { key })).filter(({ img2img }) => img2img !== false);
+    known = (await students(document.baseURI, { key })).filter(({ img2img, eyes }) => img2img !== false || eyes?.length);
     student ??= known[0]?.id;
     offerStudents();
   }
@@ -77,6 +79,7 @@ function ready(message) {
   capture.resize(message.width, message.height);
   byId("studio").style.setProperty("--ratio", `${message.width} / ${message.height}`);
   controls.offer(message);
+  eyes.offer(message);
   inForce = (message.rev ?? 0) & 0xffff;
   params.begin(message.params);
   controls.show();

@@ -61,6 +61,11 @@ class Student:
     def img2img(self) -> bool:
         return self.contract.strengths != "none"
 
+    @property
+    def live(self) -> bool:
+        """Whether it can make something of a frame: repaint it, or see it."""
+        return self.img2img or bool(self.controls)
+
     def control(self, name: str) -> Control | None:
         """The control of that name, if it has one."""
         return next((control for control in self.controls if control.name == name), None)

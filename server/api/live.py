@@ -19,7 +19,7 @@ from ..sessions import Full
 from ..transport import until_lost
 from ..types import Ending, Refusal
 from .keys import key_shown, known_owner, owner
-from .models import guidance_bounds
+from .models import described_eyes, guidance_bounds
 from .parting import close, let_in_to_be_told, subprotocol
 
 log = logging.getLogger(__name__)
@@ -188,7 +188,7 @@ def _objection(socket: WebSocket, server: Server, served: Served | None) -> Obje
         return Objection(
             Refusal.UNKNOWN_STUDENT, wire.CLOSE_POLICY, f"no student of that name here; there are: {server.names()}"
         )
-    if not served.student.img2img:
+    if not served.student.live:
         return Objection(Refusal.UNSUPPORTED, wire.CLOSE_POLICY, f"{served.student.name} makes stills only")
     if (why := served.not_ready()) is not None:
         return Objection(Refusal.NOT_READY, wire.CLOSE_FULL, f"{why}; try again in 5 seconds")
@@ -204,7 +204,8 @@ async def _serve(socket: WebSocket, session: Session, server: Server) -> Ending:
         session.token, student.name, student.width, student.height, session.window, session.params.told(student),
         name=session.name, watch=session.watch, rev=session.rev, styles=student.styles, suggestions=student.suggestions,
         negative_prompt=student.negative_prompt,
-        strengths=student.contract.known_strengths(), guidance=guidance_bounds(student), unknown=session.unknown(),
+        strengths=student.contract.known_strengths(), guidance=guidance_bounds(student),
+        img2img=student.img2img, eyes=described_eyes(student), unknown=session.unknown(),
     )  # fmt: skip
     outbox.put(wire.encode_text(hello))
     try:

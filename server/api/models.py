@@ -7,6 +7,7 @@ from fastapi import APIRouter
 
 from engines.student import Student
 
+from ..eyes import knobs_of
 from ..served import Served
 from ..server import Server
 from .errors import ApiError
@@ -17,12 +18,24 @@ def guidance_bounds(student: Student) -> dict[str, float] | None:
     return asdict(student.guidance) if student.guidance else None
 
 
+def described_eyes(student: Student) -> list[dict[str, Any]]:
+    """A student's eyes: their names, how much they count unasked, their licences, and what may be set of them."""
+    return [
+        {
+            "name": control.name, "sees": control.eye, "scale": control.scale, "licence": control.licence,
+            "knobs": {name: asdict(knob) for name, knob in knobs_of(control.eye).items()},
+        }
+        for control in student.controls
+    ]  # fmt: skip
+
+
 def describe(student: Student, created: int) -> dict[str, Any]:
     """A model of /v1/models: OpenAI's fields, and what our page wants to know."""
     return {
         "id": student.name, "object": "model", "created": created, "owned_by": "allaprima", "title": student.title,
         "licence": student.licence, "width": student.width, "height": student.height, "steps": len(student.contract.times),
         "img2img": student.img2img, "strengths": student.contract.known_strengths(), "guidance": guidance_bounds(student),
+        "eyes": described_eyes(student),
         "negative_prompt": student.negative_prompt, "styles": student.styles, "suggestions": student.suggestions,
     }  # fmt: skip
 

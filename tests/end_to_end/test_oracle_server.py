@@ -38,6 +38,23 @@ def _toml(value: Any) -> str:
     return json.dumps(value)
 
 
+SEEING = ("swiftbrush", "lcm-lora-sd15")
+"""Students that are served with eyes, too: one that repaints nothing, and one that does."""
+EYES = """control.first = { eye = "tile", licence = "ours" }
+control.second = { eye = "grey", licence = "ours" }
+"""
+
+
+def _write_seeing(name: str, graphs: Path, folder: Path) -> str:
+    """The same with controls, under a name of its own."""
+    _write_student(name, graphs, folder)
+    file = folder / f"{name}.toml"
+    text = file.read_text().replace(f'name = "{name}"', f'name = "seeing-{name}"')
+    (folder / f"seeing-{name}.toml").write_text(EYES + text)
+    file.unlink()
+    return f"seeing-{name}"
+
+
 def _write_student(name: str, graphs: Path, folder: Path) -> None:
     """A student's own file at the oracle's size, with its graphs."""
     data = tomllib.loads((STUDENTS / f"{name}.toml").read_text())
@@ -52,11 +69,14 @@ def served(start: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any
     """One server of all students, of the oracle each."""
     folder = tmp_path_factory.mktemp("students")
     graphs = oracle.graphs(tmp_path_factory.getbasetemp() / "oracle")
+    controlled = oracle.graphs(tmp_path_factory.getbasetemp() / "controlled", True)
+    seeing = [_write_seeing(name, controlled, folder) for name in SEEING]
     for name in NAMES:
         _write_student(name, graphs, folder)
     server = start(
-        "--students", str(folder), "--student", ",".join(NAMES), "--engine", "openvino", "--precision", "f32", "--threads", "1",
-        "--batch-sizes", "4", "--max-waiting", "200", "--cache", str(folder / "cache"), "--frame-deadline", "30",
+        "--students", str(folder), "--student", ",".join([*NAMES, *seeing]), "--engine", "openvino", "--precision", "f32",
+        "--threads", "1", "--batch-sizes", "4", "--max-waiting", "200", "--cache", str(folder / "cache"),
+        "--frame-deadline", "30",
     )  # fmt: skip
     yield server
     assert server.stop() == 0
@@ -180,3 +200,58 @@ async def test_guidance(served: Any) -> None:
     async with _user(served, GUIDED, "star", 2, strength=0.5, guidance=4.0) as user:
         answer = await user.paint(0, _file(0))
         assert _distance(answer.image, GUIDED, "star", 2, 0.5, oracle.source(0), _w(GUIDED, 4.0)) <= EXACT
+
+
+def _seen(name: str, number: int, scales: tuple[float, float], strength: float | None = None) -> Any:
+    """What the authors' loop makes of a prompt when two controls are shown a frame, the second its grey."""
+    frame = oracle.to_pixels(oracle.source(number))
+    grey = np.array(Image.fromarray(frame).convert("L").convert("RGB"))
+    added = oracle.added([(frame, scales[0]), (grey, scales[1])])
+    source = None if strength is None else oracle.source(number)
+    return oracle.seen(name, "boat", 4, strength, source, 0.0, added)[-1].landed.numpy()
+
+
+def _off(image: bytes, expected: Any) -> float:
+    return float(np.abs(oracle.to_latents(np.asarray(Image.open(io.BytesIO(image)).convert("RGB"))) - expected).max())
+
+
+async def test_a_student_that_sees(served: Any) -> None:
+    """A student that cannot repaint is live by its eyes: it makes exactly what its image maker makes of what it is shown, with
+    strength as the scale, beside stills that are shown nothing; and a still of a picture is made in the same way."""
+    name, seeing = SEEING[0], f"seeing-{SEEING[0]}"
+    async with served.live(f"?student={seeing}") as user, served.http() as http:
+        assert [(eye["name"], eye["sees"]) for eye in user.ready["eyes"]] == [("first", "tile"), ("second", "grey")]
+        assert (user.ready["img2img"], user.ready["params"]["strength"]) == (False, 1.0)
+        prompt = oracle.prompt(name, "boat")
+        stills = asyncio.ensure_future(_stills(http, name, "moon", 0, 10))
+        for number, strength in enumerate((1.0, 0.5, 0.0)):
+            await user.params(prompt=prompt, seed=4, format="png", similarity=None, strength=strength)
+            answer = await user.paint(number, _file(number))
+            assert _off(answer.image, _seen(name, number, (strength, 0.0))) <= EXACT
+        eyes = [{"name": "second", "scale": 1.5}, {"name": "first", "scale": 0.25}]
+        assert (await user.params(eyes=eyes))["eyes"][0]["scale"] == 1.5
+        answer = await user.paint(7, _file(7))
+        assert _off(answer.image, _seen(name, 7, (0.25, 1.5))) <= EXACT
+        refused = await user.params(eyes=[{"name": "third"}])
+        assert (refused["code"], "choose among first, second" in refused["message"]) == ("bad_params", True)
+        await user.params(eyes=[{"name": "first"}], show="eyes")
+        assert (await user.paint(8, _file(8))).image is not None
+        for seed, (image, _) in enumerate(await stills):
+            assert _distance(image, name, "moon", seed) <= EXACT
+        form = {"model": seeing, "prompt": prompt, "seed": "4", "strength": "0.5", "output_format": "png"}
+        edited = await http.post("/v1/images/edits", data=form, files={"image": _file(9)})
+        image = base64.b64decode(edited.json()["data"][0]["b64_json"])
+        assert _off(image, _seen(name, 9, (0.5, 0.0))) <= EXACT
+
+
+async def test_a_student_that_sees_and_repaints(served: Any) -> None:
+    """One that repaints does so under its eyes, where they are asked for."""
+    name = SEEING[1]
+    async with served.live(f"?student=seeing-{name}") as user:
+        prompt = oracle.prompt(name, "boat")
+        await user.params(prompt=prompt, seed=4, format="png", similarity=None, strength=0.5)
+        plain = await user.paint(0, _file(3))
+        assert _distance(plain.image, name, "boat", 4, 0.5, oracle.source(3)) <= EXACT
+        await user.params(eyes=[{"name": "first", "scale": 0.75}])
+        both = await user.paint(1, _file(3))
+        assert _off(both.image, _seen(name, 3, (0.75, 0.0), 0.5)) <= EXACT

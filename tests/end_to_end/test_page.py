@@ -309,6 +309,35 @@ def test_students_have_their_own_controls(open_page: Callable[[str], Page], tmp_
         assert page.evaluate("allaprima.status") == "painting"
 
 
+_MOSTLY_BLACK = """(() => {
+    const canvas = document.querySelector("#output");
+    const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+    let dark = 0;
+    for (let at = 0; at < data.length; at += 4) if (data[at] + data[at + 1] + data[at + 2] < 60) dark++;
+    return dark > 0.7 * data.length / 4;
+})()"""
+
+
+def test_a_student_that_sees(open_page: Callable[[str], Page], tmp_path: Path) -> None:
+    """A student that repaints nothing is painted with by its eyes, whose numbers may be set and whose picture be shown."""
+    eye = 'control.edges = { eye = "canny", scale = 0.8, licence = "ours", repo = "some/one" }'
+    write_student(tmp_path, "sees", 'schedule = "scaled-linear", prediction = "epsilon", times = [999]', more=eye)
+    with serving("--engine", "fake", "--students", str(tmp_path), "--student", "embedded,sees") as several:
+        page = open_page(several.url)
+        wait_for_paint(page)
+        expect(page.get_by_test_id("eye")).to_be_hidden()
+        page.get_by_test_id("student").select_option("sees")
+        expect(page.get_by_test_id("eye")).to_have_value("edges")
+        wait_for_paint(page)
+        page.get_by_test_id("eye-low").fill("50")
+        page.get_by_test_id("eye-shown").check()
+        wait_until(page, _MOSTLY_BLACK)  # but for edges
+        page.get_by_test_id("student").select_option("embedded")
+        expect(page.get_by_test_id("eye")).to_be_hidden()
+        wait_for_paint(page)
+        assert page.evaluate("allaprima.status") == "painting"
+
+
 def test_others_watch(server: Server, open_page: Callable[[str], Page]) -> None:
     """The link for others shows the painting and nothing else, without a session of its own, as a browser shows pictures."""
     painter = open_page(server.url)

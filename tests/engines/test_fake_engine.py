@@ -83,6 +83,24 @@ def test_the_source_shows_through(name: str) -> None:
     assert means[0] > means[1] > means[2] + 10
 
 
+def test_controls_are_seen(student: Student) -> None:
+    """What controls are shown is in the picture, as far as their scales say, and at scale 0 not by a bit."""
+    engine = FakeEngine(student)
+    row, shown = _row(engine, "a boat"), np.zeros((1, student.height, student.width, 3), np.uint8)
+    shown[:, :128] = 255
+    images = []
+    for scale in (0.0, 0.5, 1.0):
+        told = {"control": shown, "scale": np.array([scale], np.float32)}
+        image = engine.tick([replace(row, inputs=told)])[0].image
+        assert image is not None
+        images.append(image.astype(int))
+    plain = engine.tick([row])[0].image
+    assert plain is not None
+    np.testing.assert_array_equal(images[0], plain)
+    contrast = [int(image[:128].mean() - image[128:].mean()) for image in images]
+    assert contrast[0] < contrast[1] < contrast[2]
+
+
 @pytest.mark.parametrize("kind", [FakeEngine, FakeDevice])
 def test_copies(student: Student, kind: type[FakeEngine]) -> None:
     """Asked to, it paints nothing: an image is the source image, a copy that is the caller's own; a still is grey."""

@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 
-from engines.student import Guidance, Student
+from engines.student import Control, Guidance, Student
 from server.judge import Ask, Unfit, judge
 from server.params import first_params, merge
+from server.types import Looks
 from wire import WireError
 
 MAX_PROMPT = 100
@@ -62,6 +63,7 @@ def test_sizes_that_are_too_much(student: Student, size: str) -> None:
         (Ask(["x"], size="big"), "size", "invalid_value", "WIDTHxHEIGHT or auto, not 'big'"),
         (Ask(["x"], size=""), "size", "invalid_value", "WIDTHxHEIGHT"),
         (Ask(["x"], size="256x256\n"), "size", "invalid_value", "WIDTHxHEIGHT"),
+        (Ask(["x"], looks=(("canny", 1.0, ()),)), "eyes", "unsupported", "has no eye 'canny': it has no control network"),
         (Ask(["x"], masked=True), "mask", "unsupported", "send the picture with it"),
         (Ask(["x"], strength=1.5), "strength", "unsupported_strength", "between 0 and 1"),
     ],
@@ -107,3 +109,38 @@ def test_live_and_rest_agree(student: Student, changes: dict[str, Any], ask: Ask
     with pytest.raises(WireError) as refused:
         merge(first_params(student), changes, MAX_PROMPT, student)
     assert str(refused.value) == f"{unfit.value.param}: {unfit.value}"
+
+
+@pytest.fixture
+def seeing(student: Student) -> Student:
+    """A student that repaints nothing and has two eyes."""
+    stills_only = replace(student.contract, strengths="none")
+    return replace(student, contract=stills_only, controls=(Control("edges", "canny", scale=0.8), Control("far", "depth")))
+
+
+@pytest.mark.parametrize(
+    ("looks", "says"),
+    [
+        ((("near", 1.0, ()),), "has no eye 'near': choose among edges, far"),
+        ((("edges", 2.5, ()),), "a scale is 0 to 2, not 2.5"),
+        ((("edges", float("nan"), ()),), "a scale is 0 to 2"),
+        ((("edges", 1.0, (("middle", 3.0),)),), "no knob 'middle': it has low, high"),
+        ((("far", 1.0, (("low", 3.0),)),), "no knob 'low': it has none"),
+        ((("edges", 1.0, (("low", 2000.0),)),), "low of the eye edges is 0 to 1000, not 2000"),
+        ((("edges", 1.0, ()), ("edges", 0.5, ())), "name each eye once"),
+    ],
+)
+def test_unfit_eyes(seeing: Student, looks: Looks, says: str) -> None:
+    """An eye that is not there, a scale or a knob out of bounds, an eye named twice: each is said, with what would be right."""
+    judge(Ask(["x"], looks=(("edges", 1.0, (("low", 3.0),)), ("far", 2.0, ()))), seeing, MAX_PROMPT)
+    with pytest.raises(Unfit, match=says) as unfit:
+        judge(Ask(["x"], looks=looks), seeing, MAX_PROMPT)
+    assert unfit.value.param == "eyes"
+
+
+def test_a_student_that_sees_and_does_not_repaint(seeing: Student) -> None:
+    """It is told no mask, and who would have it repaint hears of its eyes."""
+    with pytest.raises(Unfit, match="repaints no pictures, and so no part of one"):
+        judge(Ask(["x"], masked=True, looks=(("edges", 1.0, ()),)), seeing, MAX_PROMPT)
+    with pytest.raises(Unfit, match="it sees a picture by its eyes: name one of edges, far"):
+        judge(Ask(["x"], strength=0.5), seeing, MAX_PROMPT)

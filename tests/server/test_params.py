@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 import wire
+from engines.student import Control, Student
 from engines.students import load_student
-from server.params import Params, merge, normalised
+from server.params import MAX_BLEND, MOST_EYES, Params, first_params, merge, normalised
 from wire import WireError
 
 
@@ -160,3 +161,60 @@ def test_a_strength_goes_with_a_style_until_one_is_chosen() -> None:
     chosen = merge(Params(), {"strength": 0.1}, 2000, student)
     assert strength({"prompt": "ink"}, chosen) == 0.1
     assert strength({"prompt": "ink", "strength": None}, chosen) == 0.75
+
+
+def _seeing(img2img: bool) -> Student:
+    student = load_student("embedded")
+    contract = student.contract if img2img else replace(student.contract, strengths="none")
+    return replace(student, contract=contract, controls=(Control("edges", "canny", scale=0.8), Control("far", "depth")))
+
+
+def test_a_student_that_cannot_repaint_looks() -> None:
+    """Before a word is said it looks by its first eye, as its file says; strength is then how much that counts."""
+    student = _seeing(False)
+    first = first_params(student)
+    assert first.looks(student) == (("edges", 0.8, ()),)
+    assert first.told(student)["strength"] == 1.0
+    half = merge(first, {"strength": 0.5}, 100, student)
+    assert half.looks(student) == (("edges", 0.4, ()),)
+    own = merge(half, {"eyes": [{"name": "far", "scale": 1.5}, {"name": "edges", "knobs": {"low": 7}}]}, 100, student)
+    assert own.looks(student) == (("far", 1.5, ()), ("edges", 0.4, (("low", 7.0),)))
+    with pytest.raises(WireError, match="it sees a picture by its eyes: name one of edges, far"):
+        merge(own, {"eyes": []}, 100, student)
+    assert merge(own, own.told(student), 100, student) == own
+
+
+def test_a_student_that_repaints_looks_when_it_is_told_to() -> None:
+    """One that repaints has its strength for that, and its eyes beside it."""
+    student = _seeing(True)
+    assert first_params(student).looks(student) == ()
+    both = merge(first_params(student), {"strength": 0.5, "eyes": [{"name": "edges"}]}, 100, student)
+    assert (both.strength, both.looks(student)) == (0.5, (("edges", 0.8, ()),))
+
+
+@pytest.mark.parametrize(
+    ("eyes", "complaint"),
+    [
+        ([{"name": "near"}], "eyes: embedded has no eye 'near': choose among edges, far"),
+        ([{"name": "edges", "scale": 3}], "eyes: a scale is 0 to 2"),
+        ([{"scale": 1}], "eyes.0.name: Field required"),
+        ([{"name": "edges", "much": 1}], "unknown key"),
+        ("edges", "eyes: "),
+        ([{"name": "edges", "knobs": {"low": "much"}}], "eyes.0.knobs.low"),
+        ([{"name": "edges"}] * 5, "eyes: "),
+    ],
+    ids=str,
+)
+def test_eyes_that_are_none(eyes: Any, complaint: str) -> None:
+    """What is wrong with an eye is said of the key that it is wrong with."""
+    with pytest.raises(WireError, match=complaint):
+        merge(Params(), {"eyes": eyes}, 100, _seeing(True))
+
+
+def test_everything_at_once() -> None:
+    """The largest message that is right has fewer values than are taken."""
+    student = replace(_seeing(True), controls=tuple(Control(f"c{at}", "canny") for at in range(MOST_EYES)))
+    eyes = [{"name": f"c{at}", "scale": 1.0, "knobs": {"low": 1.0, "high": 2.0}} for at in range(MOST_EYES)]
+    blend = [{"text": f"{at}", "weight": 1.0} for at in range(MAX_BLEND)]
+    everything = {**Params().model_dump(), "prompt": blend, "eyes": eyes, "strength": 0.5}
+    assert merge(Params(), everything, 100, student).looks(student)[-1] == ("c3", 1.0, (("low", 1.0), ("high", 2.0)))

@@ -5,6 +5,7 @@ import threading
 from dataclasses import replace
 from typing import Any
 
+from engines.student import Control
 from engines.students import load_student
 from server.codec_pool import CodecPool
 from server.session import MOST_UNANSWERED, next_job_id
@@ -28,6 +29,21 @@ async def test_an_image(make_client: Any, encoded: Any) -> None:
     client.queue.answer(0, rows=3, timings=Timings(0.001, 0.002, 0.003, 0.004))
     await client.until(lambda: client.answers)
     assert client.answers == [FrameOut(7, AnswerKind.IMAGE, 3, 2, 1000, 2000, 3000, 4000, b"image 0")]
+
+
+async def test_eyes(make_client: Any, encoded: Any) -> None:
+    """Frames of a student that cannot repaint are for its eyes alone; those of another may be for both."""
+    student = load_student("embedded")
+    controls = (Control("edges", "canny"),)
+    stills_only = replace(student, contract=replace(student.contract, strengths="none"), controls=controls)
+    seeing, both = make_client(student=stills_only), make_client(student=replace(student, controls=controls))
+    both.params(eyes=[{"name": "edges", "scale": 0.5}], show="eyes", strength=0.25)
+    for client in (seeing, both):
+        client.frame(1, encoded())
+    (seen,), (repainted,) = await seeing.jobs(1), await both.jobs(1)
+    assert (seen.looks, seen.repaint, seen.show) == ((("edges", 1.0, ()),), False, "painting")
+    assert (repainted.looks, repainted.repaint, repainted.show) == ((("edges", 0.5, ()),), True, "eyes")
+    assert repainted.strength == 0.25
 
 
 async def test_what_others_see(make_client: Any, encoded: Any) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from engines.student import Student
+from engines.student import Control, Student
 from server.judge import Ask, Unfit
 from server.metrics import Metrics
 from server.queue import QueueFull
@@ -113,6 +113,29 @@ async def test_a_mask(room: Room) -> None:
     assert (job.mask, job.mask_paints, job.mask_blur) == tuple(how.values())
     room.queue.answer()
     await asking
+
+
+async def test_eyes(room: Room) -> None:
+    """A picture that its student cannot repaint is shown to the first of its eyes, and strength is how much that counts."""
+    student = room.served.student
+    stills_only = replace(student.contract, strengths="none")
+    room.served.student = replace(student, contract=stills_only, controls=(Control("edges", "canny", scale=0.8),))
+    own = (("edges", 1.5, ()),)
+    askings = [
+        room.ask(image=b"picture", ask=Ask(["a boat"], strength=0.5)),
+        room.ask(image=b"picture", looks=own),
+        room.ask(),
+    ]
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    jobs = [job for job, _ in room.queue.jobs.values()]
+    assert [(job.looks, job.repaint) for job in jobs] == [((("edges", 0.4, ()),), False), (own, False), ((), True)]
+    with pytest.raises(Unfit, match="repaints no pictures"):
+        await room.ask(image=b"picture", mask=b"mask", ask=Ask(["a boat"], strength=0.5))
+    with pytest.raises(Unfit, match="a scale is 0 to 2"):
+        await room.ask(image=b"picture", looks=(("edges", 3.0, ()),))
+    room.queue.answer()
+    await asyncio.gather(*askings)
 
 
 async def test_one_owner_has_a_bound(room: Room) -> None:

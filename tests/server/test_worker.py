@@ -8,9 +8,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
-from engines.student import Student
+from engines.student import Control, Student
 from server import codec
+from server.eyes import EYES, EyeFailed
 from server.session import next_job_id
 from server.types import Job, Outcome
 from tests.server.bench import PATIENCE
@@ -53,6 +55,39 @@ async def test_a_mask(make_bench: Any, picture: Any, encoded: Any) -> None:
     refused = await bench.submit(**asked, mask=encoded(half[:100], image_format="PNG"))
     assert (refused.outcome, refused.code) == (Outcome.FAILED, "bad_mask")
     assert "the mask is 256x100, and its image 256x256" in refused.message
+
+
+async def test_eyes(make_bench: Any, student: Student, picture: Any, encoded: Any) -> None:
+    """What an eye sees of a frame is told its row, whether that comes decoded or not, and may be shown for the painting."""
+    seeing = replace(student, controls=(Control("tile", "tile"), Control("grey", "grey")))
+    bench = await make_bench(of=seeing)
+    frame, looks = picture(), (("grey", 0.5, ()), ("tile", 1.0, (("blur", 2.0),)))
+    image = encoded(frame, image_format="PNG")
+    for more in ({"api": "openai"}, {"pixels": frame}):
+        assert (await bench.submit(image=image, looks=looks, repaint=False, **more)).outcome is Outcome.IMAGE
+    assert (await bench.submit()).outcome is Outcome.IMAGE
+    (first,), (second,), (plain,) = bench.engine.ticks
+    assert (first.image, plain.inputs) == (None, {})
+    np.testing.assert_array_equal(first.inputs["scale"], np.array([1.0, 0.5], np.float32))
+    np.testing.assert_array_equal(first.inputs["control"][1][..., 0], np.array(Image.fromarray(frame).convert("L")))
+    np.testing.assert_array_equal(first.inputs["control"], second.inputs["control"])
+    shown = await bench.submit(image=image, looks=(("tile", 1.0, ()),), show="eyes")
+    np.testing.assert_array_equal(codec.decode(shown.image, 256, 256), frame)
+    assert len(bench.engine.ticks) == 3
+
+
+async def test_an_eye_that_fails(make_bench: Any, student: Student, encoded: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An eye that makes no picture of a frame fails that frame, with the reason, and the next is painted."""
+    bench = await make_bench(of=replace(student, controls=(Control("tile", "tile"),)))
+
+    def blind(*_: Any) -> None:
+        raise EyeFailed("the eye gave nothing")
+
+    with monkeypatch.context() as patch:
+        patch.setitem(EYES, "tile", replace(EYES["tile"], see=blind))
+        failed = await bench.submit(image=encoded(), looks=(("tile", 1.0, ()),), repaint=False)
+    assert (failed.outcome, failed.code, failed.message) == (Outcome.FAILED, "eye_failed", "the eye gave nothing")
+    assert (await bench.submit(image=encoded(), looks=(("tile", 1.0, ()),))).outcome is Outcome.IMAGE
 
 
 async def test_jobs_share_ticks(make_bench: Any) -> None:
