@@ -142,6 +142,15 @@ def half_handshakes(me: Hostile) -> None:
 
 
 @attack(2, holds=True)
+def handshakes_that_are_none(me: Hostile) -> None:
+    """Handshakes that are whole requests and no whole handshakes: with a body, in chunks, or with a line that is too long."""
+    more = ({"Content-Length": "3"}, {"Transfer-Encoding": "chunked"}, {"X-Long": "x" * 9000})
+    for number in range(60):
+        if (one := me.connect()) is not None:
+            me.send(one, frames.upgrade(headers=more[number % 3]))
+
+
+@attack(2, holds=True)
 def half_headers(me: Hostile) -> None:
     """Requests of which a letter comes now and then, on many sockets."""
     sockets = [one for _ in range(60) if (one := me.connect()) is not None]

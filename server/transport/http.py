@@ -13,6 +13,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from ..types import Refusal
 from .guard import Guard, Reading
+from .plain import plain
 from .polite import PoliteTransport
 
 MOST_HEADER = 16 << 10
@@ -33,13 +34,6 @@ _PIECE = 8 << 10
 _quiet = logging.getLogger(f"{__name__}.uvicorn")
 _quiet.setLevel(logging.ERROR)
 """uvicorn warns of what clients do wrong, a line each: they are counted and said by whoever the guard reports to."""
-
-
-def _plain(status: HTTPStatus, why: str) -> bytes:
-    """A whole response of a few words, after which the connection ends."""
-    body = f"{why}\n".encode("ascii", "backslashreplace")
-    head = f"HTTP/1.1 {status.value} {status.phrase}\r\nConnection: close\r\nContent-Type: text/plain\r\n"
-    return f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
 
 
 class _Counted(h11.Connection):
@@ -98,7 +92,7 @@ class HttpProtocol(H11Protocol):
         self.address = self.client[0] if self.client else None
         self._header_since = self.loop.time()
         if not self._guard.enter(self):
-            polite.write(_plain(HTTPStatus.SERVICE_UNAVAILABLE, "no room for another connection; try again in 5 seconds"))
+            polite.write(plain(HTTPStatus.SERVICE_UNAVAILABLE, "no room for another connection; try again in 5 seconds"))
             polite.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -173,7 +167,7 @@ class HttpProtocol(H11Protocol):
         is_free = self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE)
         self._stop_cycle()
         if is_free:
-            self.transport.write(_plain(HTTPStatus(fault.error_status_hint if fault else 400), why))
+            self.transport.write(plain(HTTPStatus(fault.error_status_hint if fault else 400), why))
             self.transport.close()
         else:  # in the middle of an answer, which cannot be taken back
             self.transport.abort()
@@ -224,7 +218,7 @@ class HttpProtocol(H11Protocol):
         if self._heard:  # else it said nothing at all, as browsers do that connect in case they should need it
             why = f"a request's header took longer than {self._guard.limits.header_seconds:g} s"
             self._guard.refuse(Refusal.SLOW, why, self.address)
-            self.transport.write(_plain(HTTPStatus.REQUEST_TIMEOUT, why))
+            self.transport.write(plain(HTTPStatus.REQUEST_TIMEOUT, why))
         self.transport.close()
 
     def drop(self) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import MutableMapping
+from http import HTTPStatus
 from typing import Any
 
 from uvicorn.protocols.utils import ClientDisconnected
@@ -12,6 +13,7 @@ from websockets.http11 import Request
 from ..types import Refusal
 from .frames import CountedFrames
 from .guard import Guard, Reading
+from .plain import plain
 from .polite import CLOSE_SECONDS, PoliteTransport
 
 _EXTENSION = "allaprima.transport"
@@ -70,10 +72,20 @@ class LiveProtocol(WebSocketsSansIOProtocol):
             return
         if not self.handshake_initiated:
             super().data_received(data)  # the request, which has been parsed once and is known to be whole
+            if not self.handshake_initiated:
+                self._no_handshake()
             return
         self._unparsed += data
         if self._turn is None:
             self._parse()
+
+    def _no_handshake(self) -> None:
+        """It was a request for HTTP and is none for websockets, which takes no body and shorter lines, and would wait."""
+        why = f"not a handshake as it should be: {self.conn.handshake_exc or 'more than a request'}"
+        self._guard.refuse(Refusal.BAD_REQUEST, why, self.address)
+        self.handshake_initiated = self.handshake_complete = self.close_sent = True
+        self.transport.write(plain(HTTPStatus.BAD_REQUEST, why))
+        self.transport.close()
 
     def _parse(self) -> None:
         """Parse what has come: a little of it, for others have their turn too, and none while the route is behind."""

@@ -10,6 +10,7 @@ from websockets.frames import Frame, Opcode
 
 from server.transport import cut_off, refuse, until_lost
 from server.types import Refusal
+from tests.server.transport.conftest import HANDSHAKE
 
 Messages = list[Any]
 
@@ -280,3 +281,18 @@ async def test_on_another_server() -> None:
         refuse(scope)
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(until_lost(scope), 0.01)
+
+
+@pytest.mark.parametrize(
+    "header",
+    [b"X: " + b"y" * 9000, b"Content-Length: 3", b"Transfer-Encoding: chunked"],
+    ids=["long", "body", "chunks"],
+)
+async def test_a_request_that_is_no_handshake(serve: Any, header: bytes) -> None:
+    """What asks for an upgrade and is more than a handshake may be is answered and let go, and not waited for."""
+    here = await serve(recorder([]))
+    async with here.peer() as peer:
+        await peer.send(HANDSHAKE[:-2] + header + b"\r\n\r\n")
+        assert (await peer.until(b"\r\n\r\n")).startswith(b"HTTP/1.1 400")
+    assert here.reasons() == [Refusal.BAD_REQUEST]
+    await here.empty()
