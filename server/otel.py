@@ -140,7 +140,7 @@ class _TracedQueue:
     def __init__(self, queue: FrontQueue, tracer: OtelTracer, student: str) -> None:
         self._queue, self._tracer, self._student = queue, tracer, student
         self.open, self.waiting, self.in_flight, self.has_room = queue.open, queue.waiting, queue.in_flight, queue.has_room
-        self.close, self.end = queue.close, queue.end
+        self.close, self.end, self.in_process = queue.close, queue.end, queue.in_process
 
     async def submit(self, job: Job) -> Result:
         with self._tracer.job(job, self._student) as span:

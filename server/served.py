@@ -80,6 +80,7 @@ def serve_student(
             max_prompt=settings.max_prompt,
             patience=lambda steps: max(settings.frame_deadline, _TICKS_OF_PATIENCE * steps * status().tick_seconds),
             idle=lambda: queue.in_flight() == 0,
+            paints_here=queue.in_process,
             unknown=unknown,
             clock=clock,
         )

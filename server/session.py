@@ -118,6 +118,7 @@ class Session:
         patience: Callable[[int], float],
         idle: Callable[[], bool] = lambda: False,
         unknown: Callable[[Sequence[str]], list[str]] = lambda texts: [],
+        paints_here: bool = True,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.token = secrets.token_urlsafe(12)
@@ -134,6 +135,7 @@ class Session:
         self.trace = ""
         self._queue, self._pool, self._metrics, self._room, self._clock = queue, pool, metrics, room, clock
         self._max_prompt, self._patience, self._idle, self._unknown = max_prompt, patience, idle, unknown
+        self._paints_here = paints_here
         self._travel = Travel(self.params.blend())
         self._filter = SimilarityFilter(random.Random())
         self._begin()
@@ -248,7 +250,7 @@ class Session:
         deadline = arrived + self._patience(self._steps())
         try:
             async with asyncio.timeout(max(0.0, deadline - self._clock())):  # its owner's turn may come too late
-                decoded = await self._decode(frame, self.params)
+                decoded = await self._decode(frame, self.params) if self._decodes(self.params) else None
         except TimeoutError:
             self._count(Outcome.DROPPED_LATE)
             self._answer(frame.id, FrameOut(frame.id, AnswerKind.DROPPED, rev=self.rev).encode())
@@ -263,7 +265,9 @@ class Session:
             self.rev,
             self._strength,
         )  # now, since they may have changed meanwhile, which starts the filter anew
-        if self._is_similar(decoded, params, arrived):
+        if decoded is None:
+            self._filter.reset()
+        elif self._is_similar(decoded, params, arrived):
             self._count(Outcome.REPEAT)
             self._answer(frame.id, FrameOut(frame.id, AnswerKind.REPEAT, rev=rev).encode())
             return
@@ -276,8 +280,8 @@ class Session:
             created=arrived,
             deadline=deadline,
             image=frame.image,
-            pixels=decoded.pixels,
-            decoding=decoded.seconds,
+            pixels=None if decoded is None else decoded.pixels,
+            decoding=0.0 if decoded is None else decoded.seconds,
             strength=strength,
             looks=params.looks(self.student),
             repaint=self.student.img2img,
@@ -300,6 +304,10 @@ class Session:
     def _filters(self, params: Params) -> Similarity | None:
         """The filter that is wanted now; none while the prompt travels, since every frame is then painted otherwise."""
         return params.similarity if self._travel.arrived(self._clock()) else None
+
+    def _decodes(self, params: Params) -> bool:
+        """Whether a frame is decoded here: for who paints here, or for the filter. Else that is the worker's to do, once."""
+        return self._paints_here or self._filters(params) is not None
 
     async def _decode(self, frame: FrameIn, params: Params) -> Decoded:
         """Once, for the filter and for the tick. Raises BadImage."""

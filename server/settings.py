@@ -31,7 +31,7 @@ _PAINTING = (
 _FRONT = frozenset((
     "port", "alias", "sizes", "allow_origins", "root_path", "max_sessions", "max_sessions_per_owner", "max_waiting",
     "max_waiting_per_owner", "max_message", "file_seconds", "file_bytes", "max_prompt", "frame_deadline", "still_deadline",
-    "resume_seconds", "first_frame_seconds", "idle_seconds",
+    "resume_seconds", "first_frame_seconds", "idle_seconds", "max_watchers", "max_watchers_per_session",
 ))  # fmt: skip
 """Settings of who asks."""
 

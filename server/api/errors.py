@@ -57,6 +57,7 @@ _STILLS = {
     "shutting_down": 503,
     "engine_stuck": 503,
     "timeout": 503,
+    "queue_error": 503,
     "too_many": 400,
     "bad_image": 400,
     "bad_mask": 400,

@@ -19,7 +19,12 @@ class FrontQueue(Protocol):
 
     Live frames and stills wait apart. Among each, every owner has a line, and the lines take turns: of what is taken, by
     however many workers, every owner who waits has an equal share, through whichever front ends.
+
+    `in_process`: whether workers are in this process, so that they get jobs as they are, decoded pixels too.
     """
+
+    @property
+    def in_process(self) -> bool: ...
 
     def open(self) -> None:
         """Begin. On the event loop that everything else is called on; before anything else."""

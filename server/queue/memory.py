@@ -17,7 +17,7 @@ class MemoryQueue:
     `unpainted` is told of each job that the queue answers itself, since no worker had it: late, withdrawn or shut out.
     """
 
-    shared = False
+    in_process, shared = True, False
 
     def __init__(
         self,

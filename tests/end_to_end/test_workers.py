@@ -56,6 +56,26 @@ def test_a_front_end_is_not_told_how_to_paint(start: Start, redis_server: RedisS
     assert "give --engine to allaprima worker" in server.said()
 
 
+def test_a_queue_that_lets_nobody_in(start: Start) -> None:
+    """A front end and a worker that the queue does not let in end with one line that says so, without the password."""
+    with RedisServer("--requirepass", "right") as redis:
+        url = redis.url.replace("//", "//:wrong@")
+        servers = [start("--queue", url, ready=False), start("--queue", url, *FAKE, command="worker", ready=False)]
+        for server in servers:
+            assert server.process.wait(30) == 1
+            assert "does not let us in" in server.said()
+            assert ":wrong" not in server.said()
+            assert "Traceback" not in server.said()
+
+
+def test_no_queue(start: Start) -> None:
+    """A worker without a queue, and an address that is none, are wrong settings."""
+    servers = [start(*FAKE, command="worker", ready=False), start("--queue", "http://localhost", ready=False)]
+    assert [server.process.wait(30) for server in servers] == [2, 2]
+    assert "--queue: name the queue" in servers[0].said()
+    assert "a queue is redis://HOST:PORT" in servers[1].said()
+
+
 def test_they_end_when_told_to(front: Any, worker: Any) -> None:
     """Both end by a signal, with status 0 and nothing to complain about."""
     assert (worker.stop(signal.SIGTERM), front.stop(signal.SIGTERM)) == (0, 0)

@@ -157,3 +157,13 @@ async def test_decoded_once(make_client: Any, encoded: Any, monkeypatch: pytest.
     assert len(times) == 1
     assert job.pixels.shape == (256, 256, 3)
     assert job.decoding > 0
+
+
+async def test_decoded_for_the_filter_only(make_client: Any, encoded: Any) -> None:
+    """Where workers are elsewhere a frame is decoded here for the filter only, and by who paints it."""
+    for similarity, decoded in ((None, 0), ({"threshold": 1.0}, 1)):
+        client = make_client(similar=True, paints_here=False)
+        client.params(similarity=similarity)
+        client.frame(0, encoded())
+        [job] = await client.jobs(1)
+        assert (job.pixels is not None, job.image == encoded()) == (bool(decoded), True)

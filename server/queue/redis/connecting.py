@@ -68,7 +68,10 @@ def loading(scripts: Iterable[Script]) -> list[tuple[str, str, str]]:
 
 
 class Trouble:
-    """Tells of an outage once, and once that it is over. `address` is told without user and password."""
+    """Tells of an outage once, and once that it is over; the log, with the address, but without user and password.
+
+    `why` is for whoever asks: it says nothing of where the server is.
+    """
 
     def __init__(self, url: str, clock: Callable[[], float] = time.monotonic) -> None:
         self.address, self._clock = without_secrets(url), clock
@@ -80,8 +83,8 @@ class Trouble:
         if self._since is None:
             self._since = self._clock()
             said = without_secrets(str(error)) or type(error).__name__
-            self.why = f"the queue at {self.address} cannot be reached: {said}"
-            log.warning("%s; trying again", self.why)
+            self.why = "the queue between front ends and workers cannot be reached; the log says why"
+            log.warning("the queue at %s cannot be reached: %s; trying again", self.address, said)
 
     def ends(self) -> None:
         """It can be used."""

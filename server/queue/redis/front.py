@@ -76,6 +76,8 @@ class RedisFrontQueue:
     `unpainted` is told of each job that is answered without a worker. `fleet` is what is known of those who paint.
     """
 
+    in_process = False
+
     def __init__(
         self,
         url: str,

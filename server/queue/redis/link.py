@@ -45,7 +45,7 @@ class Link:
         """Why nothing can be asked now, for a person; empty if it can."""
         if self._fatal is not None:
             return str(self._fatal)
-        return self._trouble.why or ("" if self.connected else f"connecting to the queue at {self._trouble.address}")
+        return self._trouble.why or ("" if self.connected else "connecting to the queue between front ends and workers")
 
     @property
     def fatal(self) -> QueueError | None:
