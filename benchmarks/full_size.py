@@ -1,9 +1,10 @@
-"""The whole way once, at full size: python -m benchmarks.full_size --folder FOLDER [--model sdxl] [--gpu sm89]
+"""The whole way once, at full size: python -m benchmarks.full_size --folder FOLDER [--model sdxl | sd15-control] [--gpu sm89]
 
 Writes a pipeline of published shapes with random weights, exports it at 512x512, compiles it for OpenVINO and paints, or
 builds TensorRT's plans, each stage in a process of its own, and prints a table of seconds and peak memory. Speed does not
 depend on the values of the weights. The shapes are Stable Diffusion 1.5's (UNet of 860 million parameters, CLIP ViT-L/14)
-or SDXL's (2.6 billion, CLIP ViT-L/14 and OpenCLIP ViT-bigG/14), each with its tiny autoencoder.
+or SDXL's (2.6 billion, CLIP ViT-L/14 and OpenCLIP ViT-bigG/14), each with its tiny autoencoder; or the former with a
+ControlNet of its shapes (361 million) within the denoiser.
 """
 
 import argparse
@@ -27,7 +28,8 @@ from engines.students import load_student
 Stage = Callable[[Path, str], str | None]
 """Of a folder and a model; what it has to say."""
 
-MODELS = ("sd15", "sdxl")
+CONTROLLED = "sd15-control"
+MODELS = ("sd15", "sdxl", CONTROLLED)
 _WORDS = 49408
 _STOP, _START = "<|endoftext|>", "<|startoftext|>"
 
@@ -86,7 +88,7 @@ CLIP_G: dict[str, Any] = CLIP_L | {
 def write_pipeline(folder: Path, model: str) -> None:
     """A mirror of the hub with the student's base and its tiny autoencoder, of random weights in half precision."""
     import torch
-    from diffusers import AutoencoderTiny, UNet2DConditionModel
+    from diffusers import AutoencoderTiny, ControlNetModel, UNet2DConditionModel
     from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
 
     torch.manual_seed(0)
@@ -97,14 +99,17 @@ def write_pipeline(folder: Path, model: str) -> None:
     base = folder / student.weights.base.repo
     tiny: Any = AutoencoderTiny()
     tiny.save_pretrained(folder / student.weights.tiny.repo)
-    unet: Any = UNet2DConditionModel(**(UNET if model == "sd15" else UNET_XL))
+    unet: Any = UNet2DConditionModel(**(UNET_XL if model == "sdxl" else UNET))
     unet.save_pretrained(base / "unet", variant="fp16")
+    if model == CONTROLLED:
+        control: Any = ControlNetModel.from_unet(unet)
+        control.save_pretrained(folder / "control", variant="fp16")
     CLIPTextModel(CLIPTextConfig(**CLIP_L)).save_pretrained(base / "text_encoder")
     _write_tokenizer(base / "tokenizer")
     if model == "sdxl":
         CLIPTextModelWithProjection(CLIPTextConfig(**CLIP_G)).save_pretrained(base / "text_encoder_2")
         _write_tokenizer(base / "tokenizer_2")
-    name = "StableDiffusionPipeline" if model == "sd15" else "StableDiffusionXLPipeline"
+    name = "StableDiffusionXLPipeline" if model == "sdxl" else "StableDiffusionPipeline"
     (base / "model_index.json").write_text(json.dumps({"_class_name": name}))
 
 
@@ -132,7 +137,9 @@ def _student(model: str) -> Student:
 
 
 def _ready(folder: Path, model: str) -> Student:
-    return prepare(_student(model), folder / "cache", Choices(weights=folder / f"mirror-{model}"), print)
+    mirror = folder / f"mirror-{model}"
+    controls = (("canny", str(mirror / "control")),) if model == CONTROLLED else ()
+    return prepare(_student(model), folder / "cache", Choices(weights=mirror, controls=controls), print)
 
 
 def export(folder: Path, model: str) -> str:
@@ -166,13 +173,14 @@ def paint(folder: Path, model: str) -> str:
     text = time.perf_counter() - began
     image = np.zeros((ready.height, ready.width, 3), dtype=np.uint8)
     seconds: dict[str, float] = {}
+    shown: dict[str, Any] = {"control": image[None], "scale": np.ones(1, np.float32)} if model == CONTROLLED else {}
     for name, step, source in (
         ("still", ready.contract.still()[0], None),
         ("repaint", ready.contract.repaint(0.5)[0], image),
     ):
         for _ in range(3):
             began = time.perf_counter()
-            painted = engine.tick([Row(1, 0, step, True, conditioning, 1, source)])[0]
+            painted = engine.tick([Row(1, 0, step, True, conditioning, 1, source, inputs=shown)])[0]
             seconds[name] = min(seconds.get(name, 1e9), time.perf_counter() - began)
         if painted.image is None or painted.image.shape != image.shape:
             raise RuntimeError(f"no picture: {painted.error}")

@@ -38,6 +38,7 @@ class FakeEngine:
     """
 
     backend = "fake"
+    masks = True
     device = "none"
     precision = "fp32"
 

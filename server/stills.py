@@ -10,9 +10,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
+from engines.rows import NO_MASKS
 from engines.student import Student
 
-from .judge import Ask, judge
+from .judge import Ask, Unfit, judge
 from .metrics import Metrics
 from .queue import QueueFull
 from .served import Served
@@ -91,6 +92,8 @@ class Stills:
         judge(asked.ask, served.student, self._settings.max_prompt, self._settings.sizes == "resize")
         if (why := served.not_ready()) is not None:
             raise Refused("not_ready", why, retry_after=_STARTING)
+        if asked.mask is not None and not served.status().masks:
+            raise Unfit("mask", NO_MASKS)
         with self._room(served, asked):
             jobs = self._jobs(asked, served)
             results = await _all(jobs, served, painted)

@@ -48,6 +48,8 @@ class GpuEngine:
     OutOfDeviceMemory if the device is too small for ticks of the largest size.
     """
 
+    masks = False
+
     def __init__(self, student: Student, batch_sizes: tuple[int, ...], networks: Networks, cuda: Cuda, tokens: Tokens) -> None:
         self.student, self.batch_sizes = student, tuple(sorted(set(batch_sizes)))
         self._networks, self._cuda = networks, cuda

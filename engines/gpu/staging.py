@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from ..engine import Row
-from ..rows import LATENTS_GONE, wrong_with
+from ..rows import LATENTS_GONE, NO_MASKS, wrong_with
 from .buffers import Lane
 from .capture import TickSizes
 from .cuda import bytes_of
@@ -61,7 +61,7 @@ class Staging:
         if row.index > 0 and self.slots.find(row.job) is None:
             return LATENTS_GONE
         if row.mask is not None:
-            return "masks are painted on a processor only: serve with --engine openvino"
+            return NO_MASKS
         return None
 
     def _write(self, at: int, row: Row, lane: Lane, staged: Staged) -> int | None:

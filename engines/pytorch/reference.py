@@ -32,6 +32,7 @@ class TorchEngine:
     """
 
     backend = "torch"
+    masks = True
     precision = "fp32"
 
     def __init__(

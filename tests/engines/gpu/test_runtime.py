@@ -12,6 +12,7 @@ from engines.errors import EngineError
 from engines.gpu.cuda import CudaError, OutOfDeviceMemory, Stream
 from engines.gpu.engine import GpuEngine
 from engines.gpu.network import Tensor
+from engines.rows import NO_MASKS
 from engines.student import Student
 from engines.students import load_student
 from tests.engines.gpu.double import CudaDouble
@@ -181,6 +182,16 @@ def test_a_row_of_wrong_shapes_is_its_own_error() -> None:
     assert "(32, 64, 3), not (64, 64, 3)" in (small_picture.error or "")
     assert "(3, 16), not (24, 16)" in (short_prompt.error or "")
     np.testing.assert_array_equal(image(painted), expected)
+
+
+def test_masks_are_refused() -> None:
+    """A row with a mask is its own error, and the engine says beforehand that it takes none."""
+    studio = Studio()
+    row = studio.repaint()
+    mask = np.zeros(row.image.shape[:2], np.uint8)  # type: ignore[union-attr]
+    refused, painted = studio.engine.tick([replace(row, mask=mask), studio.repaint()])
+    assert (studio.engine.masks, refused.error) == (False, NO_MASKS)
+    assert painted.image is not None
 
 
 def test_guidance_reaches_the_network() -> None:
