@@ -100,4 +100,6 @@ class Intake:
 
     def _steps(self, job: Job) -> tuple[Step, ...]:
         contract = self._student.contract
-        return contract.repaint(job.strength) if job.image is not None and job.repaint else contract.still()
+        if job.image is not None and job.repaint:
+            return contract.repaint(job.strength, job.most_steps)
+        return contract.still(job.most_steps)

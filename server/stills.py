@@ -46,6 +46,7 @@ class Asked:
     prompt: Prompt
     count: int = 1
     seed: int | None = None
+    most_steps: int | None = None
     image: bytes | None = None
     looks: Looks = ()
     repaint: bool = True
@@ -159,6 +160,7 @@ class Stills:
                 mask_blur=asked.mask_blur,
                 strength=1.0 if asked.ask.strength is None else asked.ask.strength,
                 guidance=asked.ask.guidance,
+                most_steps=asked.most_steps,
                 format=asked.format,
                 quality=asked.quality,
                 size=size,

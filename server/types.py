@@ -84,6 +84,8 @@ class Job:
     session that it belongs to, empty for a still, and `request` names who asked, for logs. `trace` is W3C's `traceparent` of
     the span that this job belongs to, empty where nobody traces.
 
+    `most_steps`: the picture as it is after so many steps, on its way; None is the whole of it.
+
     `size` is the width and height of the picture that is answered; None is the student's own.
 
     `pixels` is the image decoded, where this process has done that already: uint8 [height, width, 3] of the student's size;
@@ -106,6 +108,7 @@ class Job:
     image: bytes | None = None
     strength: float = 1.0
     guidance: float | None = None
+    most_steps: int | None = None
     format: str = "jpeg"
     quality: int = 85
     size: tuple[int, int] | None = None

@@ -127,13 +127,13 @@ class Contract:
             schedule.time_of(1.0)  # raises where a schedule knows no strengths
         self.still()
 
-    def still(self) -> tuple[Step, ...]:
-        """The steps of a picture from pure noise."""
+    def still(self, most: int | None = None) -> tuple[Step, ...]:
+        """The steps of a picture from pure noise; with `most`, of what it is after so many of them."""
         first = self._schedule.level(self.times[0])
-        return self._chain(self.times, 0.0, 1.0 if self.start == "unit" else first.sigma)
+        return self._chain(self.times[:most], 0.0, 1.0 if self.start == "unit" else first.sigma)
 
-    def repaint(self, strength: float) -> tuple[Step, ...]:
-        """The steps of img2img at a strength in 0..1. Raises UnsupportedStrength."""
+    def repaint(self, strength: float, most: int | None = None) -> tuple[Step, ...]:
+        """The steps of img2img at a strength in 0..1; with `most` as for `still`. Raises UnsupportedStrength."""
         if self.strengths == "none":
             raise UnsupportedStrength("this student makes stills only: it knows no noise level but its own")
         if not 0.0 <= strength <= 1.0:
@@ -143,7 +143,7 @@ class Contract:
             known = ", ".join(f"{known:g}" for known in self.known_strengths())
             raise UnsupportedStrength(f"this student was trained for the strengths {known} only, not {strength:g}")
         level = self._schedule.level(start)
-        return self._chain((start, *(t for t in self.times if t < start)), level.alpha, level.sigma)
+        return self._chain((start, *(t for t in self.times if t < start))[:most], level.alpha, level.sigma)
 
     def known_strengths(self) -> tuple[float, ...]:
         """The strengths of a student that knows some only, ascending; empty where any or none is known."""

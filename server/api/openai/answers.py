@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from engines.student import Student
 
-from ...stills import Still
+from ...stills import Refused, Still
 from ...types import Result
 
 What = Literal["image_generation", "image_edit"]
@@ -51,11 +51,16 @@ class Answer:
             parts.append(b'"url":%b' % _written(self.urls[index]))
         return b'{%b,"seed":%d}' % (b",".join(parts), self.stills[index].seed)
 
-    def events(self, what: What) -> bytes:
-        """The answer as events, one for each picture: of one step there is nothing to show before."""
-        return b"".join(self._event(f"{what}.completed", still) for still in self.stills)
+    def completed(self, what: What) -> bytes:
+        """The answer as events, one for each picture."""
+        more = {"without_effect": list(self.without_effect), "usage": self.usage(1)}
+        return b"".join(self._event(f"{what}.completed", still, more) for still in self.stills)
 
-    def _event(self, kind: str, still: Still) -> bytes:
+    def partial(self, what: What, index: int) -> bytes:
+        """The pictures as they are on their way, likewise; `index` counts how often they were shown before."""
+        return b"".join(self._event(f"{what}.partial_image", still, {"partial_image_index": index}) for still in self.stills)
+
+    def _event(self, kind: str, still: Still, more: dict[str, Any]) -> bytes:
         about = {
             "type": kind,
             "created_at": int(time.time()),
@@ -65,8 +70,7 @@ class Answer:
             "output_format": self.format,
             "seed": still.seed,
             "painted_size": f"{self.student.width}x{self.student.height}",
-            "without_effect": list(self.without_effect),
-            "usage": self.usage(1),
+            **more,
             "timings": _timings(still.result),
         }
         picture = base64.b64encode(still.result.image)
@@ -86,6 +90,12 @@ class Answer:
             "output_tokens_details": out,
             "total_tokens": total_in + total_out,
         }
+
+
+def failed(refused: Refused, request: str) -> bytes:
+    """The event of an error after others."""
+    error = {"message": refused.message, "type": "server_error", "param": None, "code": refused.code, "request_id": request}
+    return b'event: error\ndata: {"type":"error","error":%b}\n\n' % _written(error)
 
 
 def _written(value: Any) -> bytes:

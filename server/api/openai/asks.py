@@ -5,7 +5,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from engines.student import Student
+from engines.student import Student, UnsupportedStrength
 
 from ...judge import Ask, Seed, Strength, Text
 from ..described import narrowed
@@ -117,7 +117,21 @@ class ImagesRequest(_Images):
     def without_effect(self, student: Student) -> list[str]:
         steps = self.num_inference_steps
         other_steps = steps is not None and steps != len(student.contract.times)
-        return [*super().without_effect(student), *(["num_inference_steps"] if other_steps else [])]
+        return [
+            *super().without_effect(student),
+            *(["num_inference_steps"] if other_steps else []),
+            *(["partial_images"] if self.partial_images and not self.partial_steps(student) else []),
+        ]
+
+    def steps(self, student: Student) -> int:
+        """How many are made."""
+        return len(student.contract.times)
+
+    def partial_steps(self, student: Student) -> list[int]:
+        """The steps after which a picture is shown on its way: evenly between its first and its last."""
+        steps = self.steps(student)
+        shown = min(self.partial_images or 0, steps - 1) if self.streamed else 0
+        return [index * steps // (shown + 1) for index in range(1, shown + 1)]
 
 
 class EditRequest(ImagesRequest):
@@ -131,6 +145,13 @@ class EditRequest(ImagesRequest):
     def ask(self, student: Student) -> Ask:
         strength = student.strength_for(self.prompt) if self.strength is None else self.strength
         return Ask([self.prompt], self.negative_prompt or "", self.guidance_scale, strength, self.size)
+
+    def steps(self, student: Student) -> int:
+        strength = student.strength if self.strength is None else self.strength
+        try:
+            return len(student.contract.repaint(strength))
+        except UnsupportedStrength:
+            return 1  # it is refused, when it is judged
 
     def ask_within(self, student: Student) -> Ask:
         """What is asked within a mask: where nothing else is said, that nothing is left there of what was."""

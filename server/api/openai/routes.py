@@ -1,16 +1,18 @@
 """The routes of OpenAI's Images API. They only translate: what is asked is judged, and painted, by the room of stills."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from typing import Any, NamedTuple
 
 from fastapi import APIRouter, Request, Response
+from fastapi.responses import StreamingResponse
 
 from engines.student import Student
 
 from ...judge import Ask
 from ...served import Served
 from ...server import Server
-from ...stills import Asked, Still
+from ...stills import Asked, Refused, Still
 from ...tracing import known_trace
 from .. import files
 from ..described import EVENTS, also
@@ -20,8 +22,9 @@ from ..forms import MULTIPART, Form, described, read_form
 from ..keys import owner
 from ..presence import while_present
 from ..request_id import request_id
-from .answers import Answer, What
+from .answers import Answer, What, failed
 from .asks import EditRequest, ImagesRequest, VariationRequest
+from .showing import Showing
 
 
 class _Call(NamedTuple):
@@ -38,11 +41,28 @@ class _Call(NamedTuple):
         """Paint, and answer."""
         served = self._served()
         self._check()
-        stills = await while_present(self.request, self.server.stills.paint(served, self._asked(served)))
+        asked = self._asked(served)
+        if isinstance(self.asked, ImagesRequest) and (steps := self.asked.partial_steps(served.student)):
+            showing = Showing(self.server.stills, served, asked, steps)
+            await while_present(self.request, showing.first())
+            return StreamingResponse(self._shown(showing, served), media_type=EVENTS)
+        stills = await while_present(self.request, self.server.stills.paint(served, asked))
         answer = self._told(stills, served)
         if self.asked.streamed:
-            return Response(await asyncio.to_thread(answer.events, self.what), media_type=EVENTS)
+            return Response(await asyncio.to_thread(answer.completed, self.what), media_type=EVENTS)
         return Response(await asyncio.to_thread(answer.json), media_type="application/json")
+
+    async def _shown(self, showing: Showing, served: Served) -> AsyncIterator[bytes]:
+        """Events of pictures on their way, and of them when they are made."""
+        try:
+            async for index, stills in showing.pictures():
+                answer = self._told(stills, served)
+                if index is None:
+                    yield await asyncio.to_thread(answer.completed, self.what)
+                else:
+                    yield await asyncio.to_thread(answer.partial, self.what, index)
+        except Refused as refused:  # the status has been sent: what is wrong is one more event
+            yield failed(refused, request_id(self.request))
 
     def _served(self) -> Served:
         name = self.asked.model

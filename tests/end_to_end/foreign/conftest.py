@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from tests.student_files import write_student
+
 HERE = Path(__file__).parent
 ROOT = HERE.parents[2]
 FOREIGN = ROOT / ".venv" / "foreign"
@@ -16,13 +18,16 @@ PATIENCE = 120
 
 
 @pytest.fixture(scope="session")
-def _other(start: Any) -> Any:
-    return start("--engine", "fake", "--fake-tick", "0.002", "--alias", "*")
+def _other(start: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    folder = tmp_path_factory.mktemp("students")
+    write_student(folder, "four", size=(256, 256))
+    flags = ("--engine", "fake", "--fake-tick", "0.002", "--alias", "*")
+    return start(*flags, "--students", str(folder), "--student", "embedded,four")
 
 
 @pytest.fixture
 def other(_other: Any) -> Any:
-    """A server that goes by any model's name; each test checks that it is alive and logged no traceback."""
+    """A server that goes by any model's name, with a second student of four steps; it lives, and logs no traceback."""
     yield _other
     assert _other.process.poll() is None
     assert "Traceback" not in _other.said()

@@ -50,7 +50,7 @@ def test_automatic1111(http: httpx.Client) -> None:
     headers = {"authorization": "Basic " + base64.b64encode(b"me:none").decode()}
     options = http.get("/sdapi/v1/options", headers=headers).json()
     models = http.get("/sdapi/v1/sd-models", headers=headers).json()
-    assert [{"id": model["title"], "name": model["model_name"]} for model in models] == [{"id": "embedded", "name": "embedded"}]
+    assert [(model["title"], model["model_name"]) for model in models] == [("embedded", "embedded"), ("four", "four")]
     options["sd_model_checkpoint"] = models[0]["title"]
     http.post("/sdapi/v1/options", json=options, headers=headers).raise_for_status()
     data = {"prompt": "a boat", "batch_size": 2, "width": 512, "height": 512, "steps": 50, "negative_prompt": "ugly"}

@@ -106,10 +106,15 @@ def test_edits_and_variations(client: Any, encoded: Any, picture: Any) -> None:
 
 
 def test_streams(client: Any, encoded: Any) -> None:
-    """A stream's last event has the picture."""
+    """A stream's last event has the picture; a student of more steps shows it on the way."""
     *_, last = client.images.generate(prompt="x", stream=True, partial_images=2)
     assert (last.type, last.size) == ("image_generation.completed", "256x256")
     assert opened(last).size == (256, 256)
+    *partial, last = client.images.generate(prompt="x", model="four", stream=True, partial_images=2)
+    assert [(event.type, event.partial_image_index) for event in partial] == [
+        ("image_generation.partial_image", n) for n in (0, 1)
+    ]
+    assert last.type == "image_generation.completed"
     *_, last = client.images.edit(image=encoded(), prompt="x", stream=True)
     assert last.type == "image_edit.completed"
     assert last.usage.total_tokens > 0

@@ -33,6 +33,25 @@ def run(
     return x0
 
 
+@pytest.mark.parametrize("contract", [THREE_STEPS, FOUR_LEVELS, SHIFTED, replace(FOUR_LEVELS, sampler="euler")], ids=str)
+@pytest.mark.parametrize("most", [1, 2, 3])
+def test_a_picture_on_its_way(contract: Contract, most: int) -> None:
+    """After so many steps a picture is what the network sees of it there; the steps before are the same."""
+    whole, part = contract.still(), contract.still(most)
+    assert part[:-1] == whole[: most - 1]
+    assert (part[-1].alpha_next, part[-1].sigma_next) == (0, 0)
+    if contract.sampler == "renoise":  # where a step lands is what the network sees
+        assert (part[-1].A, part[-1].B) == (whole[most - 1].A, whole[most - 1].B)
+    assert contract.still(len(whole)) == contract.still(None) == whole
+
+
+def test_a_repainting_on_its_way() -> None:
+    """So it is with a repainting, whose steps are fewer."""
+    whole = FOUR_LEVELS.repaint(0.75)
+    assert FOUR_LEVELS.repaint(0.75, 2)[0] == whole[0]
+    assert [len(FOUR_LEVELS.repaint(0.75, most)) for most in (1, 2, 3, 9)] == [1, 2, 3, 3]
+
+
 def test_a_still_of_one_step() -> None:
     """A one-step still starts from pure noise and nothing follows."""
     assert ONE_STEP.still() == (Step(t=1.0, a_img=0.0, a_z=1.0, A=0.0, B=1.0),)

@@ -6,6 +6,7 @@ import io
 import json
 import threading
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -14,11 +15,12 @@ import pytest
 from PIL import Image
 
 from engines.fake_engine import FakeEngine
-from engines.student import Student
+from engines.student import Contract, Student
 from server.api.openai import answers
 from server.app import make_app
 from server.server import Server, build_server
 from server.settings import load_settings
+from server.stills import Refused, Stills
 
 PATH = "/v1/images/generations"
 
@@ -238,6 +240,66 @@ async def test_events(server: Server, http: httpx.AsyncClient) -> None:
         body = json.loads(data.removeprefix("data: "))
         assert (body["type"], body["size"]) == ("image_generation.completed", "256x256")
         assert base64.b64decode(body["b64_json"]).startswith(b"\x89PNG")
+
+
+@pytest.fixture
+async def four(student: Student) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of a student of four steps."""
+    contract = Contract("flow", "flow", (1.0, 0.75, 0.5, 0.25), strengths="levels")
+    few = replace(student, contract=contract)
+    server = build_server(load_settings({"engine": "fake"}), [(few, lambda say: FakeEngine(few))])
+    await _started(server)
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(make_app(server)), base_url="http://localhost") as client:
+        yield client
+    await asyncio.to_thread(server.shut)
+
+
+def _events(response: httpx.Response) -> list[Any]:
+    return [json.loads(event.partition("data: ")[2]) for event in response.text.strip().split("\n\n")]
+
+
+@pytest.mark.parametrize(("wanted", "shown"), [(0, 0), (1, 1), (2, 2), (3, 3)])
+async def test_partial_images(four: httpx.AsyncClient, wanted: int, shown: int) -> None:
+    """A student of more steps shows its picture on the way: what it is after so many of them; the last one is the picture."""
+    asked = {"prompt": "x", "seed": 7, "stream": True, "partial_images": wanted}
+    *partial, last = _events(await four.post(PATH, json=asked))
+    assert [event["partial_image_index"] for event in partial] == list(range(shown))
+    assert {event["type"] for event in partial} <= {"image_generation.partial_image"}
+    assert (last["type"], last["without_effect"]) == ("image_generation.completed", [])
+    whole = (await four.post(PATH, json={"prompt": "x", "seed": 7})).json()
+    assert last["b64_json"] == whole["data"][0]["b64_json"]
+    assert len({event["seed"] for event in (*partial, last)}) == 1
+
+
+async def test_partial_images_of_an_edit(four: httpx.AsyncClient, encoded: Any) -> None:
+    """A repainting that takes fewer steps shows fewer; of one step there is nothing to show before, and it is said."""
+    files = {"image": ("a.jpg", encoded(), "image/jpeg")}
+    for strength, shown in (("0.75", 2), ("0.25", 0)):
+        data = {"prompt": "x", "stream": "true", "partial_images": "3", "strength": strength}
+        *partial, last = _events(await four.post(EDITS, data=data, files=files))
+        assert [event["type"] for event in partial] == ["image_edit.partial_image"] * shown
+        assert last["type"] == "image_edit.completed"
+        assert last["without_effect"] == ([] if shown else ["partial_images"])
+    refused = await four.post(EDITS, data={**data, "strength": "0.6"}, files=files)
+    assert (refused.status_code, refused.json()["error"]["param"]) == (400, "strength")
+
+
+async def test_a_picture_that_fails_on_its_way(four: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What goes wrong before the first look is an error like any other; after it, one more event."""
+    asked = {"prompt": "fake:error", "stream": True, "partial_images": 1}
+    refused = await four.post(PATH, json=asked)
+    assert (refused.status_code, refused.json()["error"]["code"]) == (500, "engine_error")
+    paint = Stills.paint
+
+    async def failing(self: Stills, served: Any, asked: Any, *more: Any) -> Any:
+        if asked.most_steps is None:
+            raise Refused("timeout", "the server is overloaded")
+        return await paint(self, served, asked, *more)
+
+    monkeypatch.setattr(Stills, "paint", failing)
+    shown, last = _events(await four.post(PATH, json={**asked, "prompt": "x"}))
+    assert shown["type"] == "image_generation.partial_image"
+    assert (last["type"], last["error"]["code"]) == ("error", "timeout")
 
 
 EDITS = "/v1/images/edits"
