@@ -20,6 +20,7 @@ from typing import Self
 HOST = "127.0.0.1"
 _READY_WITHIN = 20.0
 _POLL = 0.01
+_TRIES = 4
 
 
 class NoServer(Exception):
@@ -59,11 +60,18 @@ class RedisServer:
 
     def __enter__(self) -> Self:
         try:
+            for _ in range(_TRIES):
+                try:
+                    self.start()
+                    return self
+                except RuntimeError:  # somebody was quicker to take its port
+                    self.kill()
+                    self.port = _free_port()
             self.start()
+            return self
         except BaseException:
             self.__exit__()
             raise
-        return self
 
     def __exit__(self, *_: object) -> None:
         self.kill()
@@ -117,8 +125,8 @@ class RedisServer:
 
 
 def _free_port() -> int:
-    """A TCP port that nobody listens on just now. A node of a cluster listens 10,000 above, too."""
+    """A TCP port that nobody listens on just now. A node of a cluster listens 10,000 above, too: below those of clients."""
     while True:
         with socket.socket() as probe, contextlib.suppress(OSError):
-            probe.bind((HOST, random.randrange(20000, 32000)))
+            probe.bind((HOST, random.randrange(11000, 22000)))
             return int(probe.getsockname()[1])
