@@ -10,7 +10,7 @@ from engines.errors import EngineError
 from engines.students import BadStudent, UnknownStudent
 
 from . import __version__
-from .commands import build, serve, students, worker
+from .commands import build, keys, serve, students, worker
 from .settings import SettingsError
 
 MISUSED = 2
@@ -20,6 +20,7 @@ _COMMANDS = {
     "serve": (serve, "start the server"),
     "worker": (worker, "paint for front ends elsewhere, by a queue between them"),
     "students": (students, "list what can be served"),
+    "keys": (keys, "say who may use a server, by names, with limits"),
     "build": (build, "export and compile a student ahead of time"),
 }
 

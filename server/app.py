@@ -18,6 +18,7 @@ from .api.headers import PAGE as PAGE_POLICY
 from .api.headers import POLICY, SafeHeaders
 from .api.pace import Pace
 from .api.request_id import HEADER, RequestId
+from .keys import Keys
 from .server import Server
 from .settings import Settings
 from .worker_server import WorkerServer
@@ -65,7 +66,7 @@ def make_app(server: Server) -> FastAPI:
         redoc_url=None,
         responses=described.errors(described.OpenAiError),
     )
-    caught, doors = errors.Errors(server.metrics, settings.api_keys), Doors()
+    caught, doors = errors.Errors(server.metrics, server.keys), Doors()
     errors.install(app, caught, doors.methods)
     for router in (
         *(part.routes(server) for part in (operations, models, openai, a1111, fal, files, watch, live)),
@@ -79,7 +80,7 @@ def make_app(server: Server) -> FastAPI:
     app.mount("/docs/files", documents.files(), name="documents")
     app.mount("/web", _PageFiles(directory=PAGE), name="web")
     app.mount("/client", _PageFiles(directory=MODULE), name="client")
-    _guard(app, settings, doors, caught)
+    _guard(app, settings, server.keys, doors, caught)
     return app
 
 
@@ -97,18 +98,18 @@ def make_worker_app(server: WorkerServer) -> FastAPI:
     app = FastAPI(
         title="Allaprima worker", version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None
     )
-    caught, doors = errors.Errors(server.metrics), Doors()
+    caught, doors = errors.Errors(server.metrics, server.keys), Doors()
     errors.install(app, caught)
     router = operations.routes(server)
     doors.add(router)
     app.include_router(router)
-    _guard(app, server.settings, doors, caught)
+    _guard(app, server.settings, server.keys, doors, caught)
     return app
 
 
-def _guard(app: FastAPI, settings: Settings, doors: Doors, caught: errors.Errors) -> None:
+def _guard(app: FastAPI, settings: Settings, keys: Keys, doors: Doors, caught: errors.Errors) -> None:
     """Put before the routes what judges first; the last one is outermost."""
-    app.add_middleware(Gate, settings=settings, doors=doors, errors=caught)
+    app.add_middleware(Gate, settings=settings, keys=keys, doors=doors, errors=caught)
     app.add_middleware(
         CORSMiddleware, allow_origins=settings.allow_origins, allow_methods=["GET", "HEAD", "POST"], allow_headers=["*"],
         expose_headers=[HEADER, "Retry-After"],

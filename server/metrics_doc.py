@@ -41,7 +41,8 @@ starting or stopping; `bad_request`, a value that cannot be, a route that is not
 `too_large`, a message over the limit; `unknown_student`; `unsupported`, what this student cannot do; `protocol`, a message
 or subprotocol that is not the live protocol's; `foreign`, another site's page or a name that is not ours; `crowded`, no
 room for a connection, or dropped while idle to make some; `flood`, empty frames or new connections without end; `slow`, a
-header, a body, a message, a frame or a reader that took too long. A refused frame or still that had a student counts in
+header, a body, a message, a frame or a reader that took too long; `rate`, more than an owner may begin in a time
+(`--rate`, or its key's own). A refused frame or still that had a student counts in
 `allaprima_frames_total` too.
 
 The room taken is `allaprima_sessions` over `allaprima_sessions_limit`, and `allaprima_stills` over `allaprima_stills_limit`:

@@ -16,8 +16,11 @@ from .energy import Energy, build_energy
 from .energy.cuda import pci_bus_id
 from .fair_pool import Allowance
 from .files import Files
+from .key_file import KeyFileError
+from .keys import Keys
 from .metrics import Metrics
 from .queue import MemoryQueue
+from .rates import Rates
 from .remote import front_queue, session_store
 from .served import Served, serve_student
 from .session import Session
@@ -44,6 +47,8 @@ class Server:
     """One server's parts. `students` has the default one first; `shut` is called last."""
 
     settings: Settings
+    keys: Keys
+    rates: Rates
     students: Mapping[str, Served]
     workers: Sequence[Worker]
     metrics: Metrics
@@ -111,6 +116,7 @@ class Server:
         for served in self.students.values():
             await served.queue.end()
         await self.sessions.end()
+        await self.rates.end()
 
 
 def end_workers(workers: Sequence[Worker], energy: Energy, pool: CodecPool, until: float) -> bool:
@@ -124,6 +130,14 @@ def end_workers(workers: Sequence[Worker], energy: Energy, pool: CodecPool, unti
     codec.start()
     codec.join(max(0.0, until - time.monotonic()))
     return all(ended) and not codec.is_alive()
+
+
+def load_keys(settings: Settings) -> Keys:
+    """The keys that the settings name. Raises SettingsError."""
+    try:
+        return Keys(settings.api_keys, settings.keys_file)
+    except KeyFileError as error:
+        raise SettingsError(f"--keys-file: {error}") from error
 
 
 def build_shared(settings: Settings, paints: bool = True) -> tuple[Energy, Shared]:
@@ -167,16 +181,22 @@ def _put_together(
     shared: Shared,
     store: SessionStore | None = None,
 ) -> Server:
+    keys = load_keys(settings)
+    rates = Rates(settings, keys)
     return Server(
         settings=settings,
+        keys=keys,
+        rates=rates,
         students={front.student.name: front for front in fronts},
         workers=workers,
         metrics=shared.metrics,
         energy=energy,
         tracer=shared.tracer,
         pool=shared.pool,
-        sessions=Sessions(settings, shared.metrics, energy.ledger, store=store),
-        stills=Stills(settings, shared.metrics),
+        sessions=Sessions(
+            settings, shared.metrics, energy.ledger, store=store, own=lambda owner: keys.allowance(owner).sessions
+        ),
+        stills=Stills(settings, shared.metrics, keys, rates),
         files=Files(settings.file_seconds, settings.file_bytes),
         started=time.time(),
         aliases=settings.aliases(),

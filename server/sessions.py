@@ -4,7 +4,7 @@ import asyncio
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from .connection_counts import ConnectionCounts
@@ -28,8 +28,15 @@ class Full(Exception):
     """No room for another session; the text says when to try again."""
 
 
+async def _freely() -> None:
+    """Nothing is against a new session."""
+
+
 class Sessions:
-    """At most so many sessions at once, of all and of one owner; a dropped one keeps its params for `resume_seconds`."""
+    """At most so many sessions at once, of all and of one owner; a dropped one keeps its params for `resume_seconds`.
+
+    `own` says how many an owner may have whose number is its own.
+    """
 
     def __init__(
         self,
@@ -38,9 +45,10 @@ class Sessions:
         ledger: Ledger,
         clock: Callable[[], float] = time.monotonic,
         store: SessionStore | None = None,
+        own: Callable[[str], int | None] = lambda owner: None,
     ) -> None:
         self._limit, self._owner_limit = settings.max_sessions, settings.sessions_per_owner()
-        self._resume_seconds, self._clock = settings.resume_seconds, clock
+        self._resume_seconds, self._clock, self._own = settings.resume_seconds, clock, own
         self._metrics, self._ledger, self._store = metrics, ledger, store
         self._lines = Sparing(log, each=30, of_all=120)
         self._live: dict[str, Session] = {}
@@ -73,21 +81,24 @@ class Sessions:
         make: Callable[[], Session],
         student: str | None = None,
         revive: Callable[[Kept], Session | None] = lambda kept: None,
+        begin: Callable[[], Awaitable[None]] = _freely,
     ) -> Session:
         """The session to resume if it is still there, and of the student asked for if any; else a new one. Raises Full.
 
         `resume` is a session's token. Whoever shows it has the session, if another connection is in it, too: that one may be a
         dead one, as when a telephone changes its network. The session is from now on the owner's. `revive` makes a session of
-        what another front end left of it; None if this one cannot.
+        what another front end left of it; None if this one cannot. `begin` is asked before a new one is made, and raises what
+        is against that.
         """
         self._expire()
         if resume and self._resume_seconds:
             await self._take_over(resume, student)
             await self._fetch(resume, revive)
+        if self._coming_back(resume, student) is None:
+            await begin()
         self._admit(owner)
-        parked = self._parked.get(resume) if resume else None
-        if parked and student in (None, parked[1].student.name):
-            session = parked[1]
+        session = self._coming_back(resume, student)
+        if session is not None:
             del self._parked[session.token]
         else:
             session = make()
@@ -99,6 +110,11 @@ class Sessions:
         session.left.clear()
         self._ledger.enter(session.name)
         return session
+
+    def _coming_back(self, token: str | None, student: str | None) -> Session | None:
+        """The session that waits for who shows this token, if it is of the student asked for, if any."""
+        _, session = self._parked.get(token or "", (0.0, None))
+        return session if session is not None and student in (None, session.student.name) else None
 
     async def _fetch(self, token: str, revive: Callable[[Kept], Session | None]) -> None:
         """Park what other front ends know of this session, if they know more of it than is known here."""
@@ -131,8 +147,10 @@ class Sessions:
     def _admit(self, owner: str) -> None:
         if len(self._live) >= self._limit:
             raise Full(f"the server is full ({self._limit} live sessions); try again in 10 seconds")
-        if sum(session.owner == owner for session in self._live.values()) >= self._owner_limit:
-            raise Full(f"one user may have {self._owner_limit} live sessions, and you have; try again in 10 seconds")
+        own = self._own(owner)
+        most = self._owner_limit if own is None else own
+        if sum(session.owner == owner for session in self._live.values()) >= most:
+            raise Full(f"one user may have {most} live sessions, and you have; try again in 10 seconds")
 
     async def _take_over(self, token: str, student: str | None) -> None:
         """Have the connection that is in this session, if any, leave it."""

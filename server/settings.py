@@ -16,6 +16,7 @@ from engines.options import OPTIONS, Choice, EngineOptions, all_choices, choices
 from engines.student import Control, Student
 
 from .cache_folder import CacheError, default_cache, prepare_cache
+from .key_file import check_rate
 
 PREFIX = "ALLAPRIMA_"
 
@@ -117,6 +118,12 @@ class Settings(_EngineChoices):  # type: ignore[misc]
     )
     api_keys: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="keys that clients must show, comma-separated; none: open"
+    )
+    keys_file: Path | None = Field(
+        None, description="file of keys with names and limits, as allaprima keys makes it; clients must show one; none: none"
+    )
+    rate: str | None = Field(
+        None, description="images and live sessions that one key, or one address without keys, may begin: 60/minute; none: any"
     )
     public: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="metrics and docs, comma-separated: open to all where keys are set; none: for those with a key"
@@ -306,6 +313,11 @@ class Settings(_EngineChoices):  # type: ignore[misc]
         for network in networks:
             ip_network(network)
         return networks
+
+    @field_validator("rate")
+    @classmethod
+    def _rated(cls, rate: str | None) -> str | None:
+        return check_rate(rate)
 
     @field_validator("queue")
     @classmethod

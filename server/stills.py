@@ -14,8 +14,10 @@ from engines.rows import NO_MASKS
 from engines.student import Student
 
 from .judge import Ask, Unfit, judge
+from .keys import Keys
 from .metrics import Metrics
 from .queue import QueueFull
+from .rates import Rates, TooFast
 from .served import Served
 from .session import next_job_id
 from .settings import Settings
@@ -73,8 +75,8 @@ class Still(NamedTuple):
 class Stills:
     """The room that all stills of a server share: a bound for all, and one for each owner. Event loop only."""
 
-    def __init__(self, settings: Settings, metrics: Metrics) -> None:
-        self._settings = settings
+    def __init__(self, settings: Settings, metrics: Metrics, keys: Keys, rates: Rates) -> None:
+        self._settings, self._keys, self._rates = settings, keys, rates
         self._taken: Counter[str] = Counter()
         metrics.stills.set_function(lambda: self.taken)
         metrics.stills_limit.set(settings.max_waiting)
@@ -95,6 +97,11 @@ class Stills:
             raise Refused("not_ready", why, retry_after=_STARTING)
         if asked.mask is not None and not served.status().masks:
             raise Unfit("mask", NO_MASKS)
+        try:
+            await self._rates.take(asked.owner, asked.count)
+        except TooFast as error:
+            served.metrics.outcome(Outcome.REFUSED)
+            raise Refused("rate_limit_exceeded", str(error), retry_after=error.seconds) from None
         with self._room(served, asked):
             jobs = self._jobs(asked, served)
             results = await _all(jobs, served, painted)
@@ -119,7 +126,8 @@ class Stills:
             raise Refused("server_busy", f"{error}; try again in a second", retry_after=1.0) from None
 
     def _admit(self, served: Served, asked: Asked) -> None:
-        own_limit, limit = self._settings.waiting_per_owner(), self._settings.max_waiting
+        own, limit = self._keys.allowance(asked.owner).stills, self._settings.max_waiting
+        own_limit = self._settings.waiting_per_owner() if own is None else min(own, limit)
         if asked.count > own_limit:
             raise Refused("too_many", f"{asked.count} images at once; the most taken here is {own_limit}", "n")
         mine = "of yours " if self._taken[asked.owner] + asked.count > own_limit else ""

@@ -46,6 +46,7 @@ class Refusal(StrEnum):
     CROWDED = "crowded"
     FLOOD = "flood"
     SLOW = "slow"
+    RATE = "rate"
 
 
 class Ending(StrEnum):

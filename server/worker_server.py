@@ -9,9 +9,10 @@ from engines.student import Student
 
 from .codec_pool import CodecPool
 from .energy import Energy
+from .keys import Keys
 from .metrics import Metrics
 from .remote import worker_queue
-from .server import build_shared, end_workers
+from .server import build_shared, end_workers, load_keys
 from .settings import Settings
 from .shared import Shared
 from .status import State, Status
@@ -27,6 +28,7 @@ class WorkerServer:
     """The workers of one process, one for each student."""
 
     settings: Settings
+    keys: Keys
     workers: Sequence[Worker]
     queues: "Sequence[RedisWorkerQueue]"
     metrics: Metrics
@@ -88,7 +90,9 @@ def build_worker_server(
 
     pairs = [_at_work(student, make_engine, settings, shared, never, on_failed) for student, make_engine in students]
     workers, queues = [worker for worker, _ in pairs], [queue for _, queue in pairs]
-    return WorkerServer(settings, workers, queues, shared.metrics, energy, shared.tracer, shared.pool, lost)
+    return WorkerServer(
+        settings, load_keys(settings), workers, queues, shared.metrics, energy, shared.tracer, shared.pool, lost
+    )
 
 
 def _at_work(

@@ -13,6 +13,7 @@ SHOWN = {
     "server/api/openai/answers.py": "`created` of an answer",
     "server/api/a1111/runs.py": "`job_timestamp` of what is under way",
     "server/server.py": "`created` of a model: when the server was started",
+    "server/rates.py": "when there is room again in a rate, whose library counts by this clock",
     "server/otel.py": "spans begin and end at times of day",
     "engines/digests.py": "compared with the times of files, which are of this clock",
     "benchmarks/rehearsal/__main__.py": "Prometheus is asked for times of day",

@@ -1,7 +1,7 @@
 """Errors, in the shape of the API that they belong to, with the request's id; counted and logged."""
 
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -14,6 +14,7 @@ from starlette.types import Receive, Scope, Send
 import wire
 
 from ..judge import Unfit
+from ..keys import Keys
 from ..logs import fields
 from ..metrics import Metrics
 from ..refusals import turn_away
@@ -39,6 +40,7 @@ _REASONS = {
     "invalid_api_key": Refusal.UNAUTHORIZED,
     "model_not_found": Refusal.UNKNOWN_STUDENT,
     "server_busy": Refusal.FULL,
+    "rate_limit_exceeded": Refusal.RATE,
     "too_many_watchers": Refusal.FULL,
     "not_ready": Refusal.NOT_READY,
     "shutting_down": Refusal.NOT_READY,
@@ -53,6 +55,7 @@ _REASONS = {
 _CLIENT_WENT_AWAY = 499
 _STILLS = {
     "server_busy": 429,
+    "rate_limit_exceeded": 429,
     "not_ready": 503,
     "shutting_down": 503,
     "engine_stuck": 503,
@@ -145,7 +148,7 @@ def unsaid(path: str) -> str:
 class Errors:
     """Answers errors, and counts and logs those that are refusals."""
 
-    def __init__(self, metrics: Metrics, keys: Sequence[str] = ()) -> None:
+    def __init__(self, metrics: Metrics, keys: Keys) -> None:
         self._metrics, self._keys = metrics, keys
 
     def answer(self, error: ApiError, connection: HTTPConnection) -> JSONResponse:

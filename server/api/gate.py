@@ -7,6 +7,7 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ..auth import complaint, key_in
+from ..keys import Keys
 from ..settings import Settings
 from . import body
 from .doors import Door, Doors, json_bytes, json_marks
@@ -52,8 +53,8 @@ class Names:
 class Gate:
     """The second gate: whose page is asking, and what the route wants before it is asked."""
 
-    def __init__(self, app: ASGIApp, settings: Settings, doors: Doors, errors: Errors) -> None:
-        self._app, self._settings, self._doors, self._errors = app, settings, doors, errors
+    def __init__(self, app: ASGIApp, settings: Settings, keys: Keys, doors: Doors, errors: Errors) -> None:
+        self._app, self._settings, self._keys, self._doors, self._errors = app, settings, keys, doors, errors
         self._origins = Origins(settings.allow_origins)
         self._most_json, self._most_marks = json_bytes(settings), json_marks(settings)
 
@@ -91,7 +92,7 @@ class Gate:
         door = self._doors.find(path, scope["method"])
         if door is None:
             return scope, receive
-        if door.key and (why := complaint(self._settings.api_keys, key_in(headers.get("authorization")))) is not None:
+        if door.key and (why := complaint(self._keys, key_in(headers.get("authorization")))) is not None:
             raise ApiError(401, why, "invalid_api_key")
         if scope["method"] == "GET":
             return scope, receive

@@ -1,10 +1,9 @@
 """Which key a client shows, and so who it is."""
 
-from collections.abc import Sequence
-
 from starlette.requests import HTTPConnection
 
-from ..auth import bearer_subprotocol, complaint, key_in
+from ..auth import bearer_subprotocol, key_in
+from ..keys import Keys
 from ..owner import owner_of
 from ..server import Server
 
@@ -17,12 +16,10 @@ def key_shown(connection: HTTPConnection) -> str | None:
 
 def owner(connection: HTTPConnection, server: Server) -> str:
     """Who a connection is for, whose key has been found right."""
-    key = key_shown(connection) if server.settings.api_keys else None
-    return owner_of(key, connection.client.host if connection.client else None)
+    return known_owner(connection, server.keys)
 
 
-def known_owner(connection: HTTPConnection, keys: Sequence[str]) -> str:
-    """Who a connection is for, whose key may be wrong: then its address is."""
-    shown = key_shown(connection) if keys else None
-    key = shown if complaint(keys, shown) is None else None
-    return owner_of(key, connection.client.host if connection.client else None)
+def known_owner(connection: HTTPConnection, keys: Keys, shown: str | None = None) -> str:
+    """Who a connection is for, whose key may be wrong, or not be wanted: then its address is. `shown`: a key from elsewhere."""
+    whose = keys.owner(shown or key_shown(connection)) if keys else None
+    return whose or owner_of(None, connection.client.host if connection.client else None)

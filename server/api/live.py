@@ -11,6 +11,7 @@ from fastapi import APIRouter, WebSocket, WebSocketDisconnect
 import wire
 
 from ..auth import complaint
+from ..rates import TooFast
 from ..refusals import turn_away
 from ..served import Served
 from ..server import Server
@@ -18,7 +19,7 @@ from ..session import Message, Session
 from ..sessions import Full
 from ..transport import until_lost
 from ..types import Ending, Refusal
-from .keys import key_shown, known_owner, owner
+from .keys import key_shown, owner
 from .models import described_eyes, guidance_bounds
 from .parting import close, let_in_to_be_told, subprotocol
 
@@ -173,14 +174,14 @@ async def _first_to_end(*parts: Coroutine[Any, Any, None]) -> None:
 async def _refuse(socket: WebSocket, server: Server, objection: Objection) -> None:
     reason, code, why = objection
     client = socket.client.host if socket.client else None
-    whose = known_owner(socket, server.settings.api_keys)
+    whose = owner(socket, server)
     turn_away(server.metrics, reason, why, api="stream", where=socket.url.path, owner=whose, client=client)
     await let_in_to_be_told(socket.scope, socket.send, code, why)
 
 
 def _objection(socket: WebSocket, server: Server, served: Served | None) -> Objection | None:
     offered = socket.scope.get("subprotocols", [])
-    if (why := complaint(server.settings.api_keys, key_shown(socket))) is not None:
+    if (why := complaint(server.keys, key_shown(socket))) is not None:
         return Objection(Refusal.UNAUTHORIZED, wire.CLOSE_POLICY, why)
     if offered and wire.SUBPROTOCOL not in offered:
         return Objection(Refusal.PROTOCOL, wire.CLOSE_POLICY, f"this server speaks the subprotocol {wire.SUBPROTOCOL}")
@@ -264,8 +265,16 @@ def routes(server: Server) -> APIRouter:
         whose = owner(socket, server)
         try:
             session = await server.sessions.enter(
-                whose, resume, lambda: served.make_session(whose), student, lambda kept: server.revive(kept, whose)
+                whose,
+                resume,
+                lambda: served.make_session(whose),
+                student,
+                lambda kept: server.revive(kept, whose),
+                lambda: server.rates.take(whose),
             )
+        except TooFast as error:
+            await _refuse(socket, server, Objection(Refusal.RATE, wire.CLOSE_FULL, str(error)))
+            return
         except Full as error:
             await _refuse(socket, server, Objection(Refusal.FULL, wire.CLOSE_FULL, str(error)))
             return

@@ -3,30 +3,31 @@
 import pytest
 
 from server.auth import NO_KEY, WRONG_KEY, bearer_subprotocol, complaint, key_in
+from server.keys import Keys
 
 
 def test_an_open_server() -> None:
     """Without keys everyone may come in, with a key or without."""
-    assert complaint((), None) is None
-    assert complaint((), "anything") is None
+    assert complaint(Keys(), None) is None
+    assert complaint(Keys(), "anything") is None
 
 
 @pytest.mark.parametrize("shown", ["one", "two"])
 def test_any_of_the_keys(shown: str) -> None:
     """Each key opens."""
-    assert complaint(("one", "two"), shown) is None
+    assert complaint(Keys(["one", "two"]), shown) is None
 
 
 @pytest.mark.parametrize("shown", [None, ""])
 def test_no_key(shown: str | None) -> None:
     """Who shows none is told how to."""
-    assert complaint(("one",), shown) == NO_KEY
+    assert complaint(Keys(["one"]), shown) == NO_KEY
 
 
 @pytest.mark.parametrize("shown", ["on", "onee", "ONE", " one", "ключ", "\udcff"])
 def test_a_wrong_key(shown: str) -> None:
     """A key that is nearly right, or of any characters, is wrong."""
-    assert complaint(("one",), shown) == WRONG_KEY
+    assert complaint(Keys(["one"]), shown) == WRONG_KEY
 
 
 @pytest.mark.parametrize(

@@ -38,13 +38,17 @@ class Clock:
 
 
 class Door:
-    def __init__(self, limit: int = 2, resume_seconds: float = 30.0, own_limit: int | None = None) -> None:
+    def __init__(
+        self, limit: int = 2, resume_seconds: float = 30.0, own_limit: int | None = None, of_its_own: Any = lambda owner: None
+    ) -> None:
         self.made = 0
         self.clock, self.metrics = Clock(), Metrics()
         self.ledger = Ledger(self.clock)
         own = limit if own_limit is None else own_limit
         flags = {"max_sessions": str(limit), "max_sessions_per_owner": str(own), "resume_seconds": str(resume_seconds)}
-        self.sessions = Sessions(load_settings({"engine": "fake", **flags}), self.metrics, self.ledger, self.clock)
+        self.sessions = Sessions(
+            load_settings({"engine": "fake", **flags}), self.metrics, self.ledger, self.clock, own=of_its_own
+        )
 
     async def enter(self, resume: str | None, student: str | None = None, owner: str = "me") -> Any:
         return await self.sessions.enter(owner, resume, self._make, student)
@@ -326,3 +330,29 @@ async def test_a_token_of_its_own(make_client: Any) -> None:
     session = make_client().session
     assert session.watch != session.token
     assert session.watch not in session.name
+
+
+async def test_an_owner_of_its_own() -> None:
+    """How many a key may have whose number is its own holds for it alone."""
+    door = Door(limit=5, own_limit=3, of_its_own={"key-few": 1, "key-none": 0}.get)
+    await door.enter(None, owner="key-few")
+    for owner in ("key-few", "key-none"):
+        with pytest.raises(Full, match="one user may have"):
+            await door.enter(None, owner=owner)
+    for _ in range(3):
+        await door.enter(None, owner="anybody")
+
+
+async def test_a_new_one_may_be_refused() -> None:
+    """What is against a new session is asked before one is made, and is not against coming back."""
+
+    async def no() -> None:
+        raise Full("not another")
+
+    door = Door()
+    session = await door.enter(None)
+    with pytest.raises(Full, match="not another"):
+        await door.sessions.enter("me", None, door._make, begin=no)
+    door.leave(session)
+    assert await door.sessions.enter("me", session.token, door._make, begin=no) is session
+    assert door.made == 1

@@ -9,8 +9,10 @@ import pytest
 
 from engines.student import Control, Student
 from server.judge import Ask, Unfit
+from server.keys import Allowance, Keys
 from server.metrics import Metrics
 from server.queue import QueueFull
+from server.rates import Rates
 from server.settings import load_settings
 from server.status import State, Status
 from server.stills import Asked, Refused, Stills
@@ -48,11 +50,12 @@ class HandQueue:
 class Room:
     """A room of ten stills, five for each owner, before a student whose row takes a second."""
 
-    def __init__(self, student: Student) -> None:
+    def __init__(self, student: Student, keys: Keys | None = None, **flags: str) -> None:
         self.queue, self.metrics = HandQueue(), Metrics()
         self.status = Status(student.name, State.READY, seconds={1: 2.0, 4: 4.0})
-        settings = load_settings({"engine": "fake", "max_waiting": "10", "max_waiting_per_owner": "5"})
-        self.stills = Stills(settings, self.metrics)
+        settings = load_settings({"engine": "fake", "max_waiting": "10", "max_waiting_per_owner": "5", **flags})
+        keys = Keys() if keys is None else keys
+        self.stills = Stills(settings, self.metrics, keys, Rates(settings, keys))
         self.served: Any = SimpleNamespace(
             student=student,
             queue=self.queue,
@@ -83,7 +86,7 @@ async def test_painted(room: Room) -> None:
     await asyncio.sleep(0)
     [job, *_] = [job for job, _ in room.queue.jobs.values()]
     assert (job.api, job.owner, job.prompt, job.format, job.quality) == ("openai", "me", PROMPT, "webp", 7)
-    assert (job.request, job.trace, job.session, job.deadline - job.created) == ("req", "trace", "", 30)
+    assert (job.request, job.trace, job.session, round(job.deadline - job.created, 6)) == ("req", "trace", "", 30)
     assert room.stills.taken == 3
     room.queue.answer()
     assert [still.seed for still in await asking] == [2**32 - 2, 2**32 - 1, 0]
@@ -247,3 +250,40 @@ async def test_withdrawn(room: Room) -> None:
     asking.cancel()
     await asyncio.wait([asking])
     assert (room.stills.taken, room.queue.jobs) == (0, {})
+
+
+class Allowing(Keys):
+    """Keys of which one has an allowance."""
+
+    def __init__(self, owner: str, allowance: Allowance) -> None:
+        super().__init__()
+        self._allowances = {owner: allowance}
+
+
+async def test_a_rate(student: Student) -> None:
+    """An owner begins so many in a time, counted by images; the next is told when there is room, and costs nothing."""
+    room = Room(student, rate="3/hour")
+    painted = [room.ask(count=2), room.ask()]
+    await asyncio.sleep(0.01)
+    room.queue.answer()
+    await asyncio.gather(*painted)
+    refused = await room.refusal()
+    assert (refused.code, refused.retry_after) == ("rate_limit_exceeded", 60)
+    assert "3/hour" in refused.message
+    other = room.ask("another")
+    await asyncio.sleep(0.01)
+    room.queue.answer()
+    await other
+    assert room.stills.taken == 0
+
+
+async def test_an_owner_of_its_own(student: Student) -> None:
+    """What a key's own limits say holds for it, more or fewer than for anybody, and never more than there is room for."""
+    for own, fits, too_many in ((2, 2, 3), (8, 8, 9), (99, 10, 11)):
+        room = Room(student, Allowing("me", Allowance(stills=own)))
+        refused = await room.refusal(count=too_many)
+        assert (refused.code, f"the most taken here is {fits}" in refused.message) == ("too_many", True)
+        asked = room.ask(count=fits)
+        await asyncio.sleep(0.01)
+        room.queue.answer()
+        assert len(await asked) == fits

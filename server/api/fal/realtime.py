@@ -4,7 +4,7 @@ import asyncio
 import logging
 import time
 from collections import Counter, deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Annotated, NamedTuple
 
@@ -15,7 +15,6 @@ import wire
 from ...auth import complaint
 from ...judge import Unfit
 from ...logs import Sparing
-from ...owner import owner_of
 from ...refusals import turn_away
 from ...served import Served
 from ...server import Server
@@ -23,7 +22,7 @@ from ...stills import Asked, Refused
 from ...tracing import known_trace
 from ...transport import cut_off, refuse
 from ...types import Ending, Outcome, Refusal
-from ..keys import key_shown
+from ..keys import key_shown, known_owner
 from ..parting import LAST_CHANCE, close
 from ..request_id import request_id
 from .messages import Fault, fault, read, written
@@ -67,16 +66,18 @@ class Newest:
 class Seats:
     """Connections at once, of all and of one owner."""
 
-    def __init__(self, most: int, of_one: int) -> None:
-        self._most, self._of_one = most, of_one
+    def __init__(self, most: int, of_one: int, own: Callable[[str], int | None] = lambda owner: None) -> None:
+        self._most, self._of_one, self._own = most, of_one, own
         self._taken: Counter[str] = Counter()
 
     def objection(self, owner: str) -> str | None:
         """Why there is none for this owner; None if there is."""
         if self._taken.total() >= self._most:
             return f"the server is full ({self._most} realtime connections); try again in 10 seconds"
-        if self._taken[owner] >= self._of_one:
-            return f"one user may have {self._of_one} realtime connections, and you have; try again in 10 seconds"
+        own = self._own(owner)
+        most = self._of_one if own is None else own
+        if self._taken[owner] >= most:
+            return f"one user may have {most} realtime connections, and you have; try again in 10 seconds"
         return None
 
     @contextmanager
@@ -223,11 +224,11 @@ async def _refuse(socket: WebSocket, server: Server, objection: _Objection) -> N
 def routes(server: Server) -> APIRouter:
     router = APIRouter()
     settings = server.settings
-    seats = Seats(settings.max_sessions, settings.sessions_per_owner())
+    seats = Seats(settings.max_sessions, settings.sessions_per_owner(), lambda owner: server.keys.allowance(owner).sessions)
     lines = Sparing(log, each=30, of_all=120)
 
     def objection(socket: WebSocket, key: str | None, owner: str, served: Served | None, app: str) -> _Objection | None:
-        if (why := complaint(settings.api_keys, key)) is not None:
+        if (why := complaint(server.keys, key)) is not None:
             return _Objection(Refusal.UNAUTHORIZED, "Unauthorized", wire.CLOSE_POLICY, why)
         if served is None:
             why = f"no student goes by {app!r}; there are: {server.names()}. To have it mean one of these: --alias {app}=NAME"
@@ -248,7 +249,7 @@ def routes(server: Server) -> APIRouter:
         max_buffering: Annotated[int, Query(ge=1, le=MOST_BUFFERED)] = 1,
     ) -> None:
         key = key_shown(socket) or fal_jwt_token
-        owner = owner_of(key if settings.api_keys else None, _address(socket))
+        owner = known_owner(socket, server.keys, key)
         served = server.served(app) or server.served(f"{namespace}/{app}")
         if (no := objection(socket, key, owner, served, f"{namespace}/{app}")) is not None:
             await _refuse(socket, server, no)

@@ -9,6 +9,7 @@ from fastapi import APIRouter, FastAPI
 from server.api import errors, shapes
 from server.api.request_id import RequestId
 from server.judge import Unfit
+from server.keys import Keys
 from server.metrics import Metrics
 from server.stills import Refused
 
@@ -30,7 +31,7 @@ async def http(monkeypatch: pytest.MonkeyPatch) -> Any:
 
     app = FastAPI()
     app.include_router(router)
-    errors.install(app, errors.Errors(Metrics()))
+    errors.install(app, errors.Errors(Metrics(), Keys()))
     app.add_middleware(RequestId)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client:
         yield client

@@ -1,0 +1,85 @@
+"""How many images and live sessions an owner may begin in a time, by `limits`; shared by front ends where there is a Redis."""
+
+import logging
+import time
+from typing import TYPE_CHECKING
+
+from limits import RateLimitItem, parse
+from limits.aio.storage import MemoryStorage, RedisStorage, Storage
+from limits.aio.strategies import MovingWindowRateLimiter
+
+from .keys import Keys
+from .logs import Seldom, fields
+
+if TYPE_CHECKING:
+    from redis.asyncio import ConnectionPool
+
+    from .settings import Settings
+
+log = logging.getLogger(__name__)
+
+_PATIENCE = 1.0
+"""Seconds for a Redis to answer, each time."""
+_SILENT_SECONDS = 10.0
+_PREFIX = "allaprima-rates"
+
+
+class TooFast(Exception):
+    """An owner has begun as many as it may: `seconds` until there is room again. The text says so."""
+
+    def __init__(self, rate: str, seconds: float) -> None:
+        self.seconds = max(1, round(seconds + 0.5))
+        super().__init__(f"more than {rate} images and live sessions of yours; try again in {self.seconds} seconds")
+
+
+class Rates:
+    """Each owner's rate: its key's own, or that of the settings. Event loop only."""
+
+    def __init__(self, settings: "Settings", keys: Keys) -> None:
+        self._rate, self._keys = settings.rate, keys
+        self._pool = None if settings.queue is None else _connections(settings.queue)
+        self._limiter = MovingWindowRateLimiter(_storage(self._pool))
+        self._parsed: dict[str, RateLimitItem] = {}
+        self._silent = Seldom(_SILENT_SECONDS)
+
+    async def take(self, owner: str, count: int = 1) -> None:
+        """Count so many that an owner begins. Raises TooFast, and counts none of them, where they are too many."""
+        rate = self._keys.allowance(owner).rate or self._rate
+        if rate is None:
+            return
+        item = self._item(rate)
+        try:
+            if await self._limiter.hit(item, owner, cost=count):
+                return
+            window = await self._limiter.get_window_stats(item, owner)
+        except Exception as error:  # of whatever storage: nobody is turned away because counting does not work
+            if (held := self._silent.due()) is not None:
+                said = fields(why=repr(error), held_back=held or None)
+                log.warning("rates cannot be counted: nobody is held to one", extra=said)
+            return
+        raise TooFast(rate, min(item.get_expiry(), window.reset_time - time.time()))
+
+    def _item(self, rate: str) -> RateLimitItem:
+        item = self._parsed.get(rate)
+        if item is None:
+            item = self._parsed[rate] = parse(rate)
+        return item
+
+    async def end(self) -> None:
+        """Let go of the connections."""
+        if self._pool is not None:
+            await self._pool.aclose()
+
+
+def _connections(queue: str) -> "ConnectionPool":
+    from redis.asyncio import ConnectionPool  # of an extra, which whoever has such a queue has
+
+    return ConnectionPool.from_url(queue, socket_timeout=_PATIENCE, socket_connect_timeout=_PATIENCE)
+
+
+def _storage(pool: "ConnectionPool | None") -> Storage:
+    """In memory, or in the Redis that the front ends have in common."""
+    if pool is None:
+        return MemoryStorage()
+    # the address is the pool's; of this one only its kind counts
+    return RedisStorage("async+redis://", implementation="redispy", key_prefix=_PREFIX, connection_pool=pool)  # type: ignore[arg-type]
