@@ -1,4 +1,4 @@
-# Two images from one file:
+# Two images from one file, each for `serve` and, with a queue in Redis, for `worker`:
 #   docker build --target cpu .    the server with the embedded student on OpenVINO. Small, no torch. The default.
 #   docker build --target gpu .    the same for a machine with an NVIDIA card: with TensorRT-RTX, or what EXTRAS names.
 ARG PYTHON=3.12-slim-bookworm
@@ -14,7 +14,7 @@ COPY clients clients
 COPY wire wire
 
 FROM source AS build-cpu
-RUN python -m venv /venv && /venv/bin/pip install --no-cache-dir .
+RUN python -m venv /venv && /venv/bin/pip install --no-cache-dir ".[redis]"
 
 # The libraries of CUDA come with the wheels, and the driver from the host through NVIDIA's container toolkit: so the
 # base is the same. With a TensorRT the embedded student is built here for the architectures of GPUS (sm86,sm89 or
@@ -23,7 +23,7 @@ RUN python -m venv /venv && /venv/bin/pip install --no-cache-dir .
 # ahead, and is run with ALLAPRIMA_ENGINE=torch.
 FROM source AS build-gpu
 ARG EXTRAS
-RUN python -m venv /venv && /venv/bin/pip install --no-cache-dir ".[${EXTRAS}]"
+RUN python -m venv /venv && /venv/bin/pip install --no-cache-dir ".[redis,${EXTRAS}]"
 ARG GPUS=ampere+
 RUN mkdir /opt/allaprima && \
     case "${EXTRAS}" in *tensorrt-rtx*) gpus="${GPUS}" ;; *) gpus="" ;; esac && \
