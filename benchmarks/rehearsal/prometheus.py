@@ -88,6 +88,7 @@ def configure(folder: Path, target: str, pace: str) -> Path:
     configuration["global"] = {"scrape_interval": pace, "evaluation_interval": pace}
     for job in configuration["scrape_configs"]:
         job["static_configs"] = [{"targets": [target]}]
+        job.pop("dns_sd_configs", None)
     shutil.copy(ALERTS, folder)
     path = folder / CONFIGURATION.name
     path.write_text(yaml.safe_dump(configuration))
