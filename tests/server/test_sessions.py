@@ -12,6 +12,7 @@ from server.energy import Ledger
 from server.energy.meter import MeterName
 from server.feed import Feed, FeedClosed
 from server.metrics import Metrics
+from server.session_store import Kept
 from server.sessions import PARKED_PER_LIVE, Full, Sessions
 from server.settings import load_settings
 from server.types import Ending, Outcome
@@ -356,3 +357,71 @@ async def test_a_new_one_may_be_refused() -> None:
     door.leave(session)
     assert await door.sessions.enter("me", session.token, door._make, begin=no) is session
     assert door.made == 1
+
+
+class Elsewhere:
+    """What other front ends left."""
+
+    def __init__(self, *kept: Kept) -> None:
+        self.kept = {one.token: one for one in kept}
+
+    def open(self, live: Any, taken: Any) -> None:
+        self.live, self.taken = live, taken
+
+    async def take(self, token: str) -> Kept | None:
+        return self.kept.get(token)
+
+    async def end(self) -> None:
+        pass
+
+
+def _kept(rev: int) -> Kept:
+    return Kept("theirs", "watch-theirs", "live-theirs", "embedded", rev, {})
+
+
+async def test_left_by_another_front_end() -> None:
+    """A session that another front end had is made anew of what it left; of one that is known here, the newer is taken."""
+    store, door = Elsewhere(_kept(3)), Door()
+    door.sessions = Sessions(load_settings({"engine": "fake"}), door.metrics, door.ledger, door.clock, store)
+    revived: list[int] = []
+
+    def revive(kept: Kept) -> Any:
+        revived.append(kept.rev)
+        session: Any = Someone(9)
+        session.token, session.watch, session.rev = kept.token, kept.watch, kept.rev
+        return session
+
+    async def enter() -> Any:
+        return await door.sessions.enter("me", "theirs", door._make, None, revive)
+
+    session = await enter()
+    assert (session.token, session.rev, revived, door.made) == ("theirs", 3, [3], 0)
+    assert door.sessions.watched("watch-theirs") is session
+    door.leave(session)
+    assert await enter() is session  # nobody knows more of it
+    door.leave(session)
+    store.kept["theirs"] = _kept(4)
+    assert (await enter()).rev == 4
+    assert revived == [3, 4]
+
+
+async def test_taken_by_another_front_end() -> None:
+    """A connection whose session another front end has is asked to give it up."""
+    store, door = Elsewhere(), Door()
+    door.sessions = Sessions(load_settings({"engine": "fake"}), door.metrics, door.ledger, door.clock, store)
+    door.sessions.open()
+    session = await door.enter(None)
+    store.taken("no such token")
+    assert not session.given_up.is_set()
+    store.taken(session.token)
+    assert session.given_up.is_set()
+
+
+async def test_joules_of_workers_elsewhere() -> None:
+    """Where no meter is here, a connection's joules are those that came with its images."""
+    door = Door()
+    session = await door.enter(None)
+    session.counts.image(0.1, 1.25, "nvml")
+    session.counts.image(0.1, 0.5, "nvml")
+    said = door.leave(session)
+    assert (said["joules"], said["meter"]) == (1.75, "nvml")
