@@ -26,10 +26,10 @@ from server.types import Job, Outcome, Result, Timings
 
 JOB = Job(
     1 << 61, "owner", "openai", (("a boat", 0.25), ("море", 0.75)), 2**32 - 1, 5.0, 6.0, image=b"\xff\x00", mask=b"\x00\xff",
-    size=(640, 480), guidance=2.0, session="s", request="r", trace="t", decoding=0.25,
+    size=(640, 480), guidance=2.0, looks=(("canny", 0.5, (("low", 0.1),)),), session="s", request="r", trace="t", decoding=0.25,
 )  # fmt: skip
-RESULT = Result(7, Outcome.IMAGE, b"\x89PNG", 4, Timings(0.1, 0.2, 0.3, 0.4), "no", "code", 1.5, "nvml")
-STATUS = Status("x", State.STUCK, "doing", "error", "fake", "none", "fp32", {1: 0.02, 8: 0.1})
+RESULT = Result(7, Outcome.IMAGE, b"\x89PNG", 4, Timings(0.1, 0.2, 0.3, 0.4), code="code", joules=1.5, meter="nvml")
+STATUS = Status("x", State.STUCK, "doing", "error", backend="fake", masks=False, seconds={1: 0.02, 8: 0.1})
 KEPT = Kept("token", "watch", "live-1", "embedded", 3, {"prompt": [{"text": "a", "weight": 1.0}], "guidance": None})
 
 
