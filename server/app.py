@@ -69,7 +69,7 @@ def make_app(server: Server) -> FastAPI:
     caught, doors = errors.Errors(server.metrics, server.keys), Doors()
     errors.install(app, caught, doors.methods)
     for router in (
-        *(part.routes(server) for part in (operations, models, openai, a1111, fal, files, watch, live)),
+        *(part.routes(server) for part in (operations, models, openai, a1111, a1111.controlnet, fal, files, watch, live)),
         *(part.routes(server, prefix="") for part in (models, openai)),
         documents.routes(settings),
         _page(settings),

@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Field
 
 from engines.student import MOST_SCALE, Student, UnsupportedStrength
 
-from .eyes import knobs_of
+from .eyes import AS_IS, Knob, knobs_of
 from .types import Looks
 
 
@@ -120,11 +120,10 @@ def _judge_looks(looks: Looks, student: Student) -> None:
             raise Unfit("eyes", f"{student.name} has no eye {name[:_LONGEST]!r}: {why}")
         if not 0 <= scale <= MOST_SCALE:
             raise Unfit("eyes", f"a scale is 0 to {MOST_SCALE:g}, not {scale:g}")
-        known = knobs_of(control.eye)
+        known = {**knobs_of(control.eye), AS_IS: Knob(0, 0, 1)}
         for knob, value in knobs:
             if knob not in known:
-                more = f"it has {', '.join(known)}" if known else "it has none"
-                raise Unfit("eyes", f"the eye {name} has no knob {knob[:_LONGEST]!r}: {more}")
+                raise Unfit("eyes", f"the eye {name} has no knob {knob[:_LONGEST]!r}: it has {', '.join(known)}")
             if not known[knob].least <= value <= known[knob].most:
                 raise Unfit("eyes", f"{knob} of the eye {name} is {known[knob].least:g} to {known[knob].most:g}, not {value:g}")
     if len({name for name, _, _ in looks}) < len(looks):

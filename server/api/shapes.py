@@ -33,12 +33,14 @@ def _a1111(status: int, message: str, code: str, param: str | None, request: str
 
 
 _A1111_NAMES = {"guidance": "cfg_scale", "strength": "denoising_strength", "size": "width", "n": "batch_size"}
+_A1111 = Shape("sdapi", _a1111, _A1111_NAMES, challenge='Basic realm="Allaprima"')
 _OPENAI = Shape("openai", _openai, {"guidance": "guidance_scale"})
 
 _SHAPES = {
     "/v1/": _OPENAI,
     "/images/": _OPENAI,
-    "/sdapi/": Shape("sdapi", _a1111, _A1111_NAMES, challenge='Basic realm="Allaprima"'),
+    "/sdapi/": _A1111,
+    "/controlnet/": _A1111,
     "/": Shape("http", _openai),
 }
 """By how a path begins; the first that fits."""

@@ -11,6 +11,10 @@ Pixels: TypeAlias = NDArray[np.uint8]
 Knobs: TypeAlias = Mapping[str, float]
 
 
+AS_IS = "as_is"
+"""A knob that every eye has: 1 of a frame that is what the control is to be shown already."""
+
+
 class EyeFailed(ValueError):
     """An eye made no picture of a frame; the text says why, for a person, and `code` for a program."""
 

@@ -15,6 +15,7 @@ from ...judge import LEAST_SIDE, MOST_SIDE, Ask, Seed, Strength, Text
 from ...types import MOST_BLUR
 from ..described import narrowed
 from ..errors import ApiError
+from . import controlnet
 
 MOST_BATCH, MOST_TURNS = 8, 8
 """Images of a batch, and batches of a request."""
@@ -43,6 +44,12 @@ _OF_HIGH_RESOLUTION = ("hr_", "firstphase_", "denoising_strength")
 _OF_MASKS = ("inpaint", "mask")
 _AS_IT_WAS = 1
 """What there is at first where a mask says to paint: the picture as it was."""
+_SCRIPT: dict[str, Any] = {
+    "type": "object",
+    "required": ["args"],
+    "properties": {"args": {"type": "array", "maxItems": 0}},
+    "description": "what its units may be depends on the student: see docs/clients.md",
+}
 _OF_THE_SERVER = ("samples_format", "sd_model_checkpoint")
 """Settings that a request may override."""
 
@@ -66,7 +73,9 @@ class TextToImage(BaseModel):
     send_images: bool | None = None
     script_name: Text | None = Field(None, description="there are none", json_schema_extra=narrowed(maxLength=0))
     alwayson_scripts: dict[str, Any] | None = Field(
-        None, description="there are none", json_schema_extra=narrowed(maxProperties=0)
+        None,
+        description="controlnet alone, whose args are units: a picture, and the control that is shown it",
+        json_schema_extra=narrowed(properties={controlnet.NAME: _SCRIPT}, additionalProperties=False),
     )
 
     def text(self, student: Student) -> str:
@@ -81,6 +90,14 @@ class TextToImage(BaseModel):
 
     def turns(self) -> int:
         return self.n_iter or 1
+
+    def units(self) -> list[controlnet.Unit]:
+        """What is shown to controls. Raises ApiError."""
+        return controlnet.units(self.alwayson_scripts)
+
+    def has_picture(self) -> bool:
+        """Whether there is a picture to paint anew."""
+        return False
 
     def any_seed(self) -> Seed | None:
         """The seed; None is any."""
@@ -116,14 +133,15 @@ class TextToImage(BaseModel):
         """Raises ApiError for what is refused."""
         if self.script_name:
             raise ApiError(422, f"Script '{self.script_name}' not found: no scripts here", "unsupported", "script_name")
-        scripts = ", ".join(map(repr, self.alwayson_scripts or ()))
-        if scripts:
-            raise ApiError(422, f"always on script {scripts} not found: no scripts here", "unsupported", "alwayson_scripts")
+        picture = controlnet.picture_of(found := self.units())
+        if found and picture is None and not self.has_picture():
+            raise controlnet.without_picture()
 
     def not_honoured(self, student: Student) -> list[str]:
         """Names of the fields that were sent and change nothing, in the order of the alphabet."""
         sent = {name: getattr(self, name) for name in self.model_fields_set} | (self.model_extra or {})
-        return sorted(name for name, value in sent.items() if not self._honoured(name, value, student))
+        units = [name for unit in self.units() for name in unit.not_honoured(student)]
+        return sorted({*units, *(name for name, value in sent.items() if not self._honoured(name, value, student))})
 
     def _honoured(self, name: str, value: Any, student: Student) -> bool:
         if (value in (None, False, 0, "", [], {}) and name not in _ZERO_ASKS) or value in _NOTHING_ASKED.get(name, ()):
@@ -158,6 +176,9 @@ class ImageToImage(TextToImage):
     inpainting_fill: Annotated[int, Field(ge=0, le=3)] | None = Field(None, description="1, what was there, is what is done")
     denoising_strength: Strength | None = None
 
+    def has_picture(self) -> bool:
+        return bool(self.init_images)
+
     def strength(self) -> float | None:
         return 0.75 if self.denoising_strength is None else self.denoising_strength
 
@@ -170,6 +191,9 @@ class ImageToImage(TextToImage):
         if len(self.init_images) > 1:
             why = f"one picture is repainted here, not {len(self.init_images)}"
             raise ApiError(422, f"init_images: {why}", "unsupported", "init_images")
+        own = controlnet.picture_of(self.units())
+        if own is not None and not controlnet.same_picture(own, self.init_images[0]):
+            raise controlnet.beside_another()
 
     def mask_paints(self) -> str:
         return "black" if self.inpainting_mask_invert else "white"

@@ -21,7 +21,7 @@ from ..json_body import described, picture, read_json
 from ..keys import owner
 from ..presence import while_present
 from ..request_id import request_id
-from . import infotext, lists, runs
+from . import controlnet, infotext, lists, runs
 from .asks import ImageToImage, PngInfo, TextToImage
 from .choices import QUALITY, Choices
 from .runs import Run, Runs
@@ -81,7 +81,8 @@ class _Made(NamedTuple):
         }
         sent = self.asked.send_images is not False
         pictures = [b'"%b"' % base64.b64encode(self._picture(*one)) for one in zip(self.stills, texts, strict=True) if sent]
-        known = self.asked.model_dump(include=type(self.asked).model_fields.keys() - {"init_images", "mask"})
+        without = {"init_images", "mask", "alwayson_scripts"}  # pictures do not come back
+        known = self.asked.model_dump(include=type(self.asked).model_fields.keys() - without)
         about = {"parameters": known, "info": json.dumps(info)}
         return b'{"images":[%b],%b' % (b",".join(pictures), json.dumps(about).encode()[1:])
 
@@ -114,6 +115,7 @@ class _Painter:
         self, request: Request, asked: TextToImage, image: bytes | None = None, mask: bytes | None = None
     ) -> Response:
         asked.check()
+        units = asked.units()
         whose = owner(request, self._server)
         served, image_format = self._choices.of(whose, asked.override_settings)
         ask = asked.ask(served.student)
@@ -124,6 +126,8 @@ class _Painter:
             prompt=((ask.prompt[0], 1.0),),
             count=asked.count(),
             image=image,
+            looks=controlnet.looks(units, served.student),
+            repaint=asked.has_picture(),
             mask=mask,
             mask_paints=asked.mask_paints(),
             mask_blur=asked.blur(served.student),
@@ -160,7 +164,10 @@ def routes(server: Server) -> APIRouter:
     @door(most_bytes=most)
     async def txt2img(request: Request) -> Response:
         """Pictures from a prompt. `info` says what was not honoured."""
-        return await painter.paint(request, await read_json(request, TextToImage))
+        asked = await read_json(request, TextToImage)
+        shown = controlnet.picture_of(asked.units())
+        image = None if shown is None else await asyncio.to_thread(picture, shown, controlnet.NAME)
+        return await painter.paint(request, asked, image)
 
     @router.post("/img2img", response_model=dict[str, Any], openapi_extra=described(ImageToImage))
     @door(most_bytes=most)

@@ -180,7 +180,7 @@ async def test_masks(http: httpx.AsyncClient, picture: Any, encoded: Any) -> Non
         ("/img2img", {"init_images": ["AAAA"], "denoising_strength": 2}, 400, "denoising_strength", "less than"),
         ("/img2img", {"init_images": ["AAAA"], "mask": "!"}, 400, "mask", "not base64"),
         ("/txt2img", {"script_name": "x/y plot"}, 422, "script_name", "'x/y plot' not found"),
-        ("/txt2img", {"alwayson_scripts": {"ControlNet": {}}}, 422, "alwayson_scripts", "'ControlNet' not found"),
+        ("/txt2img", {"alwayson_scripts": {"ADetailer": {}}}, 422, "alwayson_scripts", "'ADetailer' not found"),
         ("/txt2img", {"width": 4096}, 400, "width", "less than or equal to 2048"),
         ("/txt2img", {"batch_size": 9}, 400, "batch_size", "less than or equal to 8"),
         ("/txt2img", {"n_iter": 9}, 400, "n_iter", "less than or equal to 8"),
