@@ -273,14 +273,6 @@ def test_a_slot_is_used_once(easel: Easel, two_steps: Student) -> None:
     assert easel.engine.tick([rows[1]])[0].error is not None
 
 
-@pytest.fixture
-def left(student: Student) -> Mask:
-    """A mask that has the left half painted."""
-    mask = np.zeros((student.height, student.width), np.uint8)
-    mask[:, : student.width // 2] = 255
-    return mask
-
-
 def test_a_mask_keeps_the_picture(easel: Easel, two_steps: Student, picture: Any, left: Mask) -> None:
     """Outside the mask is the picture, as the codec says it, and inside what is painted; in one step and in two."""
     far = easel.engine.student.width * 3 // 4  # from the edge, which the decoder sees over

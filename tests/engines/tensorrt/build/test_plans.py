@@ -47,6 +47,13 @@ def built(student: Student, cache: Path) -> Built:
     return build_plans(student, SIZES, cache, GPUS, said.append, flavour=FLAVOUR), said
 
 
+def facts_of(folder: Path) -> dict[str, str]:
+    """What a sidecar says of a build, beside the digests of its files."""
+    facts: dict[str, str] = json.loads((folder / "built.json").read_text())
+    assert facts.pop("sha256")
+    return facts
+
+
 def parsed(path: Path) -> tuple[Any, ...]:
     """A network as TensorRT reads it from a graph; with what has to live as long."""
     trt = FLAVOUR.module
@@ -75,9 +82,9 @@ def test_a_build_is_whole(built: Built) -> None:
 def test_the_sidecar(built: Built, student: Student) -> None:
     """The sidecar says in words everything that could make the plans wrong, and the folder is named by it."""
     folder, _ = built
-    facts = json.loads((folder / "built.json").read_text())
+    facts = facts_of(folder)
+    assert folder.name == key_of(facts)
     assert facts.pop("graphs")
-    assert folder.name == key_of(json.loads((folder / "built.json").read_text()))
     assert facts == {
         "student": "embedded",
         "size": "256x256",
@@ -114,7 +121,7 @@ def test_a_plan_is_of_this_version(name: str, built: Built) -> None:
 
 def test_a_build_is_found(built: Built, cache: Path) -> None:
     """A device finds the build that covers it, whichever other devices it was made for."""
-    facts = json.loads((built[0] / "built.json").read_text())
+    facts = facts_of(built[0])
     assert find_build((cache / "tensorrt",), facts, "sm89") == built[0]
     with pytest.raises(EngineError, match=r"was built for gpu 'sm80,sm89', not 'sm120': allaprima build embedded --engine"):
         find_build((cache / "tensorrt",), facts, "sm120")
