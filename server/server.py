@@ -82,8 +82,11 @@ class Server:
         return ", ".join(self.students)
 
     def not_ready(self) -> str | None:
-        """Why not every student can paint now, or None if all can."""
-        return next((why for served in self.students.values() if (why := served.not_ready()) is not None), None)
+        """Why not every student can paint now, or None if all can. Of what workers elsewhere paint, one is enough."""
+        why = [served.not_ready() for served in self.students.values()]
+        if not self.workers and None in why:  # workers come and go by student: the others' users need not go with them
+            return None
+        return next((said for said in why if said is not None), None)
 
     def error(self) -> str:
         """Why the server had to stop; empty if it had not."""

@@ -2,6 +2,7 @@
 
 import threading
 import time
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,8 +11,9 @@ from engines.fake_engine import FakeEngine
 from engines.student import Student
 from server import server as servers
 from server.energy import build_energy
-from server.server import build_server
+from server.server import build_front, build_server
 from server.settings import load_settings
+from server.status import Fleet, State, Status
 
 
 def _names() -> set[str]:
@@ -66,3 +68,13 @@ def test_what_is_metered(student: Student, monkeypatch: pytest.MonkeyPatch, flag
     server = build_server(load_settings(flags), [(student, lambda say: FakeEngine(student))])
     assert calls == [asked]
     server.shut()
+
+
+def test_students_of_workers_elsewhere(student: Student) -> None:
+    """A front end is ready while workers paint any of its students; a server that paints itself, when it can paint all."""
+    others = replace(student, name="other")
+    front = build_front(load_settings({"queue": "redis://127.0.0.1:9", "student": "embedded,other"}), [student, others])
+    assert "connecting to the queue" in str(front.not_ready())
+    painted = replace(front.students["other"], status=lambda: Fleet("other", (Status("other", State.READY),)))
+    assert replace(front, students={**front.students, "other": painted}).not_ready() is None
+    front.shut()
