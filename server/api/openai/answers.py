@@ -1,4 +1,4 @@
-"""What is answered: images as JSON, or as events. Writing takes milliseconds an image: for a thread."""
+"""What is answered: images as JSON, or as events. Writing megabytes takes milliseconds: for a thread."""
 
 import base64
 import json
@@ -12,6 +12,8 @@ from engines.student import Student
 from ...stills import Refused, Still
 from ...types import Result
 
+_AT_ONCE = 128 << 10
+"""Bytes of pictures that are written in some hundred microseconds."""
 What = Literal["image_generation", "image_edit"]
 
 
@@ -27,6 +29,10 @@ class Answer:
     urls: Sequence[str] | None
     without_effect: Sequence[str]
     images_in: int
+
+    def little(self) -> bool:
+        """Whether it is written soon enough for the event loop."""
+        return sum(len(still.result.image) for still in self.stills) <= _AT_ONCE
 
     def json(self) -> bytes:
         """The answer as JSON. `json` would hold up the pictures for longer, and at a stretch."""

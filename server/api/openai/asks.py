@@ -139,17 +139,18 @@ class EditRequest(ImagesRequest):
 
     NO_EFFECT: ClassVar[tuple[str, ...]] = (*ImagesRequest.NO_EFFECT, "input_fidelity")
 
-    strength: Strength | None = Field(None, description="how much is made anew; none: the student's own")
+    strength: Strength | None = Field(None, description="how much is made anew; none: what goes with the prompt's style")
     input_fidelity: Word | None = None
 
     def ask(self, student: Student) -> Ask:
-        strength = student.strength_for(self.prompt) if self.strength is None else self.strength
-        return Ask([self.prompt], self.negative_prompt or "", self.guidance_scale, strength, self.size)
+        return Ask([self.prompt], self.negative_prompt or "", self.guidance_scale, self._strength(student), self.size)
+
+    def _strength(self, student: Student) -> float:
+        return student.strength_for(self.prompt) if self.strength is None else self.strength
 
     def steps(self, student: Student) -> int:
-        strength = student.strength if self.strength is None else self.strength
         try:
-            return len(student.contract.repaint(strength))
+            return len(student.contract.repaint(self._strength(student)))
         except UnsupportedStrength:
             return 1  # it is refused, when it is judged
 

@@ -1,7 +1,7 @@
 """The routes of OpenAI's Images API. They only translate: what is asked is judged, and painted, by the room of stills."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any, NamedTuple
 
 from fastapi import APIRouter, Request, Response
@@ -49,8 +49,8 @@ class _Call(NamedTuple):
         stills = await while_present(self.request, self.server.stills.paint(served, asked))
         answer = self._told(stills, served)
         if self.asked.streamed:
-            return Response(await asyncio.to_thread(answer.completed, self.what), media_type=EVENTS)
-        return Response(await asyncio.to_thread(answer.json), media_type="application/json")
+            return Response(await _written(answer, lambda: answer.completed(self.what)), media_type=EVENTS)
+        return Response(await _written(answer, answer.json), media_type="application/json")
 
     async def _shown(self, showing: Showing, served: Served) -> AsyncIterator[bytes]:
         """Events of pictures on their way, and of them when they are made."""
@@ -151,6 +151,11 @@ def routes(server: Server, prefix: str = "/v1") -> APIRouter:
         return await _Call("image_generation", server, request, form.fields(VariationRequest), *_pictures(form)).answer()
 
     return router
+
+
+async def _written(answer: Answer, write: Callable[[], bytes]) -> bytes:
+    """What is answered: little at once, for which no thread is worth its while, and megabytes by a thread."""
+    return write() if answer.little() else await asyncio.to_thread(write)
 
 
 def _pictures(form: Form, *others: str) -> list[bytes | None]:
