@@ -2,7 +2,7 @@
 
 import logging
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from limits import RateLimitItem, parse
 from limits.aio.storage import MemoryStorage, RedisStorage, Storage
@@ -12,14 +12,10 @@ from .keys import Keys
 from .logs import Seldom, fields
 
 if TYPE_CHECKING:
-    from redis.asyncio import ConnectionPool
-
-    from .settings import Settings
+    from redis.asyncio import Redis
 
 log = logging.getLogger(__name__)
 
-_PATIENCE = 1.0
-"""Seconds for a Redis to answer, each time."""
 _SILENT_SECONDS = 10.0
 _PREFIX = "allaprima-rates"
 
@@ -33,12 +29,11 @@ class TooFast(Exception):
 
 
 class Rates:
-    """Each owner's rate: its key's own, or that of the settings. Event loop only."""
+    """Each owner's rate: its key's own, or that for anybody. `redis` None: nobody shares them. Event loop only."""
 
-    def __init__(self, settings: "Settings", keys: Keys) -> None:
-        self._rate, self._keys = settings.rate, keys
-        self._pool = None if settings.queue is None else _connections(settings.queue)
-        self._limiter = MovingWindowRateLimiter(_storage(self._pool))
+    def __init__(self, rate: str | None, keys: Keys, redis: "Redis | None" = None) -> None:
+        self._rate, self._keys = rate, keys
+        self._limiter = MovingWindowRateLimiter(_storage(redis))
         self._parsed: dict[str, RateLimitItem] = {}
         self._silent = Seldom(_SILENT_SECONDS)
 
@@ -65,21 +60,11 @@ class Rates:
             item = self._parsed[rate] = parse(rate)
         return item
 
-    async def end(self) -> None:
-        """Let go of the connections."""
-        if self._pool is not None:
-            await self._pool.aclose()
 
-
-def _connections(queue: str) -> "ConnectionPool":
-    from redis.asyncio import ConnectionPool  # of an extra, which whoever has such a queue has
-
-    return ConnectionPool.from_url(queue, socket_timeout=_PATIENCE, socket_connect_timeout=_PATIENCE)
-
-
-def _storage(pool: "ConnectionPool | None") -> Storage:
+def _storage(redis: "Redis | None") -> Storage:
     """In memory, or in the Redis that the front ends have in common."""
-    if pool is None:
+    if redis is None:
         return MemoryStorage()
-    # the address is the pool's; of this one only its kind counts
-    return RedisStorage("async+redis://", implementation="redispy", key_prefix=_PREFIX, connection_pool=pool)  # type: ignore[arg-type]
+    # the address is the client's; of this one only its kind counts
+    options: dict[str, Any] = {"connection_pool": redis.connection_pool}
+    return RedisStorage("async+redis://", implementation="redispy", key_prefix=_PREFIX, **options)

@@ -9,7 +9,12 @@ from .lane import lane_of
 from .settings import Settings, SettingsError
 from .types import Job, Result
 
+_COUNT_WITHIN = 1.0
+"""Seconds for an answer about a count, which somebody waits for."""
+
 if TYPE_CHECKING:
+    from redis.asyncio import Redis
+
     from .queue.redis import QueueError, RedisFrontQueue, RedisSessions, RedisWorkerQueue
     from .queue.redis.layout import Layout
 
@@ -44,6 +49,16 @@ def session_store(settings: Settings) -> "RedisSessions | None":
     from .queue.redis import RedisSessions
 
     return RedisSessions(url, settings.resume_seconds)
+
+
+def shared_counts(settings: Settings) -> "Redis | None":
+    """Where front ends count together what owners have and begin; None where each counts for itself. Raises SettingsError."""
+    if settings.queue is None:
+        return None
+    url = _address(settings)
+    from .queue.redis.connecting import asking
+
+    return asking(url, _COUNT_WITHIN)
 
 
 def _address(settings: Settings) -> str:

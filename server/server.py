@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
@@ -19,9 +20,10 @@ from .files import Files
 from .key_file import KeyFileError
 from .keys import Keys
 from .metrics import Metrics
+from .places import Places
 from .queue import MemoryQueue
 from .rates import Rates
-from .remote import front_queue, session_store
+from .remote import front_queue, session_store, shared_counts
 from .served import Served, serve_student
 from .session import Session
 from .session_store import Kept, SessionStore
@@ -33,6 +35,9 @@ from .stills import Stills
 from .tracing import NO_TRACER, Tracer
 from .types import Job, Result
 from .worker import MakeEngine, Worker
+
+if TYPE_CHECKING:
+    from redis.asyncio import Redis
 
 CODEC_THREADS = max(2, min(8, (os.cpu_count() or 2) // 2))
 """To decode, and as many to encode. JPEG takes milliseconds, so two are enough for a CPU's images, and not for a GPU's."""
@@ -49,6 +54,8 @@ class Server:
     settings: Settings
     keys: Keys
     rates: Rates
+    places: Places
+    counts: "Redis | None"
     students: Mapping[str, Served]
     workers: Sequence[Worker]
     metrics: Metrics
@@ -119,7 +126,9 @@ class Server:
         for served in self.students.values():
             await served.queue.end()
         await self.sessions.end()
-        await self.rates.end()
+        await self.places.end()
+        if self.counts is not None:
+            await self.counts.aclose()
 
 
 def end_workers(workers: Sequence[Worker], energy: Energy, pool: CodecPool, until: float) -> bool:
@@ -185,11 +194,14 @@ def _put_together(
     store: SessionStore | None = None,
 ) -> Server:
     keys = load_keys(settings)
-    rates = Rates(settings, keys)
+    counts = shared_counts(settings)
+    rates, places = Rates(settings.rate, keys, counts), Places(counts)
     return Server(
         settings=settings,
         keys=keys,
         rates=rates,
+        places=places,
+        counts=counts,
         students={front.student.name: front for front in fronts},
         workers=workers,
         metrics=shared.metrics,
@@ -199,7 +211,7 @@ def _put_together(
         sessions=Sessions(
             settings, shared.metrics, energy.ledger, store=store, own=lambda owner: keys.allowance(owner).sessions
         ),
-        stills=Stills(settings, shared.metrics, keys, rates),
+        stills=Stills(settings, shared.metrics, keys, rates, places),
         files=Files(settings.file_seconds, settings.file_bytes),
         started=time.time(),
         aliases=settings.aliases(),

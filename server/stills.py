@@ -16,6 +16,7 @@ from engines.student import Student
 from .judge import Ask, Unfit, judge
 from .keys import Keys
 from .metrics import Metrics
+from .places import NoPlace, Places
 from .queue import QueueFull
 from .rates import Rates, TooFast
 from .served import Served
@@ -75,8 +76,8 @@ class Still(NamedTuple):
 class Stills:
     """The room that all stills of a server share: a bound for all, and one for each owner. Event loop only."""
 
-    def __init__(self, settings: Settings, metrics: Metrics, keys: Keys, rates: Rates) -> None:
-        self._settings, self._keys, self._rates = settings, keys, rates
+    def __init__(self, settings: Settings, metrics: Metrics, keys: Keys, rates: Rates, places: Places) -> None:
+        self._settings, self._keys, self._rates, self._places = settings, keys, rates, places
         self._taken: Counter[str] = Counter()
         metrics.stills.set_function(lambda: self.taken)
         metrics.stills_limit.set(settings.max_waiting)
@@ -104,7 +105,12 @@ class Stills:
             raise Refused("rate_limit_exceeded", str(error), retry_after=error.seconds) from None
         with self._room(served, asked):
             jobs = self._jobs(asked, served)
-            results = await _all(jobs, served, painted)
+            try:
+                async with self._places.taken("stills", asked.owner, self._keys.allowance(asked.owner).stills, asked.count):
+                    results = await _all(jobs, served, painted)
+            except NoPlace as error:
+                served.metrics.outcome(Outcome.REFUSED)
+                raise Refused("server_busy", str(error), retry_after=self.seconds(asked.count, served)) from None
         for result in results:
             self._check(result, served)
         return [Still(job.seed, result) for job, result in zip(jobs, results, strict=True)]

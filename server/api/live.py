@@ -11,6 +11,7 @@ from fastapi import APIRouter, WebSocket, WebSocketDisconnect
 import wire
 
 from ..auth import complaint
+from ..places import NoPlace
 from ..rates import TooFast
 from ..refusals import turn_away
 from ..served import Served
@@ -263,6 +264,12 @@ def routes(server: Server) -> APIRouter:
             return
         assert served is not None  # or there is an objection
         whose = owner(socket, server)
+        place = server.places.place("sessions", whose, server.keys.allowance(whose).sessions)
+
+        async def begin() -> None:
+            await server.rates.take(whose)
+            await place.take()
+
         try:
             session = await server.sessions.enter(
                 whose,
@@ -270,14 +277,19 @@ def routes(server: Server) -> APIRouter:
                 lambda: served.make_session(whose),
                 student,
                 lambda kept: server.revive(kept, whose),
-                lambda: server.rates.take(whose),
+                begin,
             )
+            # who came back has begun nothing, and is here all the same; nothing is waited for, or the session might be lost
+            holding = asyncio.ensure_future(place.hold())
+            try:
+                await _attend(socket, session, server)
+            finally:
+                await asyncio.gather(holding, return_exceptions=True)
         except TooFast as error:
             await _refuse(socket, server, Objection(Refusal.RATE, wire.CLOSE_FULL, str(error)))
-            return
-        except Full as error:
+        except (Full, NoPlace) as error:
             await _refuse(socket, server, Objection(Refusal.FULL, wire.CLOSE_FULL, str(error)))
-            return
-        await _attend(socket, session, server)
+        finally:
+            await place.leave()
 
     return router

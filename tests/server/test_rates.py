@@ -4,12 +4,14 @@ import asyncio
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from benchmarks.redis_server import RedisServer
 from server.key_file import make_key, write_keys
 from server.keys import Keys
+from server.queue.redis.connecting import asking
 from server.rates import Rates, TooFast
 from server.settings import SettingsError, load_settings
 
@@ -21,8 +23,8 @@ def redis_server() -> Iterator[RedisServer]:
         yield server
 
 
-def rates(keys: Keys | None = None, **flags: str) -> Rates:
-    return Rates(load_settings({"engine": "fake", **flags}), keys or Keys())
+def rates(keys: Keys | None = None, rate: str | None = None, redis: Any = None) -> Rates:
+    return Rates(rate, Keys() if keys is None else keys, redis)
 
 
 async def test_as_many_as_may() -> None:
@@ -62,7 +64,7 @@ async def test_a_rate_of_its_own(tmp_path: Path) -> None:
     """A key's own rate comes before that of the settings."""
     entries = [make_key("quick", rate="100/hour")[1], make_key("slow", rate="1/hour")[1], make_key("plain")[1]]
     write_keys(tmp_path / "keys.json", tuple(entries))
-    some = rates(Keys((), tmp_path / "keys.json"), rate="2/hour")
+    some = rates(Keys((), tmp_path / "keys.json"), "2/hour")
     for owner, may in (("key-quick", 100), ("key-slow", 1), ("key-plain", 2)):
         await some.take(owner, may)
         with pytest.raises(TooFast):
@@ -71,24 +73,25 @@ async def test_a_rate_of_its_own(tmp_path: Path) -> None:
 
 async def test_shared(redis_server: RedisServer) -> None:
     """Two front ends at one Redis count together."""
-    owner = f"me-{id(redis_server)}"
-    one, other = (rates(rate="3/hour", queue=redis_server.url) for _ in range(2))
-    await one.take(owner, 2)
-    await other.take(owner)
+    clients = [asking(redis_server.url) for _ in range(2)]
+    one, other = (rates(rate="3/hour", redis=client) for client in clients)
+    await one.take("me", 2)
+    await other.take("me")
     for front in (one, other):
         with pytest.raises(TooFast):
-            await front.take(owner)
-    for front in (one, other):
-        await front.end()
+            await front.take("me")
+    for client in clients:
+        await client.aclose()
 
 
 async def test_a_redis_that_is_gone(caplog: pytest.LogCaptureFixture) -> None:
     """Where counting does not work nobody is turned away for it, and the log says so, once in a while."""
-    some = rates(rate="1/hour", queue="redis://127.0.0.1:1")
+    client = asking("redis://127.0.0.1:1")
+    some = rates(rate="1/hour", redis=client)
     for _ in range(3):
         await some.take("me")
     assert len([line for line in caplog.records if "nobody is held to one" in line.message]) == 1
-    await some.end()
+    await client.aclose()
 
 
 @pytest.mark.parametrize("rate", ["often", "0", "ten per minute", "5"])

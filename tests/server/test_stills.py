@@ -11,6 +11,7 @@ from engines.student import Control, Student
 from server.judge import Ask, Unfit
 from server.keys import Allowance, Keys
 from server.metrics import Metrics
+from server.places import Places
 from server.queue import QueueFull
 from server.rates import Rates
 from server.settings import load_settings
@@ -55,7 +56,7 @@ class Room:
         self.status = Status(student.name, State.READY, seconds={1: 2.0, 4: 4.0})
         settings = load_settings({"engine": "fake", "max_waiting": "10", "max_waiting_per_owner": "5", **flags})
         keys = Keys() if keys is None else keys
-        self.stills = Stills(settings, self.metrics, keys, Rates(settings, keys))
+        self.stills = Stills(settings, self.metrics, keys, Rates(settings.rate, keys), Places(None))
         self.served: Any = SimpleNamespace(
             student=student,
             queue=self.queue,

@@ -15,6 +15,7 @@ import wire
 from ...auth import complaint
 from ...judge import Unfit
 from ...logs import Sparing
+from ...places import NoPlace
 from ...refusals import turn_away
 from ...served import Served
 from ...server import Server
@@ -255,6 +256,12 @@ def routes(server: Server) -> APIRouter:
             await _refuse(socket, server, no)
             return
         assert served is not None  # or there is an objection
+        place = server.places.place("sessions", owner, server.keys.allowance(owner).sessions)
+        try:
+            await place.take()
+        except NoPlace as error:
+            await _refuse(socket, server, _Objection(Refusal.FULL, "FULL", wire.CLOSE_FULL, str(error)))
+            return
         connection, began, how = _Connection(socket, server, served, owner, max_buffering), time.monotonic(), Ending.ERROR
         with seats.taken(owner):
             try:
@@ -269,5 +276,6 @@ def routes(server: Server) -> APIRouter:
                 server.metrics.session_ended(how)
                 said = {"api": API, "student": served.student.name, "reason": how.value, "images": connection.images}
                 lines.info("session ended", "session ended", owner, seconds=round(time.monotonic() - began, 1), **said)
+                await place.leave()
 
     return router
