@@ -40,10 +40,8 @@ def main(argv: list[str] | None = None) -> int:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, (command, what) in _COMMANDS.items():
         command.add(commands.add_parser(name, help=what))
-    for name, plugin in plugins.items():
-        commands.add_parser(
-            name, help=f"brought by {plugin.value.partition('.')[0]}: see allaprima {name} --help", add_help=False
-        )
+    for name in plugins:
+        commands.add_parser(name, help=f"see allaprima {name} --help", add_help=False)
     flags = vars(parser.parse_args(argv))
     run: Callable[[dict[str, Any]], int] = _COMMANDS[flags.pop("command")][0].run
     try:

@@ -57,7 +57,8 @@ class StandIn:
         session = resumed or f"session{len(self.connections)}"
         self.known.add(session)
         if self.greet:
-            await connection.send(wire.encode_text(wire.ready(session, "stand-in", 64, 48, self.window, {"prompt": ""})))
+            hello = wire.ready(session, "stand-in", 64, 48, self.window, {"prompt": ""}, watch=f"watch-{session}")
+            await connection.send(wire.encode_text(hello))
         try:
             await self.serve(connection)
         except ConnectionClosed:

@@ -46,6 +46,7 @@ class Live:
         self._live = live
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
+        self._painting: AsyncGenerator[Painted, None] | None = None
 
     def __enter__(self) -> Self:
         self._loop = asyncio.new_event_loop()
@@ -62,9 +63,10 @@ class Live:
         self.close()
 
     def close(self) -> None:
-        """End the session. Idempotent."""
+        """End the session, and a loop that was left without being closed. Idempotent."""
         if self._loop is not None:
             try:
+                self._leave()
                 self._run(self._live.close())
             finally:
                 self._end()
@@ -115,12 +117,19 @@ class Live:
     def paint(self, frames: Frames, *, every: bool | None = None, **params: Any) -> Iterator[Painted]:
         """Paint frames and give the images in order: see `allaprima.Live.paint`. Frames are read by another thread."""
         painting = self._live.paint(frames, every=every, **params)
+        if self._painting is None:
+            self._painting = painting
         try:
             while (image := self._run(_next(painting))) is not _END:
                 yield image
         finally:
-            if self._loop is not None:  # or the session was closed meanwhile, and the painting with it
-                self._run(_left(painting))
+            if self._painting is painting:  # or the session was closed meanwhile, and the painting with it
+                self._leave()
+
+    def _leave(self) -> None:
+        painting, self._painting = self._painting, None
+        if painting is not None:
+            self._run(_left(painting))
 
     def _run(self, work: Coroutine[Any, Any, T]) -> T:
         if self._loop is None:

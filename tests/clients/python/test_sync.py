@@ -49,6 +49,26 @@ def test_a_loop_that_is_left(threaded: StandIn) -> None:
         assert [image.data for image in live.paint([b"y"])] == [JPEG]
 
 
+def test_a_session_that_is_left_in_a_loop(threaded: StandIn, caplog: pytest.LogCaptureFixture) -> None:
+    """A session that ends while its loop is neither over nor closed ends quietly, and the loop with it."""
+    with connect(threaded.url) as live:
+        painting = live.paint(iter(lambda: b"x", None))
+        next(painting)
+    with pytest.raises(RuntimeError, match="not open"):
+        next(painting)
+    assert not caplog.records
+
+
+def test_two_loops_at_once(threaded: StandIn) -> None:
+    """A second loop beside the first is refused, and the first goes on."""
+    with connect(threaded.url) as live:
+        painting = live.paint(iter(lambda: b"x", None))
+        next(painting)
+        with pytest.raises(RuntimeError, match="paints already"):
+            next(live.paint([b"y"]))
+        assert next(painting).data == JPEG
+
+
 def test_interrupted_while_it_waits(threaded: StandIn, monkeypatch: pytest.MonkeyPatch) -> None:
     """Ctrl-C while it waits for an image comes through at once, and the session can still be closed."""
     threaded.answer = lambda frame: None

@@ -46,6 +46,8 @@ def paint(options: argparse.Namespace) -> str:
     }
     with connect(options.url, key=options.key, student=options.student, **params) as live:
         source = open_input(options.source, *live.size)
+        if options.watch:
+            print(f"to be watched at {live.watch_url}", file=sys.stderr)
         if not source.live and not options.repeat:
             # whoever gives a file wants a picture for each of its frames, however like the last one it is
             live.change(similarity=None)
@@ -144,5 +146,6 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     add("--fps", type=float, help="frames a second to send; as many as the server paints if not given")
     repeat = "repeat a picture for frames of a file that are like the last one, as is always done for cameras and screens"
     add("--repeat", action="store_true", help=repeat)
+    add("--watch", action="store_true", help="say where others may watch it, as Motion JPEG")
     add("--quiet", action="store_true", help="show no progress")
     return parser.parse_args(arguments)

@@ -45,6 +45,13 @@ def test_a_folder_becomes_a_film(threaded: StandIn, tmp_path: Path, capsys: pyte
     assert f"3 pictures to {film}" in capsys.readouterr().err
 
 
+def test_where_it_can_be_watched(threaded: StandIn, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Whoever wants others to watch is told where, before anything is painted."""
+    assert run(threaded, "pattern", "--count", "1", "--out", str(tmp_path), "--watch") == 0
+    said = capsys.readouterr().err.splitlines()
+    assert said[0] == f"to be watched at http://127.0.0.1:{threaded.port}/v1/sessions/watch-session1.mjpg"
+
+
 def test_so_many_of_the_pattern(threaded: StandIn, tmp_path: Path) -> None:
     """Of a source without an end as many are painted as are wanted, and no faster than is wanted."""
     began = time.monotonic()
