@@ -7,6 +7,7 @@ from redis.exceptions import (
     ClusterDownError,
     ConnectionError,
     MasterDownError,
+    MovedError,
     NoPermissionError,
     NoScriptError,
     OutOfMemoryError,
@@ -36,7 +37,7 @@ def without_secrets(text: str) -> str:
 
 def passes(error: BaseException) -> bool:
     """Whether this is an outage: it goes by itself, and the same may be asked again."""
-    if isinstance(error, AuthenticationError | NoPermissionError):
+    if isinstance(error, AuthenticationError | NoPermissionError | MovedError):
         return False
     if isinstance(error, ResponseError):
         return isinstance(error, _PASSING) or _PASSING_CODES.search(str(error)) is not None
@@ -48,12 +49,22 @@ def out_of_memory(error: BaseException) -> bool:
     return isinstance(error, OutOfMemoryError) or "-OOM " in str(error)
 
 
+def fatal(error: BaseException) -> bool:
+    """Whether asking again, or anything else, is of no use before a person has done something."""
+    return isinstance(error, AuthenticationError | MovedError)
+
+
 def refused(error: BaseException, address: str) -> QueueError | None:
     """A server that will not have us, as an error that says so; None if it is anything else."""
     said = str(error)
+    if isinstance(error, MovedError):
+        return QueueError(
+            f"the queue at {address} is a cluster, and what we need of it is on its node {error.node_addr[0]}:"
+            f"{error.node_addr[1]}: name that one in --queue, or a proxy"
+        )
     if isinstance(error, AuthenticationError | NoPermissionError) or said.startswith(("NOAUTH", "WRONGPASS", "NOPERM")):
         return QueueError(f"the queue at {address} does not let us in: {said}; see the user and password in --queue")
     return None
 
 
-__all__ = ["OUTAGES", "QueueError", "RedisError", "ResponseError", "out_of_memory", "passes", "refused", "without_secrets"]
+__all__ = ["OUTAGES", "QueueError", "RedisError", "fatal", "out_of_memory", "passes", "refused", "without_secrets"]

@@ -16,9 +16,9 @@ from ..answering import late, shut_out
 from ..base import QueueFull
 from .connecting import FIRST_PAUSE, LONGEST_PAUSE, asking
 from .errors import OUTAGES, RedisError, out_of_memory
-from .layout import BEAT, SILENT, SILENT_LIVE, Layout, scripts
+from .layout import BEAT, MOST_BYTES, SILENT, SILENT_LIVE, Layout, scripts
 from .link import Link
-from .messages import Unreadable, pack_job, unpack_result, unpack_status
+from .messages import Unreadable, job_bytes, pack_job, unpack_result, unpack_status
 
 log = logging.getLogger(__name__)
 
@@ -27,12 +27,16 @@ _LISTENING = 2.0
 _MOST_ANSWERS = 64
 _WEIGHING = 5.0
 """Seconds between two looks at the server's memory."""
+_KEEPS = "noeviction"
+"""Redis' name for refusing what is new, rather than throwing away what is old."""
 _NOWHERE, _WAITS, _HELD = 0, 1, 2
 _MISSED = 2
 """Looks at which a job was nowhere until it is lost: at the first its answer may be on its way."""
-_SET_ASIDE = (
-    "two workers failed while they had this image in their hands, so it was set aside; another picture or prompt may do"
-)
+_VERDICTS = {
+    "set_aside": "two workers failed while they had this image in their hands, so it was set aside; another picture or prompt "
+    "may do",
+    "too_large": f"the queue takes {MOST_BYTES >> 20} MiB of a job at most; send smaller pictures",
+}
 
 
 @dataclass(slots=True, eq=False)
@@ -96,7 +100,7 @@ class RedisFrontQueue:
         self._tasks: list[asyncio.Task[None]] = []
         self._loop: asyncio.AbstractEventLoop | None = None
         self._listening = False
-        self._memory, self._weigh_at = (0, 0), 0.0
+        self._memory, self._weigh_at, self._warned = (0, 0), 0.0, False
 
     # its life ----------------------------------------------------------------------------------------------------
 
@@ -146,6 +150,10 @@ class RedisFrontQueue:
             return result
         if len(self._open) >= self._capacity:
             raise QueueFull("too many images are waiting")
+        if job_bytes(job) > MOST_BYTES:
+            result = _verdict(job, "too_large")
+            self._unpainted(job, result)
+            return result
         loop = asyncio.get_running_loop()
         one = self._open[job.id] = _Open(job, loop.create_future())
         live = job.kind is JobKind.LIVE
@@ -337,8 +345,14 @@ class RedisFrontQueue:
             return
         self._weigh_at = now + _WEIGHING
         async with asyncio.timeout(SILENT_LIVE):
-            said = await self._link.command("INFO", "memory")
-        self._memory = int(said.get("used_memory", 0)), int(said.get("maxmemory", 0))
+            memory = await self._link.command("INFO", "memory")
+        self._memory = int(memory.get("used_memory", 0)), int(memory.get("maxmemory", 0))
+        policy = memory.get("maxmemory_policy", _KEEPS)
+        if self._memory[1] and policy != _KEEPS and not self._warned:
+            self._warned = True
+            log.warning(
+                "the queue's server throws jobs away when its memory is full: set maxmemory-policy %s, not %s", _KEEPS, policy
+            )
 
     def _saw(self, said: Any, asked: list[_Open], seconds: float) -> None:
         places, present, others_live, others_owners, lags, lanes = said
@@ -381,6 +395,6 @@ class RedisFrontQueue:
 
 
 def _verdict(job: Job, verdict: str) -> Result:
-    if verdict == "set_aside":
-        return Result(job.id, Outcome.FAILED, code="set_aside", message=_SET_ASIDE)
+    if verdict in _VERDICTS:
+        return Result(job.id, Outcome.FAILED, code=verdict, message=_VERDICTS[verdict])
     return late(job)

@@ -40,6 +40,9 @@ FRONT_SILENT = 5.0
 MOST_BLAMES = 2
 """Workers that fail with a still in their hands until it is set aside."""
 
+MOST_BYTES = 32 << 20
+"""Bytes of the largest job; a worker must have room for a tick of them."""
+
 _SCRIPTS = Path(__file__).parent / "scripts"
 ALL_SCRIPTS = (
     "submit", "take", "deliver", "withdraw", "give_back", "worker_beat", "worker_leave", "front_beat", "front_leave",
@@ -64,7 +67,7 @@ def script(name: str) -> Script:
     """The script of this name, with what all scripts share before it."""
     numbers = {"SILENT_LIVE": SILENT_LIVE, "SILENT": SILENT, "FRONT_SILENT": FRONT_SILENT}
     lines = [f"local {key} = {round(1000 * seconds)}" for key, seconds in numbers.items()]
-    lines.append(f"local MOST_BLAMES = {MOST_BLAMES}")
+    lines += [f"local MOST_BLAMES, MOST_BYTES = {MOST_BLAMES}, {MOST_BYTES}"]
     return Script(name, "\n".join([*lines, *((_SCRIPTS / f"{part}.lua").read_text("utf-8") for part in ("shared", name))]))
 
 

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from .connecting import FIRST_PAUSE, LONGEST_PAUSE, Trouble, asking, check_server, loading
-from .errors import OUTAGES, QueueError, RedisError, passes, refused
+from .errors import OUTAGES, QueueError, RedisError, fatal, passes, refused
 from .layout import Script
 
-_MOST = 128
-"""Commands sent at once."""
+_MOST, _MOST_BYTES = 128, 8 << 20
+"""Commands sent at once, and bytes of them, if they are several."""
 
 
 @dataclass(slots=True, eq=False)
@@ -21,7 +21,11 @@ class _Call:
 
     command: tuple[Any, ...]
     answer: "asyncio.Future[Any]"
-    sent: bool = False
+
+    @property
+    def size(self) -> int:
+        """Bytes, of what is any number of them."""
+        return sum(len(part) for part in self.command if isinstance(part, bytes))
 
 
 class Link:
@@ -102,9 +106,14 @@ class Link:
 
     def _next(self) -> list[_Call]:
         """What to send now: it stays where it is until it is answered."""
-        waiting = [call for call in self._calls if not call.answer.done()]
-        self._calls = deque(waiting)
-        return waiting[:_MOST]
+        waiting = self._calls = deque(call for call in self._calls if not call.answer.done())
+        now, size = list[_Call](), 0
+        for call in waiting:
+            size += call.size
+            if now and (len(now) >= _MOST or size > _MOST_BYTES):
+                break
+            now.append(call)
+        return now
 
     async def _send(self, calls: list[_Call]) -> None:
         pipeline = self._client.pipeline(transaction=False)
@@ -113,7 +122,7 @@ class Link:
         answers = await pipeline.execute(raise_on_error=False)
         unknown: BaseException | None = None
         for call, answer in zip(calls, answers, strict=True):
-            if isinstance(answer, BaseException) and passes(answer):
+            if isinstance(answer, BaseException) and (passes(answer) or fatal(answer)):
                 unknown = answer  # it forgot its scripts, or is on its way to somewhere: greeted again, it may do it
             elif not call.answer.done():
                 if isinstance(answer, BaseException):

@@ -67,6 +67,11 @@ def pack_job(job: Job) -> bytes:
     return _pack([getattr(job, name) for name in _JOB_FIELDS])
 
 
+def job_bytes(job: Job) -> int:
+    """Bytes of its pictures, which are all of it that can be large."""
+    return len(job.image or b"") + len(job.mask or b"")
+
+
 def unpack_job(data: bytes, created: float, deadline: float) -> Job:
     """Raises Unreadable. The times are this process's own."""
     return Job(**_read(data, _JOB_FIELDS, _JOB), created=created, deadline=deadline)

@@ -15,7 +15,7 @@ from ...status import Status
 from ...types import Job, JobKind, Outcome, Result
 from ..base import QueueClosed
 from .connecting import ANSWER_SECONDS, FIRST_PAUSE, LONGEST_PAUSE, Trouble, blocking, check_server, loading
-from .errors import OUTAGES, QueueError, RedisError, passes, refused
+from .errors import OUTAGES, QueueError, RedisError, fatal, passes, refused
 from .layout import BEAT, Layout, Script, scripts
 from .messages import Unreadable, pack_result, pack_status, unpack_job
 
@@ -63,6 +63,8 @@ class _Way:
         for answer in answers:
             if isinstance(answer, RedisError) and passes(answer):
                 raise ConnectionError(str(answer))
+            if isinstance(answer, RedisError) and fatal(answer):
+                raise answer
         return answers
 
     def _try(self, act: Callable[[], Any]) -> Any:

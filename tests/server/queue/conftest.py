@@ -113,7 +113,7 @@ async def make_redis(redis_server: RedisServer, layout: Layout) -> AsyncIterator
     for front, worker in made:
         front.close()
         await front.end()
-        await asyncio.to_thread(worker.leave, PATIENCE)
+        await asyncio.to_thread(worker.leave, 5.0)
 
 
 @pytest.fixture(params=["memory", "redis"])

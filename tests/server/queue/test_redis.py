@@ -13,6 +13,8 @@ import redis
 from benchmarks.redis_server import RedisServer
 from server.queue import QueueClosed, QueueFull
 from server.queue.redis import QueueError, RedisFrontQueue, RedisWorkerQueue
+from server.queue.redis import front as front_module
+from server.queue.redis import layout as redis_layout
 from server.queue.redis.connecting import check_server
 from server.queue.redis.layout import Layout
 from server.queue.redis.messages import SCHEMA, pack_job
@@ -316,11 +318,58 @@ async def test_a_wrong_password(own_server: RedisServer, layout: Layout) -> None
         await front.end()
 
 
+async def test_a_node_that_has_it_not(layout: Layout) -> None:
+    """A node of a cluster that does not hold a student's keys says which one does, and so do we."""
+    told: list[QueueError] = []
+    with RedisServer(clustered=True) as holds, RedisServer("--cluster-enabled", "yes") as holds_not:
+        with redis.Redis.from_url(holds_not.url, protocol=2) as client:
+            client.execute_command("CLUSTER", "MEET", "127.0.0.1", str(holds.port))
+            await until(lambda: "cluster_state:ok" in str(client.execute_command("CLUSTER", "INFO")), PATIENCE)
+        worker = RedisWorkerQueue(holds_not.url, layout, told.append)
+        worker.start()
+        await until(lambda: told, PATIENCE)
+        worker.leave(1.0)
+        lost: list[int] = []
+        front = RedisFrontQueue(holds_not.url, layout, 10, on_fatal=lambda: lost.append(1))
+        front.open()
+        await until(lambda: lost, PATIENCE)
+        await front.end()
+        for why in (str(told[0]), front.fleet().lost):
+            assert f"its node 127.0.0.1:{holds.port}: name that one" in why
+
+
 def test_too_old() -> None:
     """A server that lacks what is needed is named, and so is what it should be."""
     with pytest.raises(QueueError, match=r"Redis 6\.0\.16; it must be 6\.2 or newer"):
         check_server({"redis_version": "6.0.16"})
     check_server({"redis_version": "7.2.4", "valkey_version": "8.0.1"})
+
+
+async def test_memory_that_is_given_away(
+    make_redis: MakeSides, own_server: RedisServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A server that would throw away what it holds is warned of."""
+    with redis.Redis.from_url(own_server.url) as client:
+        client.config_set("maxmemory", "1gb")
+        client.config_set("maxmemory-policy", "allkeys-lru")
+    make_redis(url=own_server.url)
+    await until(lambda: "set maxmemory-policy noeviction, not allkeys-lru" in caplog.text, PATIENCE)
+
+
+@pytest.mark.parametrize("at_front", [True, False])
+async def test_too_large(
+    make_redis: MakeSides, raw: "redis.Redis", layout: Layout, monkeypatch: pytest.MonkeyPatch, at_front: bool
+) -> None:
+    """A job over the limit is answered at once; one that came into the queue all the same reaches no worker."""
+    monkeypatch.setattr(front_module if at_front else redis_layout, "MOST_BYTES", 1000)
+    redis_layout.script.cache_clear()
+    sides = make_redis()
+    redis_layout.script.cache_clear()
+    large, sound = await _submit(sides, replace(_job(1), image=bytes(2000)), _job(2))
+    assert [job.id for job in await _take(sides)] == [2]
+    result = await asyncio.wait_for(large, PATIENCE)
+    assert (result.outcome, result.code) == (Outcome.FAILED, "too_large")
+    await _give_up([sound])
 
 
 # poison ------------------------------------------------------------------------------------------------------------------

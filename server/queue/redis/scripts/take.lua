@@ -7,9 +7,15 @@ local fronts, held = lane .. ':fronts', lane .. ':held:' .. worker
 local taken = {}
 sound('ZADD', lane .. ':workers', now, worker)
 
--- Whether somebody still waits for a job; one that nobody does is let go.
+-- Whether somebody still waits for a job, and a worker could have it; one that nobody does, or none could, is let go.
 local function wanted(id, job, front, deadline)
   if not front then
+    return false
+  end
+  if redis.call('HSTRLEN', job, 'b') > MOST_BYTES then
+    redis.call('DEL', job)
+    redis.call('ZREM', waiting, id)
+    answer(front, 'i', id, 'v', 'too_large')
     return false
   end
   local heard = sound('ZSCORE', fronts, front)
@@ -31,9 +37,10 @@ while #taken < 5 * most do
   local id, served = sound('LPOP', line), false
   while id and not served do
     local job = key_of(id)
-    local front, created, deadline, blames, bytes = unpack(sound('HMGET', job, 'f', 'c', 'd', 'n', 'b'))
+    local front, created, deadline, blames = unpack(sound('HMGET', job, 'f', 'c', 'd', 'n'))
     if wanted(id, job, front, deadline) then
       served = true
+      local bytes = redis.call('HGET', job, 'b')
       redis.call('ZREM', waiting, id)
       sound('HSET', held, id, now)
       for _, part in ipairs({id, now - created, deadline - now, blames, bytes}) do
