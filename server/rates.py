@@ -1,4 +1,8 @@
-"""How many images and live sessions an owner may begin in a time, by `limits`; shared by front ends where there is a Redis."""
+"""How many images and live sessions an owner may begin in a time, by `limits`; shared by front ends where there is a Redis.
+
+Of each owner two numbers are kept, of this window and of the last one, whatever the rate: a list of all that was begun would
+grow with what clients do.
+"""
 
 import logging
 import time
@@ -6,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from limits import RateLimitItem, parse
 from limits.aio.storage import MemoryStorage, RedisStorage, Storage
-from limits.aio.strategies import MovingWindowRateLimiter
+from limits.aio.strategies import SlidingWindowCounterRateLimiter
 
 from .keys import Keys
 from .logs import Seldom, fields
@@ -33,7 +37,7 @@ class Rates:
 
     def __init__(self, rate: str | None, keys: Keys, redis: "Redis | None" = None) -> None:
         self._rate, self._keys = rate, keys
-        self._limiter = MovingWindowRateLimiter(_storage(redis))
+        self._limiter = SlidingWindowCounterRateLimiter(_storage(redis))
         self._parsed: dict[str, RateLimitItem] = {}
         self._silent = Seldom(_SILENT_SECONDS)
 
