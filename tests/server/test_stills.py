@@ -269,7 +269,9 @@ async def test_a_rate(student: Student) -> None:
     room.queue.answer()
     await asyncio.gather(*painted)
     refused = await room.refusal()
-    assert (refused.code, refused.retry_after) == ("rate_limit_exceeded", 60)
+    assert refused.code == "rate_limit_exceeded"
+    assert refused.retry_after is not None
+    assert 1 <= refused.retry_after <= 60  # of an hour that may be over soon
     assert "3/hour" in refused.message
     other = room.ask("another")
     await asyncio.sleep(0.01)

@@ -45,7 +45,7 @@ async def test_stills_within_a_rate(make: Any, alice: tuple[str, Path], caplog: 
         with caplog.at_level(logging.INFO):
             refused: httpx.Response = await asking.post(PATH, json={"prompt": "x"}, headers=own)
     assert refused.status_code == 429
-    assert refused.headers["retry-after"] == "60"
+    assert 1 <= int(refused.headers["retry-after"]) <= 60
     error = refused.json()["error"]
     assert (error["code"], error["type"]) == ("rate_limit_exceeded", "rate_limit_error")
     assert "2/hour" in error["message"]
