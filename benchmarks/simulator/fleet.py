@@ -54,13 +54,13 @@ class Fleet:
         self.workers: list[SimulatedWorker] = []
         self._random = random.Random(scenario.seed)
         self._waiting: dict[JobKind, OrderedDict[SimulatedWorker, None]] = {kind: OrderedDict() for kind in JobKind}
+        self.outlook = seen.Fleet(student.name)
+        """What front ends know of the workers."""
         for _ in range(scenario.workers):
             self.add()
-        self.outlook = self._seen()
 
-    def _seen(self) -> seen.Fleet:
-        """What front ends know of the workers."""
-        return seen.Fleet(self._student.name, tuple(worker.status for worker in self.workers))
+    def _show(self) -> None:
+        self.outlook = seen.Fleet(self._student.name, tuple(worker.status for worker in self.workers))
 
     def add(self) -> SimulatedWorker:
         """One worker more, at once."""
@@ -71,6 +71,7 @@ class Fleet:
             self._student, self.queue, costs, scenario.stills_share, scenario.wander, self._random, self._wants, self._deliver
         )
         self.workers.append(worker)
+        self._show()
         worker.start()
         return worker
 
@@ -80,6 +81,7 @@ class Fleet:
         worker.stopping = True
         for waiting in self._waiting.values():
             waiting.pop(worker, None)
+        self._show()
         return worker
 
     def _wants(self, worker: SimulatedWorker, kind: JobKind) -> None:

@@ -50,6 +50,10 @@ class Front:
         self.viewers.append(viewer)
         return viewer
 
+    def leave(self) -> None:
+        """The one who came last goes."""
+        self.viewers.pop().leave()
+
 
 async def _simulate(scenario: Scenario) -> Outcome:
     student = load_student(STUDENT)
