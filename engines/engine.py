@@ -78,11 +78,6 @@ class Engine(Protocol):
     def precision(self) -> str: ...
 
     @property
-    def masks(self) -> bool:
-        """Whether rows may have masks."""
-        ...
-
-    @property
     def batch_sizes(self) -> tuple[int, ...]:
         """Compiled sizes, ascending. A tick of n rows runs at the smallest size that holds n."""
         ...

@@ -38,7 +38,6 @@ class FakeEngine:
     """
 
     backend = "fake"
-    masks = True
     device = "none"
     precision = "fp32"
 

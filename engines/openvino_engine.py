@@ -61,7 +61,6 @@ class OpenVinoEngine:
     """The engine protocol on OpenVINO. What is compiled is kept in `cache`, the folder of this engine's builds."""
 
     backend = "openvino"
-    masks = True
 
     def __init__(
         self,

@@ -11,7 +11,6 @@ from .ports import Ports, told
 from .student import Student
 
 LATENTS_GONE = "the latents of this job are gone"
-NO_MASKS = "masks are painted on a processor only, by --engine openvino; leave the mask out"
 NOT_A_NUMBER = "the network gave a value that is not a number"
 
 _TICKS = 5

@@ -20,8 +20,7 @@ class State(StrEnum):
 class Status:
     """A worker, seen from outside. `seconds` are those of an undisturbed tick of each compiled size, measured at start.
 
-    `masks` says whether it can keep a part of a picture. `doing` is what a start is busy with; `error` says for a person why
-    the worker is stuck or has failed.
+    `doing` is what a start is busy with; `error` says for a person why the worker is stuck or has failed.
     """
 
     student: str
@@ -31,7 +30,6 @@ class Status:
     backend: str = ""
     device: str = ""
     precision: str = ""
-    masks: bool = True
     seconds: Mapping[int, float] = field(default_factory=dict)
 
     @property
@@ -103,11 +101,6 @@ class Outlook(Protocol):
         """What a row takes while all paint; 0 while nobody is ready."""
         ...
 
-    @property
-    def masks(self) -> bool:
-        """Whether whoever paints can keep a part of a picture."""
-        ...
-
     def not_ready(self) -> str | None:
         """Why nobody can paint now, for a person; None if somebody can."""
         ...
@@ -124,10 +117,6 @@ class Fleet:
     workers: tuple[Status, ...] = ()
     trouble: str = ""
     lost: str = ""
-
-    @property
-    def masks(self) -> bool:
-        return all(worker.masks for worker in self._at_work)
 
     @property
     def _at_work(self) -> list[Status]:

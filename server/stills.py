@@ -10,10 +10,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from engines.rows import NO_MASKS
 from engines.student import Student
 
-from .judge import Ask, Unfit, judge
+from .judge import Ask, judge
 from .keys import Keys
 from .metrics import Metrics
 from .places import NoPlace, Places
@@ -96,8 +95,6 @@ class Stills:
         judge(asked.ask, served.student, self._settings.max_prompt, self._settings.sizes == "resize")
         if (why := served.not_ready()) is not None:
             raise Refused("not_ready", why, retry_after=_STARTING)
-        if asked.mask is not None and not served.status().masks:
-            raise Unfit("mask", NO_MASKS)
         try:
             await self._rates.take(asked.owner, asked.count)
         except TooFast as error:

@@ -144,7 +144,7 @@ class Worker:
     def _publish_ready(self, engine: Engine, costs: dict[int, float]) -> None:
         name, backend, device, precision = engine.student.name, engine.backend, engine.device, engine.precision
         self._metrics.engine(backend, device, precision, engine.batch_sizes)
-        said = {"backend": backend, "device": device, "precision": precision, "seconds": dict(costs), "masks": engine.masks}
+        said = {"backend": backend, "device": device, "precision": precision, "seconds": dict(costs)}
         self._publish(state=State.READY, doing="", **said)
         ticks = ", ".join(f"{size}: {1000 * seconds:.1f} ms" for size, seconds in costs.items())
         log.info("ready: %s on %s, %s (%s), ticks of %s", name, device, backend, precision, ticks)

@@ -10,7 +10,6 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from engines.masks import Mask
 from engines.student import Student
 from engines.students import load_student
 from tests import standing_in as stand_in
@@ -51,14 +50,6 @@ def picture() -> Draw:
 def encoded() -> Encode:
     """`encoded(pixels, seed=0, image_format="JPEG")`: an image file, by Pillow and so not by the code under test."""
     return _encoded
-
-
-@pytest.fixture
-def left(student: Student) -> Mask:
-    """A mask that has the left half painted."""
-    mask = np.zeros((student.height, student.width), np.uint8)
-    mask[:, : student.width // 2] = 255
-    return mask
 
 
 @pytest.fixture

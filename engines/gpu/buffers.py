@@ -5,6 +5,7 @@ goes to the device for one tick and what comes back: while a tick runs on what t
 numbers and pictures arrive in the other lane and the last one's images leave from it.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..ports import RENOISING
@@ -28,6 +29,7 @@ class Lane:
 
     numbers: Side
     pictures: Side
+    weights: Side
     results: Side
     noises: Bytes
     arrived: Event
@@ -61,10 +63,10 @@ class Buffers:
             "decode": {"latents": self.at["decoding"], "pixels": self.at["results"] + results["pixels"]},
         }
 
-    def bring(self, lane: Lane, rows: int, pictures: int, noises: list[int]) -> None:
+    def bring(self, lane: Lane, rows: int, pictures: int, noises: list[int], masks: Sequence[int] = ()) -> None:
         """Send what has been written to the lane's host side: numbers and prompts of so many rows, and so many pictures.
 
-        `noises` are the places for what lies in the lane's noises, in order.
+        `noises` are the places for what lies in the lane's noises, in order, and `masks` those for its weights.
         """
         cuda, size = self._cuda, self.layout.latent_bytes
         for at, place in enumerate(noises):
@@ -72,11 +74,15 @@ class Buffers:
         self._send(lane.numbers, rows)
         if pictures:
             self._send(lane.pictures, pictures)
+        if masks:
+            self._send(lane.weights, len(masks))
         cuda.record(lane.arrived, self.inward)
         cuda.wait(self.compute, lane.arrived)
         cuda.copy_within(self.at["numbers"], lane.numbers.device, lane.numbers.block.front(rows), self.compute)
         if pictures:
             cuda.copy_within(self.at["pictures"], lane.pictures.device, lane.pictures.block.front(pictures), self.compute)
+        for at, place in enumerate(masks):  # not before: the last tick may read what lay there
+            cuda.copy_within(self.at["masks"] + place * size, lane.weights.device + at * size, size, self.compute)
 
     def take_away(self, lane: Lane, images: int) -> None:
         """Send what the tick gave, with so many images, to the lane's host side; `left` happens when it is there."""
@@ -101,6 +107,7 @@ class Buffers:
         return Lane(
             side("numbers", layout.numbers),
             side("pictures", layout.pictures),
+            side("weights", layout.weights),
             side("results", layout.results),
             self._cuda.pinned(2 * layout.rows * layout.latent_bytes),
             self._cuda.event(),

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from ..engine import Conditioning, Painted, Row
 from ..errors import EngineError
+from ..families import family_of
 from ..ports import AROUND_TICKS
 from ..rows import NOT_A_NUMBER, time_ticks
 from ..student import Student
@@ -48,8 +49,6 @@ class GpuEngine:
     OutOfDeviceMemory if the device is too small for ticks of the largest size.
     """
 
-    masks = False
-
     def __init__(self, student: Student, batch_sizes: tuple[int, ...], networks: Networks, cuda: Cuda, tokens: Tokens) -> None:
         self.student, self.batch_sizes = student, tuple(sorted(set(batch_sizes)))
         self._networks, self._cuda = networks, cuda
@@ -63,7 +62,7 @@ class GpuEngine:
         self._prompter = Prompter(cuda, text, tokens)
         self._buffers = Buffers(cuda, layout)
         self._bind(loaded, scratch)
-        self._staging = Staging(layout, self.batch_sizes)
+        self._staging = Staging(layout, self.batch_sizes, family_of(student).mask_weights)
         self._graphs = CapturedTicks(cuda, loaded, Kernels(cuda, self._buffers), networks.captures(cuda))
         self._free = list(self._buffers.lanes)
         self._closed = False
@@ -141,7 +140,7 @@ class GpuEngine:
         return painted
 
     def forget(self, job: int) -> None:
-        self._staging.slots.forget(job)
+        self._staging.forget(job)
 
     def close(self) -> None:
         """Wait for what is under way and free the device. Again is nothing."""
@@ -158,7 +157,7 @@ class GpuEngine:
     # the parts of a tick ---------------------------------------------------------------------------------------------
 
     def _send(self, lane: Lane, staged: Staged, rows: int) -> None:
-        self._buffers.bring(lane, rows, staged.pictures, staged.noises)
+        self._buffers.bring(lane, rows, staged.pictures, staged.noises, staged.masks)
         staged.launched = True
         self._graphs.launch(staged.sizes, self._buffers.compute)
         self._buffers.take_away(lane, staged.decoded)

@@ -24,18 +24,18 @@ class Kernels:
         unsound = at["results"] + layout.results.offset["unsound"]
         self._blocks, length = -(-layout.length // _BLOCK), np.int32(layout.length)
         self._opening = (
-            at["x"], unsound,
+            at["x"], unsound, at["originals"],
             numbers["a_img"], numbers["a_z"],
-            numbers["opened"], numbers["encoded"], numbers["noise"],
+            numbers["opened"], numbers["encoded"], numbers["noise"], numbers["masked"],
             at["slots"], at["encoded"], at["noises"],
             length,
         )  # fmt: skip
         self._closing = (
             at["decoding"], at["slots"], unsound,
             at["x0"],
-            numbers["alpha_next"], numbers["sigma_next"],
-            numbers["decoded"], numbers["kept"], numbers["noise_next"],
-            at["noises"],
+            numbers["alpha_next"], numbers["sigma_next"], numbers["keep_img"], numbers["keep_z"],
+            numbers["decoded"], numbers["kept"], numbers["noise_next"], numbers["masked"], numbers["keep_noise"],
+            at["noises"], at["masks"], at["originals"],
             length,
         )  # fmt: skip
 

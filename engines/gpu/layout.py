@@ -21,14 +21,16 @@ Views: TypeAlias = dict[str, NDArray[Any]]
 Field: TypeAlias = tuple[DTypeLike, tuple[int, ...]]
 """Type and shape of a row."""
 
-OUTSIDE = ("a_img", "a_z", "alpha_next", "sigma_next")
+OUTSIDE = ("a_img", "a_z", "alpha_next", "sigma_next", "keep_img", "keep_z")
 """Numbers of a row, float32, of what is done around the network; those that it is told are its ports'."""
-PLACES = ("opened", "encoded", "noise", "decoded", "kept", "noise_next")
+PLACES = ("opened", "encoded", "noise", "decoded", "kept", "noise_next", "masked", "keep_noise")
 """Where a row's data lie, int32, -1 for nowhere.
 
 opened, kept       slots that its latents come from and go to
 encoded, decoded   its rows in the encoder's output and in the decoder's input
 noise, noise_next  places of its noise and of its next step's
+masked             place of its mask, and of what that keeps
+keep_noise         place of the noise in what is kept
 """
 
 
@@ -64,18 +66,20 @@ class Block:
 class Layout:
     """The blocks of a student's ticks of at most `rows` rows, and how much of its jobs stays on the device.
 
-    `slots` is how many jobs may be between two steps, `noises` how many noises are kept: four for each row at least, so
-    that what a tick and the one before it need is never among those that make room.
+    `slots` is how many jobs may be between two steps, `masked` how many may have masks, `noises` how many noises are kept:
+    four for each row at least, so that what a tick and the one before it need is never among those that make room.
     """
 
     rows: int
     ports: Ports
     slots: int = 256
     noises: int = 128
+    masked: int = 32
 
     def __post_init__(self) -> None:
-        if self.slots < 2 * self.rows or self.noises < 4 * self.rows:
-            raise ValueError(f"ticks of {self.rows} rows need {2 * self.rows} slots and {4 * self.rows} noises at least")
+        if self.slots < 2 * self.rows or self.noises < 4 * self.rows or self.masked < 2 * self.rows:
+            needs = f"{2 * self.rows} slots, {4 * self.rows} noises and {2 * self.rows} masks"
+            raise ValueError(f"ticks of {self.rows} rows need {needs} at least")
 
     @staticmethod
     def of(student: Student, rows: int) -> "Layout":
@@ -84,6 +88,7 @@ class Layout:
             ports(student),
             slots=max(256, 2 * rows),
             noises=max(128, 4 * rows),
+            masked=max(32, 4 * rows),
         )
 
     @property
@@ -104,6 +109,11 @@ class Layout:
     def results(self) -> Block:
         """What a tick gives: which rows are unsound, and its images, without gaps."""
         return Block(self.rows, {"unsound": (np.int32, ()), "pixels": self.pixels})
+
+    @property
+    def weights(self) -> Block:
+        """The masks that it brings, as weights of latents, without gaps."""
+        return Block(self.rows, {"weights": (np.float32, self.latents)})
 
     @property
     def told(self) -> dict[str, Port]:
@@ -136,9 +146,12 @@ class Layout:
         return {
             **lane,
             **{f"lane {lane_of} {name}": size for lane_of in range(LANES) for name, size in lane.items()},
+            **{f"lane {lane_of} weights": self.weights.size for lane_of in range(LANES)},
             **dict.fromkeys(("encoded", "x", "x0", "decoding", "idle", "spare"), several),
             "slots": self.slots * self.latent_bytes,
             "noises": self.noises * self.latent_bytes,
+            "masks": self.masked * self.latent_bytes,
+            "originals": self.masked * self.latent_bytes,
         }
 
 

@@ -24,6 +24,10 @@ class SlotTable:
         self._slots[job] = self._free.pop()
         return self._slots[job]
 
+    def oldest(self) -> int | None:
+        """The job that would lose its slot to another; None while there are free ones."""
+        return None if self._free else next(iter(self._slots))
+
     def forget(self, job: int) -> None:
         """Free the job's slot. Unknown jobs are ignored."""
         slot = self._slots.pop(job, None)

@@ -1,10 +1,11 @@
 """Rows to numbers: what a tick is told, written to a lane. Decides which slot, which noise and which place is whose."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from ..engine import Row
-from ..rows import LATENTS_GONE, NO_MASKS, wrong_with
+from ..masks import Mask, Weights
+from ..rows import LATENTS_GONE, wrong_with
 from .buffers import Lane
 from .capture import TickSizes
 from .cuda import bytes_of
@@ -18,7 +19,7 @@ class Staged:
     """A tick as it is written to its lane. `images` has, for each row, its place among the images, or its error.
 
     `opened` are jobs that have a slot from this tick on, `closed` those that need theirs no more. `noises` are the places
-    of those that it brings.
+    of those that it brings, and `masks` those of its masks.
     """
 
     sizes: TickSizes = field(default_factory=lambda: TickSizes(0, 0, 0))
@@ -28,16 +29,18 @@ class Staged:
     pictures: int = 0
     decoded: int = 0
     noises: list[int] = field(default_factory=list)
+    masks: list[int] = field(default_factory=list)
     launched: bool = False
     done: bool = False
 
 
 class Staging:
-    """Writes ticks. The sizes are those that were compiled, ascending."""
+    """Writes ticks. The sizes are those that were compiled, ascending; `weigh` brings a mask to latents."""
 
-    def __init__(self, layout: Layout, sizes: tuple[int, ...]) -> None:
+    def __init__(self, layout: Layout, sizes: tuple[int, ...], weigh: Callable[[Mask], Weights]) -> None:
         self._layout, self._sizes, self._ports = layout, sizes, tuple(layout.told)
-        self.slots = SlotTable(layout.slots)
+        self._weigh = weigh
+        self.slots, self.masks = SlotTable(layout.slots), SlotTable(layout.masked)
         self.noises = NoiseTable(layout.noises, layout.latents)
 
     def stage(self, rows: Sequence[Row], lane: Lane, staged: Staged) -> None:
@@ -60,9 +63,12 @@ class Staging:
             return why
         if row.index > 0 and self.slots.find(row.job) is None:
             return LATENTS_GONE
-        if row.mask is not None:
-            return NO_MASKS
         return None
+
+    def forget(self, job: int) -> None:
+        """Free what a job has on the device. Unknown jobs are ignored."""
+        self.slots.forget(job)
+        self.masks.forget(job)
 
     def _write(self, at: int, row: Row, lane: Lane, staged: Staged) -> int | None:
         """One row's numbers; its place among the images, if it will have one."""
@@ -80,6 +86,14 @@ class Staging:
                 numbers["encoded"][at] = staged.pictures
                 lane.pictures.views["pixels"][staged.pictures] = row.image
                 staged.pictures += 1
+            self.masks.forget(row.job)
+            if row.mask is not None:
+                self._write_mask(row.job, row.mask, lane, staged)
+        if (place := self.masks.find(row.job)) is not None:
+            numbers["masked"][at] = place
+            numbers["keep_img"][at], numbers["keep_z"][at] = step.keep_img, step.keep_z
+            if step.keep_z:
+                numbers["keep_noise"][at] = self.noises.place(row.seed, 0)
         if row.last:
             staged.closed.append(row.job)
             numbers["decoded"][at] = staged.decoded
@@ -92,6 +106,12 @@ class Staging:
         fresh = self.noises.place(row.seed, row.index + 1) if step.sigma_next else self.noises.none()
         numbers["noise_next"][at] = fresh
         return None
+
+    def _write_mask(self, job: int, mask: Mask, lane: Lane, staged: Staged) -> None:
+        if (oldest := self.masks.oldest()) is not None:
+            self.forget(oldest)  # without its mask its latents are of no use
+        lane.weights.views["weights"][len(staged.masks)] = self._weigh(mask)
+        staged.masks.append(self.masks.take(job))
 
     def _write_noises(self, lane: Lane, staged: Staged) -> None:
         size = self._layout.latent_bytes

@@ -32,7 +32,6 @@ class TorchEngine:
     """
 
     backend = "torch"
-    masks = True
     precision = "fp32"
 
     def __init__(

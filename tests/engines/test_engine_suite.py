@@ -44,6 +44,14 @@ class Easel:
     ) -> list[Row]:
         return self.rows((of or self.engine.student).contract.repaint(strength), prompt, seed, image)
 
+    @property
+    def left(self) -> Mask:
+        """A mask that has the left half painted."""
+        student = self.engine.student
+        mask = np.zeros((student.height, student.width), np.uint8)
+        mask[:, : student.width // 2] = 255
+        return mask
+
     def masked(self, image: Pixels, mask: Mask, seed: int = 0, of: Student | None = None) -> list[Row]:
         first, *others = self.repaint(image, 1.0, seed=seed, of=of)
         return [replace(first, mask=mask), *others]
@@ -273,30 +281,30 @@ def test_a_slot_is_used_once(easel: Easel, two_steps: Student) -> None:
     assert easel.engine.tick([rows[1]])[0].error is not None
 
 
-def test_a_mask_keeps_the_picture(easel: Easel, two_steps: Student, picture: Any, left: Mask) -> None:
+def test_a_mask_keeps_the_picture(easel: Easel, two_steps: Student, picture: Any) -> None:
     """Outside the mask is the picture, as the codec says it, and inside what is painted; in one step and in two."""
     far = easel.engine.student.width * 3 // 4  # from the edge, which the decoder sees over
     kept, painted = easel.alone(easel.repaint(picture(1), 0.0)), easel.alone(easel.repaint(picture(1), 1.0))
     for of in (easel.engine.student, two_steps):
-        masked = easel.alone(easel.masked(picture(1), left, of=of))
+        masked = easel.alone(easel.masked(picture(1), easel.left, of=of))
         easel.same(masked[:, far:], kept[:, far:])
         assert _unlike(masked[:, : far // 3], kept[:, : far // 3])
-    easel.same(easel.alone(easel.masked(picture(1), left))[:, : far // 3], painted[:, : far // 3])
+    easel.same(easel.alone(easel.masked(picture(1), easel.left))[:, : far // 3], painted[:, : far // 3])
 
 
-def test_masks_of_nothing_and_all(easel: Easel, picture: Any, left: Mask) -> None:
+def test_masks_of_nothing_and_all(easel: Easel, picture: Any) -> None:
     """A mask that paints all changes no bit, and one that paints nothing leaves the picture."""
     whole = easel.alone(easel.repaint(picture(1), 1.0))
-    np.testing.assert_array_equal(easel.alone(easel.masked(picture(1), np.full_like(left, 255))), whole)
-    easel.same(easel.alone(easel.masked(picture(1), left * 0)), easel.alone(easel.repaint(picture(1), 0.0)))
+    np.testing.assert_array_equal(easel.alone(easel.masked(picture(1), np.full_like(easel.left, 255))), whole)
+    easel.same(easel.alone(easel.masked(picture(1), easel.left * 0)), easel.alone(easel.repaint(picture(1), 0.0)))
 
 
-def test_masks_in_company(easel: Easel, two_steps: Student, picture: Any, left: Mask) -> None:
+def test_masks_in_company(easel: Easel, two_steps: Student, picture: Any) -> None:
     """Jobs with masks and without share ticks, and each gets the image it would get alone."""
     make: list[Callable[[], list[Row]]] = [
-        lambda: easel.masked(picture(1), left, 1, two_steps),
+        lambda: easel.masked(picture(1), easel.left, 1, two_steps),
         lambda: easel.repaint(picture(2), 0.9, "neon", 2, of=two_steps),
-        lambda: easel.masked(picture(3), 255 - left, 3, two_steps),
+        lambda: easel.masked(picture(3), 255 - easel.left, 3, two_steps),
     ]
     expected = [easel.alone(job()) for job in make]
     jobs = [job() for job in make]
@@ -305,11 +313,11 @@ def test_masks_in_company(easel: Easel, two_steps: Student, picture: Any, left: 
         easel.same(_image(got), image)
 
 
-def test_a_mask_that_does_not_fit(easel: Easel, picture: Any, left: Mask) -> None:
+def test_a_mask_that_does_not_fit(easel: Easel, picture: Any) -> None:
     """A mask of another shape, or of no picture, is its row's own error, and says why."""
-    (wrong,), (of_nothing,) = easel.masked(picture(1), left[1:]), easel.still()
+    (wrong,), (of_nothing,) = easel.masked(picture(1), easel.left[1:]), easel.still()
     (good,) = easel.still(seed=1)
-    painted = easel.engine.tick([wrong, replace(of_nothing, mask=left), good])
+    painted = easel.engine.tick([wrong, replace(of_nothing, mask=easel.left), good])
     assert "the mask has shape" in (painted[0].error or "")
     assert "the mask is of no image" in (painted[1].error or "")
     _image(painted[2])

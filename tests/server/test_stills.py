@@ -119,14 +119,6 @@ async def test_a_mask(room: Room) -> None:
     await asking
 
 
-async def test_a_mask_that_cannot_be_kept(room: Room) -> None:
-    """Where the engine keeps no masks, one is refused before it is decoded, with what would keep it."""
-    room.status = replace(room.status, masks=False)
-    with pytest.raises(Unfit, match="by --engine openvino; leave the mask out") as unfit:
-        await room.ask(image=b"picture", mask=b"mask", ask=Ask(["a boat"], strength=0.5))
-    assert unfit.value.param == "mask"
-
-
 async def test_eyes(room: Room) -> None:
     """A picture that its student cannot repaint is shown to the first of its eyes, and strength is how much that counts."""
     student = room.served.student

@@ -392,10 +392,10 @@ def _rows(grid: tuple[int, int], block: int, length: int) -> Iterator[int]:
 
 
 def _open_rows(reach: Reach, grid: tuple[int, int], block: int, arguments: Sequence[Argument]) -> None:
-    x, unsound, a_img, a_z, opened, encoded, noise, slots, pictures, noises, n = (int(a) for a in arguments)
+    x, unsound, originals, a_img, a_z, opened, encoded, noise, masked, slots, pictures, noises, n = (int(a) for a in arguments)
     rows = grid[1]
     share_img, share_z = reach.read(a_img, (rows,)), reach.read(a_z, (rows,))
-    slot_of, picture_of, noise_of = (reach.read(at, (rows,), np.int32) for at in (opened, encoded, noise))
+    slot_of, picture_of, noise_of, mask_of = (reach.read(at, (rows,), np.int32) for at in (opened, encoded, noise, masked))
     reach.write(unsound, np.zeros(rows, np.int32))
     for row in _rows(grid, block, n):
         value = np.zeros(n, np.float32)
@@ -404,19 +404,35 @@ def _open_rows(reach: Reach, grid: tuple[int, int], block: int, arguments: Seque
         elif noise_of[row] >= 0:
             value = share_z[row] * reach.read(noises + 4 * n * int(noise_of[row]), (n,))
             if picture_of[row] >= 0:
-                value = value + share_img[row] * reach.read(pictures + 4 * n * int(picture_of[row]), (n,))
+                picture = reach.read(pictures + 4 * n * int(picture_of[row]), (n,))
+                value = value + share_img[row] * picture
+                if mask_of[row] >= 0:
+                    reach.write(originals + 4 * n * int(mask_of[row]), picture)
         reach.write(x + 4 * n * row, value.astype(np.float32))
 
 
 def _close_rows(reach: Reach, grid: tuple[int, int], block: int, arguments: Sequence[Argument]) -> None:
-    decoding, slots, unsound, x0, alpha, sigma, decoded, kept, noise_next, noises, n = (int(a) for a in arguments)
+    decoding, slots, unsound, x0, alpha, sigma, keep_img, keep_z, *places, noises, masks, originals, n = (
+        int(a) for a in arguments
+    )
     rows = grid[1]
+    decoded, kept, noise_next, masked, keep_noise = places
+    share_img, share_z = reach.read(keep_img, (rows,)), reach.read(keep_z, (rows,))
+    mask_of, keep_of = (reach.read(at, (rows,), np.int32) for at in (masked, keep_noise))
     share_x0, share_noise = reach.read(alpha, (rows,)), reach.read(sigma, (rows,))
     place_of, slot_of, noise_of = (reach.read(at, (rows,), np.int32) for at in (decoded, kept, noise_next))
     for row in _rows(grid, block, n):
         value = reach.read(x0 + 4 * n * row, (n,))
         if not np.isfinite(value).all():
             reach.write(unsound + 4 * row, np.ones(1, np.int32))
+        if mask_of[row] >= 0:
+            weights = reach.read(masks + 4 * n * int(mask_of[row]), (n,))
+            picture = share_img[row] * reach.read(originals + 4 * n * int(mask_of[row]), (n,))
+            if keep_of[row] >= 0:
+                picture = picture + share_z[row] * reach.read(noises + 4 * n * int(keep_of[row]), (n,))
+            with np.errstate(invalid="ignore", over="ignore"):  # of what is no number
+                between = picture + weights * (value - picture)
+            value = np.where(weights <= 0, picture, np.where(weights < 1, between, value))
         if place_of[row] >= 0:
             reach.write(decoding + 4 * n * int(place_of[row]), value)
         if slot_of[row] >= 0:

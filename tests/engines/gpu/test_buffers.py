@@ -67,7 +67,7 @@ def test_only_what_is_there_crosses() -> None:
         64 * 64 * 3,
         4 * 24 * 16,
         4 * 4 * 8 * 8,
-        13 * 256,
+        17 * 256,
     )  # of a student that is told no guidance
     assert sent == [latents, numbers + 3 * prompt, pixels, 256 + 3 * pixels]
     sent.clear()

@@ -16,7 +16,7 @@ from tests.engines.gpu.stub import find_nvrtc, kernels_on_host
 from tests.gpu.standin import SOURCE as STAND_IN
 
 Arrays = dict[str, NDArray[Any]]
-ROWS, LENGTH, BLOCK = 5, 300, 128
+ROWS, LENGTH, BLOCK, MASKS = 5, 300, 128, 6
 
 
 @pytest.fixture(scope="module")
@@ -65,9 +65,9 @@ def case(seed: int) -> tuple[Arrays, Arrays]:
 
     slots, noises = floats(8, LENGTH), floats(7, LENGTH)
     opening = {
-        "x": floats(ROWS, LENGTH), "unsound": np.ones(ROWS, np.int32),
+        "x": floats(ROWS, LENGTH), "unsound": np.ones(ROWS, np.int32), "originals": floats(MASKS, LENGTH),
         "a_img": floats(ROWS), "a_z": floats(ROWS),
-        "opened": places(8), "encoded": places(ROWS), "noise": places(7),
+        "opened": places(8), "encoded": places(ROWS), "noise": places(7), "masked": places(MASKS),
         "slots": slots, "pictures": floats(ROWS, LENGTH), "noises": noises,
     }  # fmt: skip
     x0 = floats(ROWS, LENGTH)
@@ -75,9 +75,11 @@ def case(seed: int) -> tuple[Arrays, Arrays]:
     closing = {
         "decoding": floats(ROWS, LENGTH), "slots": slots, "unsound": np.zeros(ROWS, np.int32),
         "x0": x0,
-        "alpha_next": floats(ROWS), "sigma_next": floats(ROWS),
+        "alpha_next": floats(ROWS), "sigma_next": floats(ROWS), "keep_img": floats(ROWS), "keep_z": floats(ROWS),
         "decoded": places(ROWS), "kept": places(8), "noise_next": rng.integers(0, 7, ROWS).astype(np.int32),
-        "noises": noises,
+        "masked": places(MASKS), "keep_noise": places(7),
+        "noises": noises, "masks": rng.choice(np.array([0, 0.25, 0.7, 1], np.float32), (MASKS, LENGTH)),
+        "originals": floats(MASKS, LENGTH),
     }  # fmt: skip
     return opening, closing
 

@@ -39,14 +39,16 @@ def test_a_students_layout(student: Student) -> None:
     assert memory["slots"] == 256 * latents
     assert memory["x"] == memory["idle"] == 4 * latents
     assert memory["pictures"] == 4 * 256 * 256 * 3
-    assert sum("lane" in name for name in memory) == 3 * LANES
+    assert sum("lane" in name for name in memory) == 4 * LANES
 
 
 def test_room_for_two_ticks(student: Student) -> None:
     """However large the ticks, there is room for the slots and noises of two."""
     large = Layout.of(student, 200)
-    assert (large.slots, large.noises) == (400, 800)
+    assert (large.slots, large.noises, large.masked) == (400, 800, 800)
     with pytest.raises(ValueError, match="16 noises"):
         Layout(4, ports(student), slots=8, noises=15)
     with pytest.raises(ValueError, match="8 slots"):
         Layout(4, ports(student), slots=7, noises=16)
+    with pytest.raises(ValueError, match="8 masks"):
+        Layout(4, ports(student), masked=7)

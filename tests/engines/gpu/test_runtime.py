@@ -12,12 +12,13 @@ from engines.errors import EngineError
 from engines.gpu.cuda import CudaError, OutOfDeviceMemory, Stream
 from engines.gpu.engine import GpuEngine
 from engines.gpu.network import Tensor
-from engines.rows import NO_MASKS
+from engines.noise import noise
+from engines.rows import LATENTS_GONE
 from engines.student import Student
 from engines.students import load_student
 from tests.engines.gpu.double import CudaDouble
 from tests.engines.gpu.studio import Studio, small
-from tests.engines.gpu.suite import image
+from tests.engines.gpu.suite import image, overlapped
 from tests.engines.gpu.toy import ToyNetwork, ToyNetworks, tokens_of
 
 # waiting --------------------------------------------------------------------------------------------------------------
@@ -184,14 +185,62 @@ def test_a_row_of_wrong_shapes_is_its_own_error() -> None:
     np.testing.assert_array_equal(image(painted), expected)
 
 
-def test_masks_are_refused() -> None:
-    """A row with a mask is its own error, and the engine says beforehand that it takes none."""
+def _masked(studio: Studio, seed: int) -> list[Row]:
+    """A job of two steps whose picture is kept in its right half."""
+    first, second = studio.still(seed=seed, steps=2)
+    mask = np.zeros((studio.student.height, studio.student.width), np.uint8)
+    mask[:, : studio.student.width // 2] = 255
+    opening = studio.student.contract.repaint(1.0)[0]
+    opened = replace(opening, alpha_next=first.step.alpha_next, sigma_next=first.step.sigma_next, keep_img=0.8, keep_z=0.6)
+    return [replace(first, step=opened, image=studio.picture(seed), mask=mask), second]
+
+
+def test_what_a_mask_keeps_between_steps() -> None:
+    """It is at the level where the step lands, with the noise that the job began with, re-noised like the rest, to the bit."""
     studio = Studio()
-    row = studio.repaint()
-    mask = np.zeros(row.image.shape[:2], np.uint8)  # type: ignore[union-attr]
-    refused, painted = studio.engine.tick([replace(row, mask=mask), studio.repaint()])
-    assert (studio.engine.masks, refused.error) == (False, NO_MASKS)
-    assert painted.image is not None
+    first, second = _masked(studio, 7)
+    studio.engine.tick([first])
+    at, layout = studio.engine._buffers.at, studio.engine._buffers.layout
+    place, slot = studio.engine._staging.masks.find(first.job), studio.engine._staging.slots.find(first.job)
+    assert place is not None
+    assert slot is not None
+    shape = studio.student.latent_shape
+    original = studio.double.look(at["originals"] + place * layout.latent_bytes, shape)
+    kept = studio.double.look(at["slots"] + slot * layout.latent_bytes, shape)
+    step = first.step
+    landed = np.float32(0.8) * original + np.float32(0.6) * noise(7, 0, shape)
+    expected = np.float32(step.alpha_next) * landed + np.float32(step.sigma_next) * noise(7, 1, shape)
+    np.testing.assert_array_equal(kept[..., 4:], expected[..., 4:])
+    assert (kept[..., :4] != expected[..., :4]).any()
+    image(studio.engine.tick([second])[0])
+    assert len(studio.engine._staging.masks) == len(studio.engine._staging.slots) == 0
+
+
+def test_masks_of_overlapping_ticks() -> None:
+    """Masks that come while another tick runs are not written over what that reads: each image is what it is alone."""
+    studio = Studio()
+    alone = []
+    for seed in range(6):
+        first, second = _masked(studio, seed)
+        studio.engine.tick([first])
+        alone.append(image(studio.engine.tick([second])[0]))
+    jobs = [_masked(studio, seed) for seed in range(6)]
+    ticks = [[jobs[0][0], jobs[1][0]], [jobs[0][1], jobs[2][0], jobs[3][0]], [jobs[1][1], jobs[2][1], jobs[4][0], jobs[5][0]]]
+    got = overlapped(studio.engine, [*ticks, [jobs[3][1], jobs[4][1], jobs[5][1]]])
+    painted = [got[1][0], got[2][0], got[2][1], got[3][0], got[3][1], got[3][2]]
+    for one, expected in zip(painted, alone, strict=True):
+        np.testing.assert_array_equal(image(one), expected)
+
+
+def test_too_many_masks() -> None:
+    """A job that loses its mask to another loses its latents with it, and says so: none goes on without."""
+    studio = Studio()
+    room = studio.engine._buffers.layout.masked
+    jobs = [_masked(studio, seed) for seed in range(room + 1)]
+    for first, _ in jobs:
+        studio.engine.tick([first])
+    assert studio.engine.tick([jobs[0][1]])[0].error == LATENTS_GONE
+    image(studio.engine.tick([jobs[-1][1]])[0])
 
 
 def test_guidance_reaches_the_network() -> None:
