@@ -9,7 +9,7 @@ from server.energy.meter import MeterName
 from server.instruments import GROUPS
 from server.metrics import Metrics
 from server.metrics_doc import document
-from server.queue.redis.front import Surroundings
+from server.queue.redis.lookout import Surroundings
 
 PAGE = Path(__file__).parents[2] / "docs" / "metrics.md"
 DECLARED = [one for group in GROUPS.values() for one in group]

@@ -74,7 +74,7 @@ class Trouble:
     """
 
     def __init__(self, url: str, clock: Callable[[], float] = time.monotonic) -> None:
-        self.address, self._clock = without_secrets(url), clock
+        self.address, self._clock = without_secrets(url).partition("?")[0], clock  # a query may hold a password, too
         self._since: float | None = None
         self.why = ""
 

@@ -6,32 +6,25 @@ import logging
 import secrets
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
-from ...status import Fleet, Status
+from ...status import Fleet
 from ...types import Job, JobKind, Outcome, Result
 from ..answering import late, shut_out
 from ..base import QueueFull
-from .connecting import FIRST_PAUSE, LONGEST_PAUSE, asking
-from .errors import OUTAGES, RedisError, out_of_memory
-from .layout import BEAT, MOST_BYTES, SILENT, SILENT_LIVE, Layout, scripts
+from .errors import RedisError, out_of_memory
+from .layout import BEAT, MOST_BYTES, SILENT_LIVE, Layout, scripts
 from .link import Link
-from .messages import Unreadable, job_bytes, pack_job, unpack_result, unpack_status
+from .listener import Listener
+from .lookout import HELD, NOWHERE, WAITS, Lookout, Surroundings
+from .messages import Unreadable, job_bytes, pack_job, unpack_result
 
 log = logging.getLogger(__name__)
 
-_LISTENING = 2.0
-"""Seconds for which one question for answers stays open."""
-_MOST_ANSWERS = 64
-_WEIGHING = 5.0
-"""Seconds between two looks at the server's memory."""
-_KEEPS = "noeviction"
-"""Redis' name for refusing what is new, rather than throwing away what is old."""
-_NOWHERE, _WAITS, _HELD = 0, 1, 2
 _MISSED = 2
-"""Looks at which a job was nowhere until it is lost: at the first its answer may be on its way."""
+"""Looks at which a job is nowhere until it is lost: at the first its answer may be on its way."""
 _VERDICTS = {
     "set_aside": "two workers failed while they had this image in their hands, so it was set aside; another picture or prompt "
     "may do",
@@ -46,32 +39,13 @@ class _Open:
     job: Job
     answer: "asyncio.Future[Result]"
     submitting: "asyncio.Future[Any] | None" = None
-    place: int = _WAITS
+    place: int = WAITS
     missed: int = 0
 
     @property
     def arrived(self) -> bool:
         """Whether Redis has it."""
         return self.submitting is not None and self.submitting.done()
-
-
-@dataclass(frozen=True, slots=True)
-class Surroundings:
-    """What a front end was told at its last look around. Seconds; `lags` is how long the oldest has waited, by kind."""
-
-    statuses: tuple[Status, ...] = ()
-    others_live: int = 0
-    others_owners: int = 0
-    lags: Mapping[JobKind, float] = field(default_factory=lambda: dict.fromkeys(JobKind, 0.0))
-    lanes: tuple[str, ...] = ()
-    answer_seconds: float = 0.0
-    memory: int = 0
-    memory_limit: int = 0
-
-    @property
-    def workers(self) -> int:
-        """Those that are ready."""
-        return sum(status.ready for status in self.statuses)
 
 
 class RedisFrontQueue:
@@ -90,23 +64,22 @@ class RedisFrontQueue:
         unpainted: Callable[[Job, Result], None] = lambda job, result: None,
         on_fatal: Callable[[], None] = lambda: None,
     ) -> None:
-        self._url, self._layout, self._capacity, self._unpainted, self._on_fatal = url, layout, capacity, unpainted, on_fatal
+        self._layout, self._capacity, self._unpainted, self._on_fatal = layout, capacity, unpainted, on_fatal
         self.name = f"front-{secrets.token_hex(6)}"
         self._link = Link(url, layout.root, scripts(("submit", "withdraw", "front_beat", "front_leave")))
         self._open: dict[int, _Open] = {}
         self._live: Counter[str] = Counter()
         self._closed = False
-        self._around, self._seen = Surroundings(), dict[str, tuple[Status, float]]()
+        self._lookout = Lookout(self._link, layout, self.name)
+        self._listener = Listener(url, layout.answers(self.name), self._take_answer)
         self._tasks: list[asyncio.Task[None]] = []
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._listening = False
-        self._memory, self._weigh_at, self._warned = (0, 0), 0.0, False
 
     # its life ----------------------------------------------------------------------------------------------------
 
     def open(self) -> None:
         self._loop = asyncio.get_running_loop()
-        self._tasks = [self._loop.create_task(part) for part in (self._work(), self._listen(), self._look())]
+        self._tasks = [self._loop.create_task(part) for part in (self._work(), self._listener.run(), self._look())]
 
     async def _work(self) -> None:
         await self._link.work()
@@ -120,7 +93,7 @@ class RedisFrontQueue:
 
     def _shut_out_all(self) -> None:
         for one in list(self._open.values()):
-            if one.place != _HELD:
+            if one.place != HELD:
                 self._loop_task(self._shut_out_one(one))
 
     async def _shut_out_one(self, one: _Open) -> None:
@@ -179,7 +152,7 @@ class RedisFrontQueue:
     def _send(self, one: _Open) -> None:
         job, now = one.job, time.monotonic()
         age, left = (max(0, round(1000 * seconds)) for seconds in (now - job.created, job.deadline - now))
-        one.place, one.missed = _WAITS, 0
+        one.place, one.missed = WAITS, 0
         one.submitting = self._link.run("submit", job.kind.value, job.id, job.owner, self.name, age, left, pack_job(job))
         one.submitting.add_done_callback(lambda sent: self._submitted(one, sent))
 
@@ -200,14 +173,14 @@ class RedisFrontQueue:
         withdrawing.add_done_callback(lambda done: self._left(one, done))
 
     def _left(self, one: _Open, done: "asyncio.Future[Any]") -> None:
-        if not done.cancelled() and done.exception() is None and done.result() == _WAITS:
+        if not done.cancelled() and done.exception() is None and done.result() == WAITS:
             self._unpainted(one.job, late(one.job))
 
     async def _withdrawn(self, one: _Open, only_waiting: bool) -> bool:
         """Take a job back, and whether it was still ours to answer: no worker has it. True, too, if nobody can say."""
         try:
             async with asyncio.timeout(SILENT_LIVE):
-                return bool(await self._link.run("withdraw", one.job.id, int(only_waiting)) == _WAITS)
+                return bool(await self._link.run("withdraw", one.job.id, int(only_waiting)) == WAITS)
         except (TimeoutError, RedisError):
             return True
 
@@ -235,19 +208,20 @@ class RedisFrontQueue:
     # counts ------------------------------------------------------------------------------------------------------
 
     def waiting(self) -> int:
-        return sum(one.place == _WAITS for one in self._open.values())
+        return sum(one.place == WAITS for one in self._open.values())
 
     def in_flight(self) -> int:
         return len(self._open)
 
     def has_room(self, owner: str, pipeline: int) -> bool:
-        around = self._around
-        owners = len(self._live) + around.others_owners
+        around = self.around
+        owners = max(1, len(self._live) + around.others_owners)
         return self._live.total() + around.others_live < pipeline or self._live.get(owner, 0) < pipeline // owners
 
     @property
     def around(self) -> Surroundings:
-        return self._around
+        """What was seen at the last look around."""
+        return self._lookout.around
 
     @property
     def reachable(self) -> bool:
@@ -256,55 +230,21 @@ class RedisFrontQueue:
     def fleet(self) -> Fleet:
         """Those who paint."""
         lost = "" if self._link.fatal is None else str(self._link.fatal)
-        return Fleet(self._layout.student, self._around.statuses, self._why(), lost)
+        return Fleet(self._layout.student, self.around.statuses, self._why(), lost)
 
     def _why(self) -> str:
         """Why nobody can paint, where it is not a worker's fault; empty where it is, or where somebody can."""
         if not self._link.connected:
             return self._link.why
-        others = [lane for lane in self._around.lanes if lane != self._layout.lane]
-        if others and not self._around.statuses:
+        others = [lane for lane in self.around.lanes if lane != self._layout.lane]
+        if others and not self.around.statuses:
             return (
                 f"the workers of {self._layout.student} are of another version or build ({', '.join(others)}) than this "
                 f"front end ({self._layout.lane}): give both the same version, student, size, LoRA and VAE"
             )
         return ""
 
-    # answers -----------------------------------------------------------------------------------------------------
-
-    async def _listen(self) -> None:
-        """Read answers until cancelled."""
-        stream, pause = self._layout.answers(self.name), FIRST_PAUSE
-        client = asking(self._url, _LISTENING + SILENT)
-        try:
-            while True:
-                try:
-                    await self._read(client, stream)
-                except (RedisError, *OUTAGES):  # which the link tells of
-                    self._listening = False
-                    await client.connection_pool.disconnect()
-                    await asyncio.sleep(pause)
-                    pause = min(2 * pause, LONGEST_PAUSE)
-        finally:
-            with contextlib.suppress(RedisError, *OUTAGES):
-                await client.aclose()
-
-    async def _read(self, client: Any, stream: str) -> None:
-        """Answers, from the first that is there: what was read before is gone, or is nobody's any more."""
-        last = "0-0"
-        await client.ping()
-        self._listening = True
-        while True:
-            pipeline = client.pipeline(transaction=False)
-            if last != "0-0":
-                milliseconds, _, number = last.partition("-")
-                pipeline.xtrim(stream, minid=f"{milliseconds}-{int(number) + 1}", approximate=False)
-            pipeline.xread({stream: last}, count=_MOST_ANSWERS, block=round(1000 * _LISTENING))
-            found = (await pipeline.execute())[-1]
-            for _, entries in found or ():
-                for number, values in entries:
-                    last = number.decode()
-                    self._take_answer(values)
+    # what comes back --------------------------------------------------------------------------------------------
 
     def _take_answer(self, values: dict[bytes, bytes]) -> None:
         try:
@@ -319,65 +259,26 @@ class RedisFrontQueue:
         except (KeyError, ValueError, Unreadable) as error:
             log.warning("an answer in the queue could not be read: %s", error)
 
-    # looking around ----------------------------------------------------------------------------------------------
-
     async def _look(self) -> None:
         """Give signs of life, and see who paints and where our jobs are, until cancelled."""
         while True:
             asked = [one for one in self._open.values() if one.arrived]
-            places = [part for one in asked for part in (one.job.kind.value, one.job.id)]
-            began = time.perf_counter()
-            looking = self._link.run("front_beat", self.name, self._layout.lanes, self._live.total(), len(self._live), *places)
             try:
-                async with asyncio.timeout(SILENT_LIVE):
-                    said = await looking
-                self._saw(said, asked, time.perf_counter() - began)
-                await self._weigh()
-            except (TimeoutError, RedisError) as error:
-                if not isinstance(error, TimeoutError):
-                    log.error("the queue refused a look around", exc_info=error)
+                places = await self._lookout.look(self._live.total(), len(self._live), [one.job for one in asked])
+                for one, place in zip(asked, places, strict=True):
+                    self._found(one, place)
+            except TimeoutError:
+                self._cannot_see()
+            except Exception:
+                log.exception("the queue cannot be seen")
                 self._cannot_see()
             await asyncio.sleep(BEAT)
 
-    async def _weigh(self) -> None:
-        """See how much memory the server has, once in a while."""
-        if (now := time.monotonic()) < self._weigh_at:
-            return
-        self._weigh_at = now + _WEIGHING
-        async with asyncio.timeout(SILENT_LIVE):
-            memory = await self._link.command("INFO", "memory")
-        self._memory = int(memory.get("used_memory", 0)), int(memory.get("maxmemory", 0))
-        policy = memory.get("maxmemory_policy", _KEEPS)
-        if self._memory[1] and policy != _KEEPS and not self._warned:
-            self._warned = True
-            log.warning(
-                "the queue's server throws jobs away when its memory is full: set maxmemory-policy %s, not %s", _KEEPS, policy
-            )
-
-    def _saw(self, said: Any, asked: list[_Open], seconds: float) -> None:
-        places, present, others_live, others_owners, lags, lanes = said
-        for one, place in zip(asked, places, strict=True):
-            one.place = place
-            one.missed = one.missed + 1 if place == _NOWHERE and self._listening else 0
-            if one.missed >= _MISSED and not one.answer.done():
-                self._lost(one)
-        now, workers = time.monotonic(), dict[str, Status]()
-        for at in range(0, len(present), 3):
-            name, silence, status = present[at].decode(), present[at + 1] / 1000, present[at + 2]
-            if silence <= SILENT_LIVE:
-                try:
-                    workers[name] = unpack_status(status)
-                except Unreadable as error:
-                    log.warning("what worker %s says of itself cannot be read: %s", name, error)
-        # a server that was restarted knows nobody for a moment
-        kept = {name: seen for name, seen in self._seen.items() if now - seen[1] <= SILENT_LIVE and not present}
-        self._seen = kept | {name: (status, now) for name, status in workers.items()}
-        known = {JobKind.LIVE: lags[0], JobKind.STILL: lags[1]}
-        self._around = Surroundings(
-            tuple(status for status, _ in self._seen.values()), others_live, others_owners,
-            {kind: max(0.0, lag / 1000) for kind, lag in known.items()}, tuple(lane.decode() for lane in lanes),
-            seconds, *self._memory,
-        )  # fmt: skip
+    def _found(self, one: _Open, place: int) -> None:
+        one.place = place
+        one.missed = one.missed + 1 if place == NOWHERE and self._listener.listening else 0
+        if one.missed >= _MISSED and not one.answer.done():
+            self._lost(one)
 
     def _lost(self, one: _Open) -> None:
         """Redis does not have it any more: it was restarted, emptied, or is short of memory."""
