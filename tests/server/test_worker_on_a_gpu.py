@@ -92,7 +92,7 @@ def expected(student: Student, seed: int) -> bytes:
     rows = [Row(1, i, step, i == len(steps) - 1, prompt, seed) for i, step in enumerate(steps)]
     images = [studio.engine.tick([row])[0].image for row in rows]
     assert images[-1] is not None
-    return codec.encode(images[-1], "png", 90)
+    return codec.encode(images[-1], "png", 90, marked=True)
 
 
 async def test_overlapping(bench: Bench) -> None:

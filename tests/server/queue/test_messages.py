@@ -29,7 +29,7 @@ JOB = Job(
     size=(640, 480), guidance=2.0, looks=(("canny", 0.5, (("low", 0.1),)),), session="s", request="r", trace="t", decoding=0.25,
 )  # fmt: skip
 RESULT = Result(7, Outcome.IMAGE, b"\x89PNG", 4, Timings(0.1, 0.2, 0.3, 0.4), code="code", joules=1.5, meter="nvml")
-STATUS = Status("x", State.STUCK, "doing", "error", backend="fake", masks=False, seconds={1: 0.02, 8: 0.1})
+STATUS = Status("x", State.STUCK, "doing", "error", backend="fake", seconds={1: 0.02, 8: 0.1})
 KEPT = Kept("token", "watch", "live-1", "embedded", 3, {"prompt": [{"text": "a", "weight": 1.0}], "guidance": None})
 
 
