@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from benchmarks.redis_server import RedisServer
+from tests.server.waiting import until
 
 IMAGE, DROPPED = 1, 3
 FAKE = ("--engine", "fake", "--fake-tick", "0.02", "--batch-sizes", "1")
@@ -39,6 +40,16 @@ async def test_a_frame_and_a_still(front: Any, worker: Any, encoded: Any) -> Non
     assert reply["timings"][0]["engine"] >= 0.02
     assert worker.metric("allaprima_images_total", api="openai") == 2
     assert worker.metric("allaprima_images_total", api="stream") == 1
+
+
+async def test_a_request_keeps_its_name(front: Any, worker: Any) -> None:
+    """What a worker says of a still that fails names the request that the front end was asked with."""
+    async with front.http() as client:
+        asked = {"prompt": "fake:error"}
+        reply = await client.post("/v1/images/generations", json=asked, headers={"X-Request-Id": "mine-123"})
+    assert (reply.status_code, reply.headers["X-Request-Id"]) == (500, "mine-123")
+    assert "asked to fail" in reply.json()["error"]["message"]
+    assert "request=mine-123" in worker.said()
 
 
 async def test_a_worker_says_how_it_is(worker: Any) -> None:
@@ -76,9 +87,17 @@ def test_no_queue(start: Start) -> None:
     assert "a queue is redis://HOST:PORT" in servers[1].said()
 
 
-def test_they_end_when_told_to(front: Any, worker: Any) -> None:
-    """Both end by a signal, with status 0 and nothing to complain about."""
-    assert (worker.stop(signal.SIGTERM), front.stop(signal.SIGTERM)) == (0, 0)
+async def test_they_end_when_told_to(front: Any, worker: Any) -> None:
+    """Both end by a signal, with status 0 and nothing to complain about; a front end without a worker says that it has none."""
+    async with front.http() as client:
+        assert [model["ready"] for model in (await client.get("/v1/models")).json()["data"]] == [True]
+        assert worker.stop(signal.SIGTERM) == 0
+        await until(lambda: front.metric("allaprima_queue_workers") == 0, 20)
+        assert [model["ready"] for model in (await client.get("/v1/models")).json()["data"]] == [False]
+        refused = await client.post("/v1/images/generations", json={"prompt": "a boat"})
+        assert (refused.status_code, refused.json()["error"]["code"]) == (503, "not_ready")
+        assert "no worker serves embedded now" in (await client.get("/readyz")).json()["reason"]
+    assert front.stop(signal.SIGTERM) == 0
     for server in (front, worker):
         assert "Traceback" not in server.said()
         assert "Warning" not in server.said()
