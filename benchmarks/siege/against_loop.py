@@ -48,6 +48,51 @@ def the_same_key_again(me: Hostile) -> None:
     me.pour(frames.still(("{" + ",".join(['"n":1'] * 10_000) + "}").encode()), me.connect)
 
 
+def _repainted(picture: bytes) -> bytes:
+    """A request to paint a picture anew whose base64 is this."""
+    body = b'{"prompt":"x","init_images":["' + picture + b'"]}'
+    return frames.request("POST", "/sdapi/v1/img2img", body, {"Content-Type": "application/json"})
+
+
+@attack(1)
+def pictures_in_json(me: Hostile) -> None:
+    """Megabytes of base64 in JSON, which is no picture."""
+    me.pour(_repainted(b"A" * 3_000_000), me.connect)
+
+
+@attack(1)
+def escapes_in_json(me: Hostile) -> None:
+    """Megabytes of letters that are written as escapes, where a picture may be."""
+    me.pour(_repainted(rb"\u0041" * 500_000), me.connect)
+
+
+@attack(1)
+def brackets_where_a_picture_may_be(me: Hostile) -> None:
+    """Megabytes of lists in JSON, where a picture may be sent."""
+    body = b'{"prompt":"x","script_args":[' + b"[]," * 1_000_000 + b"0]}"
+    me.pour(frames.request("POST", "/sdapi/v1/img2img", body, {"Content-Type": "application/json"}), me.connect)
+
+
+@attack(1)
+def forms_of_near_boundaries(me: Hostile) -> None:
+    """Forms whose picture is the beginning of a boundary, again and again."""
+    head = b'--bound\r\nContent-Disposition: form-data; name="image"; filename="f"\r\n\r\n'
+    body = head + b"\r\n--boun" * 400_000 + b"\r\n--bound--\r\n"
+    headers = {"Content-Type": "multipart/form-data; boundary=bound"}
+    me.pour(frames.request("POST", "/v1/images/edits", body, headers), me.connect)
+
+
+@attack(1)
+def messages_of_maps(me: Hostile) -> None:
+    """Messages in msgpack of maps within maps, and of lists that are longer than they say, by fal's shape."""
+    deep, wide = b"\x81\xa1k" * 100_000, b"\xdd\x7f\xff\xff\xff" + b"\xc0" * 500_000
+
+    def messages(count: int) -> bytes:
+        return frames.frame(frames.BINARY, (deep, wide)[count % 2])
+
+    me.pour(messages, lambda: me.stream("/me/embedded/realtime", {"Sec-WebSocket-Protocol": ""}))
+
+
 @attack(1)
 def forms_of_many_parts(me: Hostile) -> None:
     """Forms of a thousand small parts, to where pictures may be sent."""

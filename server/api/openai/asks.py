@@ -74,6 +74,7 @@ class ImagesRequest(_Images):
 
     NO_EFFECT: ClassVar[tuple[str, ...]] = (
         "quality", "style", "moderation", "user", "safety_identifier", "complexity", "frame_count", "frame_duration_ms", "svg",
+        "strength",
     )  # fmt: skip
 
     prompt: Text
@@ -91,6 +92,7 @@ class ImagesRequest(_Images):
     num_inference_steps: Annotated[int, Field(ge=1, le=1000)] | None = Field(
         None, description="taken; how many steps are made is the student's own to say"
     )
+    strength: Strength | None = Field(None, description="of a picture, which edits and variations have")
     quality: Word | None = None
     style: Word | None = None
     moderation: Word | None = None
@@ -137,7 +139,7 @@ class ImagesRequest(_Images):
 class EditRequest(ImagesRequest):
     """A picture painted anew from another one."""
 
-    NO_EFFECT: ClassVar[tuple[str, ...]] = (*ImagesRequest.NO_EFFECT, "input_fidelity")
+    NO_EFFECT: ClassVar[tuple[str, ...]] = (*(name for name in ImagesRequest.NO_EFFECT if name != "strength"), "input_fidelity")
 
     strength: Strength | None = Field(None, description="how much is made anew; none: what goes with the prompt's style")
     input_fidelity: Word | None = None

@@ -212,9 +212,9 @@ async def test_exact_sizes(student: Student) -> None:
 async def test_without_effect(server: Server, http: httpx.AsyncClient) -> None:
     """An answer names the fields that were sent and changed nothing; null is as if nothing were sent."""
     await _started(server)
-    sent = {"quality": "hd", "num_inference_steps": 30, "user": None, "n": None, "size": None, "stream": None}
+    sent = {"quality": "hd", "num_inference_steps": 30, "strength": 0.5, "user": None, "n": None, "size": None, "stream": None}
     answer = (await http.post(PATH, json={"prompt": "x", **sent})).json()
-    assert answer["without_effect"] == ["quality", "num_inference_steps"]
+    assert answer["without_effect"] == ["quality", "strength", "num_inference_steps"]
     assert (await http.post(PATH, json={"prompt": "x", "num_inference_steps": 1})).json()["without_effect"] == []
     assert answer["usage"]["output_tokens"] == 32 * 32
 
