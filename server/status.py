@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cached_property
 from typing import Protocol
 
 
@@ -106,21 +107,47 @@ class Outlook(Protocol):
         ...
 
 
+class Statuses(tuple[Status, ...]):
+    """Of several workers. What all are together is asked at every frame, and there may be a thousand: it is summed once."""
+
+    @cached_property
+    def at_work(self) -> "Statuses":
+        return Statuses(worker for worker in self if worker.ready)
+
+    @cached_property
+    def largest(self) -> int:
+        return sum(worker.largest for worker in self)
+
+    @cached_property
+    def tick_seconds(self) -> float:
+        return max((worker.tick_seconds for worker in self), default=0.0)
+
+    @cached_property
+    def row_seconds(self) -> float:
+        rates = [1 / worker.row_seconds for worker in self if worker.row_seconds]
+        return 1 / sum(rates) if rates else 0.0
+
+
+NOBODY = Statuses()
+
+
 @dataclass(frozen=True, slots=True)
 class Fleet:
     """All workers of one student, seen as one.
 
-    `trouble` is why none of them can be reached now, and `lost` why none ever will; empty if that is not so.
+    `workers` are `Statuses` where they are many. `trouble` is why none of them can be reached now, and `lost` why none ever
+    will; empty if that is not so.
     """
 
     student: str
-    workers: tuple[Status, ...] = ()
+    workers: tuple[Status, ...] = NOBODY
     trouble: str = ""
     lost: str = ""
 
     @property
-    def _at_work(self) -> list[Status]:
-        return [] if self.trouble else [worker for worker in self.workers if worker.ready]
+    def _at_work(self) -> Statuses:
+        workers = self.workers if isinstance(self.workers, Statuses) else Statuses(self.workers)
+        return NOBODY if self.trouble else workers.at_work
 
     @property
     def ready(self) -> bool:
@@ -128,16 +155,15 @@ class Fleet:
 
     @property
     def largest(self) -> int:
-        return sum(worker.largest for worker in self._at_work) or 1
+        return self._at_work.largest or 1
 
     @property
     def tick_seconds(self) -> float:
-        return max((worker.tick_seconds for worker in self._at_work), default=0.0)
+        return self._at_work.tick_seconds
 
     @property
     def row_seconds(self) -> float:
-        rates = [1 / worker.row_seconds for worker in self._at_work if worker.row_seconds]
-        return 1 / sum(rates) if rates else 0.0
+        return self._at_work.row_seconds
 
     def not_ready(self) -> str | None:
         if self.trouble:

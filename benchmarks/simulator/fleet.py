@@ -60,7 +60,7 @@ class Fleet:
             self.add()
 
     def _show(self) -> None:
-        self.outlook = seen.Fleet(self._student.name, tuple(worker.status for worker in self.workers))
+        self.outlook = seen.Fleet(self._student.name, seen.Statuses(worker.status for worker in self.workers))
 
     def add(self) -> SimulatedWorker:
         """One worker more, at once."""

@@ -1,10 +1,11 @@
 """A worker's status: a value that is read, and what is told of it."""
 
+from collections.abc import Iterator
 from dataclasses import FrozenInstanceError, replace
 
 import pytest
 
-from server.status import Board, Fleet, State, Status
+from server.status import Board, Fleet, State, Status, Statuses
 
 READY = Status("embedded", State.READY, seconds={4: 0.02, 1: 0.01, 8: 0.06})
 
@@ -67,3 +68,19 @@ def test_published() -> None:
     assert board.read() is READY
     board.publish(replace(READY, state=State.STOPPED))
     assert [status.state for status in told] == [State.READY, State.STOPPED]
+
+
+def test_many_workers_are_summed_once() -> None:
+    """What all of them are together is asked at every frame: it is not counted anew each time."""
+
+    class Counting(Statuses):
+        counted = 0
+
+        def __iter__(self) -> Iterator[Status]:
+            Counting.counted += 1
+            return super().__iter__()
+
+    workers = Counting((READY, READY))
+    before = Counting.counted
+    assert [Fleet("embedded", workers).largest for _ in range(3)] == [2 * READY.largest] * 3
+    assert Counting.counted == before + 1

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ...status import Status
+from ...status import NOBODY, Status, Statuses
 from ...types import Job, JobKind
 from .layout import SILENT_LIVE, Layout
 from .link import Link
@@ -27,7 +27,7 @@ _KEEPS = "noeviction"
 class Surroundings:
     """What a front end was told at its last look around. Seconds; `lags` is how long the oldest has waited, by kind."""
 
-    statuses: tuple[Status, ...] = ()
+    statuses: Statuses = NOBODY
     others_live: int = 0
     others_owners: int = 0
     lags: Mapping[JobKind, float] = field(default_factory=lambda: dict.fromkeys(JobKind, 0.0))
@@ -75,7 +75,7 @@ class Lookout:
         await self._weigh()
         return list(map(int, places))
 
-    def _statuses(self, present: Sequence[Any]) -> tuple[Status, ...]:
+    def _statuses(self, present: Sequence[Any]) -> Statuses:
         """Of workers that were heard of lately."""
         now, workers = time.monotonic(), dict[str, tuple[Status, float]]()
         for at in range(0, len(present), 3):
@@ -89,7 +89,7 @@ class Lookout:
         # a server that was restarted knows nobody for a moment
         kept = {name: seen for name, seen in self._seen.items() if now - seen[1] <= SILENT_LIVE and not present}
         self._seen = kept | workers
-        return tuple(status for status, _ in self._seen.values())
+        return Statuses(status for status, _ in self._seen.values())
 
     async def _weigh(self) -> None:
         """See how much memory the server has, once in a while."""
