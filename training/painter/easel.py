@@ -18,6 +18,9 @@ ALONG = {
 }  # fmt: skip
 """Looks whose strokes run along the forms. They begin so: how they run shows in strokes only, which come once it is right."""
 
+IN_CELLS = {"pixel art", "bricks", "cross stitch", "knit", "terminal"}
+"""Looks that are made of cells. In all others one cell begins to go over into the next smoothly."""
+
 
 def first_head(maps: int) -> Tensor:
     """A head [head_size] that gives the picture back, its inks nearly dry: from there every look is a short way."""
@@ -26,7 +29,7 @@ def first_head(maps: int) -> Tensor:
     matrix[:CHANNELS] = 0.0
     weave = torch.zeros(INKS * cell, 4)
     weave[:, 0] = -2.0
-    return torch.cat([matrix.flatten(), torch.zeros(INKS * (maps + 2)), weave.flatten(), torch.ones(3), torch.zeros(1)])
+    return torch.cat([matrix.flatten(), torch.zeros(INKS * (maps + 2)), weave.flatten(), torch.ones(3), torch.zeros(2)])
 
 
 class Easel(nn.Module):
@@ -43,7 +46,8 @@ class Easel(nn.Module):
         self.touch = nn.Parameter(torch.zeros(len(LOOKS), TOUCH))
         with torch.no_grad():
             self.common.copy_(first_head(maps.shape[0]))
-            self.head[[k for k, name in enumerate(LOOKS) if name in ALONG], -1] = 1.0
+            self.head[[k for k, name in enumerate(LOOKS) if name in ALONG], -2] = 1.0
+            self.head[[k for k, name in enumerate(LOOKS) if name not in IN_CELLS], -1] = 1.0
 
     def heads(self) -> Tensor:
         """[looks, head_size]."""

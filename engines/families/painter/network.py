@@ -68,8 +68,8 @@ def compose(x: Tensor, t: Tensor, drawn: Tensor, cover: Tensor) -> Tensor:
 
 def head_size(maps: int) -> int:
     """Numbers of a look's own head: its matrix, its textures, its pattern of 8 pixels, how much of the picture shows, and how
-    much its strokes run along the forms."""
-    return HEAD * WIDTHS[0] + INKS * (maps + 2) + INKS * 4 * CELL * CELL + 3 + 1
+    much its strokes run along the forms, and how smoothly one cell goes over into the next."""
+    return HEAD * WIDTHS[0] + INKS * (maps + 2) + INKS * 4 * CELL * CELL + 3 + 1 + 1
 
 
 def rows(maps: int, variants: int) -> int:
@@ -141,6 +141,7 @@ class Painter(nn.Module):
     bank: Tensor
     waves: Tensor
     axes: Tensor
+    between: Tensor
 
     def __init__(self, maps: Tensor, bank: Tensor) -> None:
         super().__init__()
@@ -150,6 +151,7 @@ class Painter(nn.Module):
         self.register_buffer("waves", cycles(maps.shape[-1]), persistent=False)
         angle = torch.arange(DIRECTIONS) * (2 * math.pi / DIRECTIONS)
         self.register_buffer("axes", torch.stack([angle.cos(), angle.sin()], 1), persistent=False)
+        self.register_buffer("between", _between(), persistent=False)
         self.time = nn.Linear(16, EMBEDDING)
         self.mood = nn.Linear(3, EMBEDDING)
         self.mix = nn.Sequential(nn.Linear(EMBEDDING, EMBEDDING), nn.SiLU(), nn.Linear(EMBEDDING, EMBEDDING), nn.SiLU())
@@ -203,16 +205,29 @@ class Painter(nn.Module):
         deep = self.deep0(F.pixel_shuffle(self.up1(deep), 2) + h0, embedding, touch[6])
         return self._head(deep, told.head, rgb, luma, forms, fixed)
 
+    def spread(self, x: Tensor) -> Tensor:
+        """What cells say [n, c, h, w] to what their pixels are [n, c, 16, h, w]: on straight lines from middle to middle."""
+        n, c, h, w = x.shape
+        padded = F.pad(x.reshape(n * c, 1, h, w), (1, 1, 1, 1), mode="replicate")
+        return F.conv2d(padded, self.between.to(x.dtype)).view(n, c, CELL * CELL, h, w)
+
     def _head(self, deep: Tensor, head: Tensor, rgb: Tensor, luma: Tensor, forms: Tensor, fixed: Fixed) -> Tensor:
         n, a, h, w = deep.shape
         maps, bank, waves = fixed
         cell, m = CELL * CELL, self.maps.shape[0]
-        sizes = [HEAD * a, INKS * m, INKS * 2, INKS * cell * 4, 3, 1]
-        matrix, mixed, own, weave, shown, along = torch.split(head, sizes, 1)
+        sizes = [HEAD * a, INKS * m, INKS * 2, INKS * cell * 4, 3, 1, 1]
+        matrix, mixed, own, weave, shown, along, soft = torch.split(head, sizes, 1)
         out = (matrix.view(n, HEAD, a) @ deep.flatten(2)).view(n, HEAD, h, w)
         sizes = [CHANNELS, *[cell, 4] * INKS, 2]
         parts = torch.split(out, sizes, 1)
-        ground = parts[0].view(n, 3, cell, h, w) + rgb * shown[:, :, None, None, None]
+        ground = parts[0].view(n, 3, cell, h, w)
+        thresholds, used = torch.stack(parts[1:-1:2], 1), torch.cat(parts[2:-1:2], 1)
+        # what cells say as a whole goes over from one to the next, or their borders show
+        flat = torch.cat([ground.mean(2), thresholds.mean(2), used], 1)
+        over = soft[:, :, None, None, None] * (self.spread(flat) - flat[:, :, None])
+        ground = ground + over[:, :3] + rgb * shown[:, :, None, None, None]
+        thresholds = thresholds + over[:, 3 : 3 + INKS]
+        inks = (used[:, :, None] + over[:, 3 + INKS :]).view(n, INKS, 4, cell, h, w)
         # strokes run along the forms: across their gradient, which at twice the angle is the other way
         turned = parts[-1] - STEADY * along[:, :, None, None] * forms[:, :2]
         heading = (self.axes @ turned.flatten(2)).softmax(1).view(n, DIRECTIONS, 1, h, w)
@@ -225,9 +240,8 @@ class Painter(nn.Module):
         for ink in range(INKS):
             own_bristles, own_contour = own[:, 2 * ink, None, None, None], own[:, 2 * ink + 1, None, None, None]
             texture = textures[:, ink] + own_bristles * bristles + own_contour * contour
-            threshold, used = parts[1 + 2 * ink], parts[2 + 2 * ink]
-            laid = torch.sigmoid(2 * threshold + (1 + used[:, :1]) * texture)[:, None]
-            ground = ground + laid * (used[:, 1:, None] - ground)
+            laid = torch.sigmoid(2 * thresholds[:, ink] + (1 + inks[:, ink, 0]) * texture)[:, None]
+            ground = ground + laid * (inks[:, ink, 1:] - ground)
         painted: Tensor = ground.reshape(n, CHANNELS, h, w)
         return painted
 
@@ -253,6 +267,13 @@ def cycles(side: int) -> Tensor:
         for wave in (angle.sin(), angle.cos()):
             planes += [wave[None, :].expand(side, side), wave[:, None].expand(side, side)]
     return torch.stack(planes)
+
+
+def _between() -> Tensor:
+    """Weights [16, 1, 3, 3] that make of cells the values of a cell's pixels, on straight lines from middle to middle."""
+    off = (torch.arange(CELL) + 0.5) / CELL - 0.5
+    line = torch.stack([(-off).clamp(min=0), 1 - off.abs(), off.clamp(min=0)], 1)
+    return torch.einsum("ip,jq->ijpq", line, line).reshape(CELL * CELL, 1, 3, 3)
 
 
 def _contour() -> Tensor:

@@ -100,18 +100,23 @@ def landscape(u: Tensor, asked: Asked, at: Grid) -> Tensor:
     return picture.clamp(0, 1)
 
 
+def frame(u: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+    """Where the noise puts the thing: its middle across and down and half its side, as shares of the picture, its turn in
+    radians, and 1 or -1 for the side it faces; [n] each."""
+    middle_x, middle_y = 0.5 + 0.3 * (u[:, 0] - 0.5), 0.52 + 0.18 * (u[:, 1] - 0.5)
+    return middle_x, middle_y, 0.27 + 0.12 * u[:, 2], 0.5 * (u[:, 3] - 0.5), torch.where(u[:, 5] < 0.5, -1.0, 1.0)
+
+
 def thing(u: Tensor, asked: Asked, at: Grid) -> tuple[Tensor, Tensor]:
     """The thing where the noise puts it: RGB times cover with its cover, [n, 4, h, w], and its shadow [n, h, w]."""
     x, y = at
     variants = asked.drawings.shape[1]
-    size = 0.27 + 0.12 * u[:, 2]
-    middle_x, middle_y = 0.5 + 0.3 * (u[:, 0] - 0.5), 0.52 + 0.18 * (u[:, 1] - 0.5)
-    turn = 0.5 * (u[:, 3] - 0.5)
+    middle_x, middle_y, size, turn, side = frame(u)
     chosen = torch.stack([((u[:, 4] * variants).clamp(max=variants - 0.5).floor() == k).to(u) for k in range(variants)], 1)
     drawing = (asked.drawings * chosen[:, :, None, None, None]).sum(1)
     dx, dy = (x - _each(middle_x)) / _each(size), (y - _each(middle_y)) / _each(size)
     cos, sin = _each(turn.cos()), _each(turn.sin())
-    across = (cos * dx + sin * dy) * torch.where(_each(u[:, 5]) < 0.5, -1.0, 1.0)
+    across = (cos * dx + sin * dy) * _each(side)
     place = torch.stack([across, cos * dy - sin * dx], -1)
     sampled = F.grid_sample(drawing, place, mode="bilinear", padding_mode="zeros", align_corners=False)
     shadow = torch.exp(-((dx / 0.75) ** 2) - ((dy - 0.93) / 0.16) ** 2) * 0.5

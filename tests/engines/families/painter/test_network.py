@@ -99,12 +99,19 @@ def test_strokes_run_along_the_forms(painter: Painter) -> None:
     """A look whose strokes run along the forms turns them where there are forms, and nowhere else."""
     told, mean, t = _told(1), torch.zeros(1, 3), torch.tensor([0.5])
     free, along = (Told(told.look, told.head.clone(), told.touch, told.asked) for _ in range(2))
-    free.head[:, -1], along.head[:, -1] = 0.0, 1.0
+    free.head[:, -2], along.head[:, -2] = 0.0, 1.0
     stripes = torch.sin(torch.arange(4.0 * SIDE) * 0.7).expand(1, 3, 4 * SIDE, 4 * SIDE)
     for picture, same in ((torch.zeros_like(stripes), True), (stripes, False)):
         x = F.pixel_unshuffle(picture, 4)
         one, other = (painter.paint(x, t, said, mean, painter.fixed()) for said in (free, along))
         assert torch.equal(one, other) == same
+
+
+def test_one_cell_goes_over_into_the_next(painter: Painter) -> None:
+    """What cells say reaches their pixels on straight lines between the cells' middles."""
+    cells = torch.randn(2, 3, 5, 7)
+    smooth = F.interpolate(cells, scale_factor=4, mode="bilinear", align_corners=False)
+    assert torch.allclose(F.pixel_shuffle(painter.spread(cells).flatten(1, 2), 4), smooth, atol=1e-5)
 
 
 def test_parts_get_their_part_of_the_fixed_maps() -> None:
