@@ -6,9 +6,9 @@ from dataclasses import replace
 from .run import simulate
 from .scenario import Outcome, Scenario
 
-_FRAMES = 20_000
+_FRAMES = 8_000
 """Frames that a scenario of a large fleet has: percentiles need no more, and each takes a third of a millisecond."""
-_SHORTEST, _LONGEST = 0.8, 10.0
+_SHORTEST, _LONGEST = 0.6, 10.0
 """Seconds of a scenario, some ten times the latency at least."""
 
 
@@ -23,7 +23,7 @@ def scenario(workers: int, load: float, costs: Mapping[int, float], fps: float, 
         stills_per_s=stills * asked,
         programs=max(10, workers),
         seconds=seconds,
-        warmup=min(2.0, max(0.6, seconds / 2)),
+        warmup=min(2.0, max(0.4, seconds / 2)),
     )
 
 
