@@ -1,10 +1,13 @@
 """Attacks on sessions and their tokens: joining, leaving, guessing."""
 
 import base64
+import time
 
-from . import frames
+from . import frames, material
 from .attack import attack
-from .hostile import Hostile
+from .hostile import Hostile, Socket
+
+_AT_ONCE, _PAUSE = 12, 0.1
 
 
 @attack(7)
@@ -51,3 +54,40 @@ def one_token_again_and_again(me: Hostile) -> None:
         for one in two:
             if one is not None:
                 me.drop(one)
+
+
+@attack(7)
+def watchers_that_never_read(me: Hostile) -> None:
+    """One session that paints, watched by one socket after another, none of which is ever read."""
+    first = me.connect()
+    if first is None or not me.send(first, frames.upgrade(frames.PATH), drain=False):
+        return
+    token = greeted = b""
+    while not token and not me.over:
+        greeted += me.read(first, 0.5)  # the greeting may come with the handshake's answer
+        token = greeted.partition(b'"watch":"')[2].partition(b'"')[0]
+    image, watching = material.plain(256), list[Socket]()
+    for number in me.rounds():
+        me.send(first, frames.picture(number, image))
+        # as many as may watch and some more, again and again: floods of connections are attacks of their own
+        for one in watching[: len(watching) // 2]:
+            me.drop(one)
+        watching = [*watching[len(watching) // 2 :], *filter(None, (me.connect() for _ in range(_AT_ONCE - len(watching))))]
+        for one in watching:
+            me.send(one, frames.request("GET", f"/v1/sessions/{token.decode()}.mjpg"), drain=False)
+        time.sleep(_PAUSE)
+
+
+@attack(7)
+def guessed_watch_tokens(me: Hostile) -> None:
+    """Sessions that are not there, looked at by guessed tokens, odd ones and long ones."""
+    odd = ("", "%00", "..%2F", "a" * 10_000, "%F0%9F%92%A9" * 100)
+    while not me.over:
+        if (one := me.connect()) is None:
+            continue
+        for count in range(50):
+            guess = base64.urlsafe_b64encode(me.random.randbytes(16)).decode()
+            token = odd[count] if count < len(odd) else guess
+            if not me.send(one, frames.request("GET", f"/v1/sessions/{token}.jpg")):
+                break
+        me.drop(one)

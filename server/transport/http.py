@@ -4,6 +4,7 @@ import asyncio
 import logging
 import socket
 from collections.abc import MutableMapping
+from contextlib import suppress
 from http import HTTPStatus
 from typing import Any
 
@@ -145,8 +146,9 @@ class HttpProtocol(H11Protocol):
     def keep_little(self) -> None:
         """Have the system keep little for a peer that is slow: what is old by the time it is read is worth nothing."""
         own: socket.socket | None = self.transport.get_extra_info("socket")
-        if own is not None:
-            own.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _LITTLE)
+        if own is not None and not self.transport.is_closing():
+            with suppress(OSError, ValueError):  # closed a moment ago: uvloop's socket then has no descriptor
+                own.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _LITTLE)
 
     # uvicorn -----------------------------------------------------------------------------------------------------
 

@@ -1,10 +1,12 @@
 """HTTP connections: slow, endless, malformed and unread ones end, are counted, and are told why where that can be."""
 
 import asyncio
+import socket
 from typing import Any
 
 import pytest
 
+from server.transport import keep_little
 from server.types import Refusal
 
 GET = b"GET / HTTP/1.1\r\nHost: localhost\r\n"
@@ -266,3 +268,29 @@ async def test_requests_that_pile_up(serve: Any) -> None:
         await asyncio.gather(piling, return_exceptions=True)
     assert here.reasons() == [Refusal.FLOOD]
     await here.empty()
+
+
+async def test_little_is_kept_for_who_is_slow(serve: Any) -> None:
+    """For who is to see what is new, the system keeps little; and whose connection has just ended is no trouble."""
+    sizes: list[int] = []
+    gone = asyncio.Event()
+
+    async def newest(scope: Any, receive: Any, send: Any) -> None:
+        own = scope["extensions"]["allaprima.http"]["protocol"].transport.get_extra_info("socket")
+        sizes.append(own.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF))
+        keep_little(scope)
+        sizes.append(own.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF))
+        await answer(send)
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        keep_little(scope)
+        gone.set()
+
+    here = await serve(newest)
+    async with here.peer() as peer:
+        await peer.send(GET + b"\r\n")
+        await peer.until(b"done")
+    async with asyncio.timeout(20):
+        await gone.wait()
+    assert sizes[1] <= 256 << 10
+    keep_little({"type": "http"})  # on another server
