@@ -14,7 +14,7 @@ run: .venv/base
 # -rs: what was left out, and why, is said at the end
 test: .venv/dev .venv/foreign/ready
 	@sh tests/tools.sh
-	$(BIN)/python -m pytest -n 2 --dist loadfile -rs
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -rs
 
 check: .venv/dev
 	$(BIN)/ruff check .

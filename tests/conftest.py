@@ -14,8 +14,27 @@ from engines.student import Student
 from engines.students import load_student
 from tests import standing_in as stand_in
 
-# the pixels of a test do not depend on how many cores a machine has, and the machine stays usable
-os.environ.setdefault("OMP_NUM_THREADS", "2")
+# The pixels of a test do not depend on how many cores a machine has, and the machine stays usable. With a worker for each core
+# a second thread of each would only wait for its turn, and make the first wait for it.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+_LONGEST = (
+    "benchmarks/siege/", "end_to_end/test_page", "engines/pytorch/test_ticks", "engines/families/stable_diffusion/test_pic",
+    "engines/pytorch/", "engines/gpu/test_on_a_stub", "training/painter/test_export", "training/test_export",
+    "engines/families/stable_diffusion/", "benchmarks/gpu/", "deploy/", "end_to_end/",
+)  # fmt: skip
+"""Files that take long, the longest first: one of them alone at the end would leave all other workers idle."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes longest."""
+
+    def place(item: pytest.Item) -> int:
+        name = item.nodeid.removeprefix("tests/")
+        return next((number for number, start in enumerate(_LONGEST) if name.startswith(start)), len(_LONGEST))
+
+    items.sort(key=place)
+
 
 Pixels = NDArray[np.uint8]
 Draw = Callable[..., Pixels]

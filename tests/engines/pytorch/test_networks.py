@@ -29,7 +29,7 @@ FLOAT32 = TorchOptions("fp32", compile=False)
 @pytest.fixture(scope="module")
 def graphs(student: Student) -> Callable[..., dict[str, TypedGraph]]:
     """`graphs()`: typed in float32, for networks of their own, which take weights over."""
-    torch.set_num_threads(2)
+    torch.set_num_threads(1)
     made = {precision: typed_graphs(student, TorchOptions(precision)) for precision in ("fp32", "fp16")}
 
     def copies(precision: str = "fp32") -> dict[str, TypedGraph]:

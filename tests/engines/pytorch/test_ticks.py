@@ -34,7 +34,7 @@ def double() -> CudaDouble:
 
 
 def open_on(double: CudaDouble, student: Student, sizes: tuple[int, ...], options: TorchOptions) -> GpuEngine:
-    torch.set_num_threads(2)
+    torch.set_num_threads(1)
     return GpuEngine(student, sizes, DeferredNetworks(double, student, options), double, tokens_of(student))
 
 
