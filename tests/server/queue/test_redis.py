@@ -5,6 +5,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from server.queue import QueueClosed, QueueFull
 from server.queue.redis import QueueError, RedisFrontQueue, RedisWorkerQueue
 from server.queue.redis import front as front_module
 from server.queue.redis import layout as redis_layout
+from server.queue.redis import worker as worker_module
 from server.queue.redis.connecting import check_server
 from server.queue.redis.layout import Layout
 from server.queue.redis.messages import SCHEMA, pack_job
@@ -149,6 +151,20 @@ async def test_nothing_is_left_behind(make_redis: MakeSides, raw: "redis.Redis",
 
     await until(lambda: not left() - {"workers", "said", "fronts", "loads", "answers"}, PATIENCE)
     assert all(raw.pttl(key) > 0 for key in raw.scan_iter(f"{layout.root}:answers:*"))
+
+
+@pytest.mark.parametrize("ahead", [60.0, -60.0])
+async def test_clocks_that_differ(make_redis: MakeSides, monkeypatch: pytest.MonkeyPatch, ahead: float) -> None:
+    """A worker whose clock is a minute ahead of the front end's, or behind it, has jobs of the same age and time left."""
+    sides, here = make_redis(), time.monotonic
+    [answer] = await _submit(sides, replace(_job(1), created=here() - 3, deadline=here() + 5))
+    there = SimpleNamespace(monotonic=lambda: here() + ahead, sleep=time.sleep)
+    monkeypatch.setattr(worker_module, "time", there)
+    [job] = await _take(sides)
+    assert there.monotonic() - job.created == pytest.approx(3, abs=1)
+    assert job.deadline - there.monotonic() == pytest.approx(5, abs=1)
+    sides.deliver(Result(1, Outcome.IMAGE, b"painted"))
+    assert (await answer).image == b"painted"
 
 
 # workers and front ends that die -----------------------------------------------------------------------------------------
