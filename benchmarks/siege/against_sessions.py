@@ -7,7 +7,7 @@ from . import frames, material
 from .attack import attack
 from .hostile import Hostile, Socket
 
-_AT_ONCE, _PAUSE = 12, 0.1
+_AT_ONCE, _FRAMES, _PAUSE = 12, 5, 0.5
 
 
 @attack(7)
@@ -67,8 +67,9 @@ def watchers_that_never_read(me: Hostile) -> None:
         greeted += me.read(first, 0.5)  # the greeting may come with the handshake's answer
         token = greeted.partition(b'"watch":"')[2].partition(b'"')[0]
     image, watching = material.plain(256), list[Socket]()
-    for number in me.rounds():
-        me.send(first, frames.picture(number, image))
+    for count in me.rounds():
+        for number in range(_FRAMES):
+            me.send(first, frames.picture(_FRAMES * count + number, image))
         # as many as may watch and some more, again and again: floods of connections are attacks of their own
         for one in watching[: len(watching) // 2]:
             me.drop(one)
