@@ -96,7 +96,7 @@ class Doorway:
     def _has_its_share(self, owner: str, address: str, most: int) -> bool:
         """Whether so many of this owner wait already that another is cut off, and counted."""
         mine = self._lines.get(owner)
-        if mine is None or len(mine) < max(1, most // len(self._lines)):
+        if mine is None or len(mine) < max(1, most // len(self._lines)) or self._guard.speaks_for_many(address):
             return False
         self._guard.refuse(Refusal.FLOOD, f"{len(mine)} new connections of one address at once", address)
         return True

@@ -71,6 +71,10 @@ class Guard:
         """Count somebody who was turned away."""
         self._report(reason, why, address)
 
+    def speaks_for_many(self, address: str | None) -> bool:
+        """Whether it is a proxy's."""
+        return self._exempt(address)
+
     def floods(self, address: str | None) -> bool:
         """Count a connection that comes; whether it is one too many, to be cut off before anything is made of it."""
         owner = None if self._exempt(address) else owner_of(None, address)

@@ -28,10 +28,10 @@ class Porter(asyncio.Protocol):
 class Door:
     """A doorway in this process, how many protocols it made, and what it was told to refuse."""
 
-    def __init__(self, listener: socket.socket, **limits: Any) -> None:
+    def __init__(self, listener: socket.socket, proxy: bool = False, **limits: Any) -> None:
         self.listener, self.made = listener, 0
         self.refused: list[Refusal] = []
-        guard = Guard(Limits(**limits), lambda reason, why, address: self.refused.append(reason))
+        guard = Guard(Limits(**limits), lambda reason, why, address: self.refused.append(reason), lambda _: proxy)
         self.doorway = Doorway([listener], guard, self._make)
 
     def _make(self) -> asyncio.Protocol:
@@ -92,6 +92,18 @@ async def test_a_share_of_those_that_wait(door: Callable[..., Door]) -> None:
             await asyncio.sleep(0.01)
     assert set(here.refused) == {Refusal.FLOOD}
     assert here.made == 40
+    for one in crowd:
+        one.close()
+
+
+async def test_a_proxy_has_no_share(door: Callable[..., Door]) -> None:
+    """A proxy speaks for many: all that come by it are let in, some turns later."""
+    here = door(connections=40, proxy=True)
+    crowd = [socket.create_connection(here.listener.getsockname()) for _ in range(150)]
+    async with asyncio.timeout(PATIENCE):
+        while here.made < 150:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+    assert here.refused == []
     for one in crowd:
         one.close()
 
