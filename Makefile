@@ -65,9 +65,9 @@ painter: .venv/student
 
 # Other people's clients, which the tests hold the server to, in an environment of their own: some bring much
 OTHERS := tests/end_to_end/foreign
-.venv/foreign/ready: $(OTHERS)/requirements.txt $(OTHERS)/package.json
+.venv/foreign/ready: $(OTHERS)/requirements.txt $(OTHERS)/brought.txt $(OTHERS)/package.json
 	$(PYTHON) -m venv .venv/foreign
-	.venv/foreign/bin/pip install --quiet -r $(OTHERS)/requirements.txt
+	.venv/foreign/bin/pip install --quiet --no-deps -r $(OTHERS)/requirements.txt -r $(OTHERS)/brought.txt
 	mkdir -p .venv/foreign/node && cp $(OTHERS)/package.json .venv/foreign/node/
 	if command -v npm >/dev/null; then npm install --prefix .venv/foreign/node --no-fund --no-audit --silent; fi
 	touch $@
