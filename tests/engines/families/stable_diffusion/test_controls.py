@@ -16,13 +16,16 @@ from PIL import Image
 from engines.choices import Choices
 from engines.engine import Engine, Row
 from engines.errors import EngineError
+from engines.examples import example_inputs
 from engines.families.stable_diffusion.build import read_modules
 from engines.families.stable_diffusion.controls import read_control, read_control_file
 from engines.families.stable_diffusion.graphs import modules_around
+from engines.graphs import ports
 from engines.noise import noise
 from engines.openvino_engine import OpenVinoEngine
-from engines.options import OpenVinoOptions
+from engines.options import OpenVinoOptions, TorchOptions
 from engines.prepare import prepare
+from engines.pytorch.networks import typed_graphs
 from engines.pytorch.reference import TorchEngine
 from engines.students import load_student
 from engines.students.files import BadStudent, parse_student
@@ -247,6 +250,18 @@ def test_rows_with_and_without(get_engines: Any, shown: Pixels) -> None:
         together = _paint(engine, _row(engine, 1, inputs=_told(engine, net=(shown, 1.0))), _row(engine, 2))
         for ours, expected in zip(together, (alone, plain), strict=True):
             assert int(abs(ours.astype(int) - expected).max()) <= GREY_LEVELS
+
+
+def test_as_a_gpu_has_it(get_engines: Any) -> None:
+    """Traced and typed for torch on a GPU, the graph reads its pictures and scales, and says what it says in float32."""
+    _, engine = get_engines(LCM)
+    given = {name: torch.from_numpy(one) for name, one in example_inputs(ports(engine.student))["denoise"].items()}
+    said, _ = engine._modules.denoise(*given.values())
+    typed = typed_graphs(engine.student, TorchOptions(precision="fp16"))["denoise"]
+    taken = [name for name, tensor in typed.tensors.items() if not tensor.output]
+    assert {"control", "scale"} <= set(taken)
+    (x0,) = typed.graph(*(given[name] for name in taken))
+    assert float((x0.float() - said).abs().max()) <= 1e-2
 
 
 def test_a_picture_of_another_shape(get_engines: Any, shown: Pixels) -> None:

@@ -1,5 +1,6 @@
 """What a user may give with --weights, told apart by what lies there."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from engines.errors import EngineError
 from engines.families.sources import Source
 from engines.families.stable_diffusion.locate import locate
-from engines.families.stable_diffusion.weights import Lora, Weights
+from engines.families.stable_diffusion.weights import ControlWeights, Lora, Weights
 
 BASE, TINY = Source(repo="someone/base"), Source(repo="someone/tiny")
 UNET = Source(repo="someone/student", file="deep/unet_fp16.bin")
@@ -106,6 +107,15 @@ def test_a_mirror(tmp_path: Path) -> None:
         Source(path=student, file=UNET.file),
         (Lora(Source(path=student, file=LORA.source.file), 0.5),),
     )
+
+
+def test_controls_in_a_mirror(tmp_path: Path) -> None:
+    """A mirror has control networks, too; those that it has not stay where they were."""
+    for name in ("someone/base", "someone/canny"):
+        (tmp_path / name).mkdir(parents=True)
+    canny, depth = (ControlWeights(name, Source(repo=f"someone/{name}")) for name in ("canny", "depth"))
+    found = locate(replace(FULL, controls=(canny, depth)), tmp_path).controls
+    assert found == (ControlWeights("canny", Source(path=tmp_path / "someone/canny")), depth)
 
 
 @pytest.mark.parametrize("made", [False, True])
