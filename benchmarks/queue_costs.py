@@ -35,7 +35,7 @@ class Scripts:
         status = Status("measured", State.READY, backend="fake", device="none", precision="fp32", seconds={1: 0.02, 8: 0.09})
         self._status = pack_status(status)
 
-    def _run(self, name: str, *arguments: object) -> None:
+    def _run(self, name: str, *arguments: bytes | str | int) -> None:
         self._client.evalsha(self._shas[name], 1, self._layout.root, *arguments)
 
     def frames(self, count: int, size: int, image: bytes) -> None:
