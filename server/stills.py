@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from engines.student import Student
 
-from .judge import Ask, judge
+from .judge import Ask, Unfit, judge
 from .keys import Keys
 from .metrics import Metrics
 from .places import NoPlace, Places
@@ -191,7 +191,9 @@ class Stills:
 
 def _seen(asked: Asked, student: Student) -> Asked:
     """The same with what is to be judged of its picture. One that its student cannot repaint is shown to the first of its
-    eyes, where it has any, and strength is how much that counts."""
+    eyes, where it has any, and strength is how much that counts. Raises Unfit if there is nothing to be shown."""
+    if asked.looks and asked.image is None:
+        raise Unfit("eyes", "an eye is shown a picture: send one with it")
     if asked.image is not None and not student.img2img and student.controls:
         share = 1.0 if asked.ask.strength is None else asked.ask.strength
         first = student.controls[0]

@@ -136,6 +136,8 @@ async def test_eyes(room: Room) -> None:
     assert [(job.looks, job.repaint) for job in jobs] == [((("edges", 0.4, ()),), False), (own, False), ((), True)]
     with pytest.raises(Unfit, match="repaints no pictures"):
         await room.ask(image=b"picture", mask=b"mask", ask=Ask(["a boat"], strength=0.5))
+    with pytest.raises(Unfit, match="an eye is shown a picture: send one with it"):
+        await room.ask(looks=own)
     with pytest.raises(Unfit, match="a scale is 0 to 2"):
         await room.ask(image=b"picture", looks=(("edges", 3.0, ()),))
     room.queue.answer()
