@@ -10,6 +10,8 @@ _FRAMES = 8_000
 """Frames that a scenario of a large fleet has: percentiles need no more, and each takes a third of a millisecond."""
 _SHORTEST, _LONGEST = 0.6, 10.0
 """Seconds of a scenario, some ten times the latency at least."""
+_WARM_UP, _WARM_UP_TICKS = 0.4, 16
+"""Seconds, and ticks of the largest size, until a fleet that is asked for too much is as full as it will be."""
 
 
 def scenario(workers: int, load: float, costs: Mapping[int, float], fps: float, stills: float = 0.0, seed: int = 1) -> Scenario:
@@ -23,7 +25,7 @@ def scenario(workers: int, load: float, costs: Mapping[int, float], fps: float, 
         stills_per_s=stills * asked,
         programs=max(10, workers),
         seconds=seconds,
-        warmup=min(2.0, max(0.4, seconds / 2)),
+        warmup=max(_WARM_UP, _WARM_UP_TICKS * max(costs.values())),
     )
 
 
