@@ -59,7 +59,7 @@ class Input(BaseModel):
     num_inference_steps: int | None = None
     guidance_scale: float | None = None
     image_size: Literal[tuple(_SIZES)] | ImageSize | None = None  # type: ignore[valid-type]
-    format: Literal["jpeg", "png", "webp"] | None = None
+    format: Literal["png", "jpeg", "webp"] | None = None  # of these as other APIs have them: typing keeps one order for all
     sync_mode: bool | None = None
     request_id: Annotated[Text, Field(max_length=128)] | None = None
 
