@@ -1,5 +1,5 @@
 # Two images from one file, each for `serve` and, with a queue in Redis, for `worker`:
-#   docker build --target cpu .    the server with the embedded student on OpenVINO. Small, no torch. The default.
+#   docker build --target cpu .    the server with the students that ship, on OpenVINO. Small, no torch. The default.
 #   docker build --target gpu .    the same for a machine with an NVIDIA card: with TensorRT-RTX, or what EXTRAS names.
 ARG PYTHON=3.12-slim-bookworm
 # of the gpu image: tensorrt-rtx for RTX cards, torch for the cards of data centres; docs/operating.md has the table
@@ -60,6 +60,7 @@ COPY --from=build-gpu /venv /venv
 COPY --from=build-gpu /opt/allaprima /opt/allaprima
 ENV ALLAPRIMA_ENGINE=tensorrt \
     ALLAPRIMA_DEVICE=cuda \
+    ALLAPRIMA_STUDENT=embedded \
     ALLAPRIMA_PREBUILT=/opt/allaprima
 
 # last, and so the default

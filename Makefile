@@ -48,7 +48,7 @@ docs/metrics.md: server/instruments.py server/metrics_doc.py server/types.py | .
 student: .venv/student
 	BIN=$(BIN) OUT=$(STUDENT) HOURS=$(HOURS) DEVICE=$(DEVICE) BATCH=$(BATCH) sh training/make.sh
 
-# Make the painter, the student that comes next. On a GPU: make painter DEVICE=cuda BATCH=64
+# Make the painter, the student that is served by default, again. On a GPU: make painter DEVICE=cuda BATCH=64
 PAINTER ?= build/painter
 painter: .venv/student
 	BIN=$(BIN) OUT=$(PAINTER) HOURS=$(HOURS) DEVICE=$(DEVICE) BATCH=$(BATCH) sh training/painter/make.sh

@@ -80,7 +80,7 @@ class Settings(_EngineChoices):  # type: ignore[misc]
     )
     worker_port: int = Field(8001, ge=0, le=65535, description="port of a worker's metrics and health; 0 picks a free one")
     student: Annotated[tuple[str, ...], NoDecode] = Field(
-        ("embedded",), description="students to serve, comma-separated; the first is the default (allaprima students)"
+        ("painter",), description="students to serve, comma-separated; the first is the default (allaprima students)"
     )
     students: Path | None = Field(None, description="folder of your own student files; they come before ours")
     engine: str = Field(

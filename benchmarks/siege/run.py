@@ -24,7 +24,7 @@ from .report import FULL, HEADING, SHORT, Finding, Limits, Phase, judge, row, su
 from .trial import Trial, all_trials
 from .watch import Watch
 
-_SERVER = ("--engine", "fake", "--fake-tick", "0.02", "--fake-row", "0.005")
+_SERVER = ("--student", "embedded", "--engine", "fake", "--fake-tick", "0.02", "--fake-row", "0.005")
 _ARMED_WITHIN = 300.0
 """Seconds for an attacker to have what it needs: pictures of 16 megapixels take seconds, and a busy machine many."""
 SLACK = 4.0

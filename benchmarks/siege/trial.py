@@ -15,7 +15,7 @@ from pathlib import Path
 from ..serving import HOST, free_port, running
 from . import frames
 
-_FAKE = ("--engine", "fake", "--fake-tick", "0.02", "--fake-row", "0.005")
+_FAKE = ("--student", "embedded", "--engine", "fake", "--fake-tick", "0.02", "--fake-row", "0.005")
 GRACE = 2
 
 
@@ -64,7 +64,7 @@ def starting(port: int) -> Iterator[tuple["subprocess.Popen[bytes]", Path]]:
     """A server with the embedded student that has nothing built yet, just started, and its log."""
     with tempfile.TemporaryDirectory(prefix="allaprima-siege-") as folder:
         command = [sys.executable, "-m", "server", "serve", "--port", str(port), "--grace", str(GRACE)]
-        command += ["--cache", folder]
+        command += ["--student", "embedded", "--cache", folder]
         log = Path(folder) / "log"
         with log.open("wb") as output:
             process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)

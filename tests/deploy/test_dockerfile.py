@@ -80,7 +80,7 @@ def test_the_server_does_not_run_as_root() -> None:
 def test_every_setting_in_the_image_is_a_setting() -> None:
     names = re.findall(rf"{PREFIX}(\w+)=", " ".join(arguments("ENV")))
     assert (
-        {"host", "port", "cache", "engine", "device", "prebuilt"}
+        {"host", "port", "cache", "engine", "device", "student", "prebuilt"}
         == {name.lower() for name in names}
         <= Settings.model_fields.keys()
     )
@@ -126,7 +126,8 @@ def test_the_gpu_image_brings_engines_that_it_serves(tmp_path: Path) -> None:
     assert not prebuilt.startswith(volume)
     (engine,) = re.findall(rf"{PREFIX}ENGINE=(\S+)", text)
     settings = load_settings({"engine": engine, "cache": str(tmp_path / "cache"), "prebuilt": str(made)})
-    student = load_student("embedded")
+    (served,) = re.findall(rf"{PREFIX}STUDENT=(\S+)", text)
+    student = load_student(served)
     options = settings.engine_options()
     assert isinstance(options, TensorRtOptions)
     assert settings.prebuilt is not None

@@ -177,7 +177,7 @@ def launch(
     asked = [sys.executable, *program, command, "--port" if command == "serve" else "--worker-port", str(port), *flags]
     environment = {k: v for k, v in os.environ.items() if not k.startswith("ALLAPRIMA_")} | {"PYTHONWARNINGS": "error"}
     environment["ALLAPRIMA_FRAME_DEADLINE"] = str(PATIENCE)  # on a busy machine no frame is late, but where a test wants that
-    environment |= {"PYTHONPATH": str(ROOT), **variables}
+    environment |= {"PYTHONPATH": str(ROOT), "ALLAPRIMA_STUDENT": "embedded", **variables}
     with log.open("w") as out:
         process = subprocess.Popen(asked, stdout=out, stderr=subprocess.STDOUT, text=True, env=environment)
     return Server(process, port, log)

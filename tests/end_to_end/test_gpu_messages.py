@@ -46,7 +46,7 @@ class Machine:
             (modules / f"{name}.py").write_text(NONE)
         (modules / "tensorrt.py").write_text(NONE if version is None else f"__version__ = {version!r}\n")
         clean = {name: value for name, value in environment.items() if not name.startswith("ALLAPRIMA_")}
-        self._environment = clean | {"PYTHONPATH": str(modules), "PYTHONWARNINGS": "error"}
+        self._environment = clean | {"PYTHONPATH": str(modules), "PYTHONWARNINGS": "error", "ALLAPRIMA_STUDENT": "embedded"}
 
     def build(self, student: Student, size: int = 10, **other: str) -> None:
         """A build for this machine, with plans of so many bytes; or for another, by the fact that is other."""

@@ -47,9 +47,16 @@ TCD = ("hyper-sd15-lora", "hyper-sdxl-lora", "tcd-sd15-lora")
 ONE_STEP = {
     name: strengths
     for name in NAMES
-    if (strengths := [s for s in (None, 0.02, 0.25, 0.5, 1.0) if name in PUBLISHED and _is_one_step(PUBLISHED[name], s)])
+    if (
+        strengths := [
+            s
+            for s in (None, 0.02, 0.25, 0.5, 1.0)
+            if name in PUBLISHED and _is_one_step(PUBLISHED[name], s) and (name != "painter" or s is None or s >= 0.3)
+        ]
+    )
 }
-"""Students and the strengths at which they paint in one step; None is a still. Below 0.02, LCM's are mostly their input."""
+"""Students and the strengths at which they paint in one step; None is a still. Below 0.02, LCM's are mostly their input; below
+0.3, the painter's is blended with its picture."""
 
 CONTRACTS = {
     "edm": Contract("edm", "edm", (80.0,), start="level"),

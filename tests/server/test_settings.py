@@ -21,6 +21,7 @@ def test_defaults() -> None:
     settings = load_settings({})
     assert (settings.host, settings.port, settings.api_keys) == ("127.0.0.1", 8000, ())
     assert settings.batch_sizes == ()
+    assert settings.student == ("painter",)
 
 
 def test_environment(monkeypatch: pytest.MonkeyPatch) -> None:

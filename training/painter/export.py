@@ -147,7 +147,7 @@ def student_file(looks: Sequence[str] = tuple(LOOKS)) -> str:
     offered = [name for name in looks if name != "photo"] + [name for name in looks if name == "photo"]
     styles = ",\n".join("    " + ", ".join(json.dumps(name) for name in offered[i : i + 8]) for i in range(0, len(offered), 8))
     strengths = "".join(f"{json.dumps(name)} = {LOOKS[name].strength:g}\n" for name in offered)
-    return f"""# Made by training/painter (make student).
+    return f"""# Made by training/painter (make painter).
 name = "painter"
 title = "Allaprima's painter: {len(looks)} looks, {len(things())} things, in one step at {PIXELS} x {PIXELS}"
 licence = "Apache-2.0; drawings within: {", ".join(sorted({one.licence for one in SETS}))}"

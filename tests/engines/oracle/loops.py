@@ -160,3 +160,17 @@ def own(net: Net, picture: Tensor | None, z: Noises, times: tuple[float, ...]) -
         x = z(i) if x0 is None else noised(x0[None], z(i)[None], time)[0]
         x0 = clean(x[None], net(x, t)[None], time)[0]
         yield Seen(x, t, x0)
+
+
+def painter(net: Net, picture: Tensor | None, z: Noises, times: tuple[float, ...]) -> Iterator[Seen]:
+    """The painter, as it was trained: no noise up to 0.6, and below 0.3 the picture shows through."""
+    from engines.families.painter.network import noise_share
+    from training.painter.studio import LEAST_TIME
+
+    (t,) = times
+    level = noise_share(torch.tensor(t, dtype=torch.float64))
+    x = z(0) if picture is None else (1 - level) * picture + level * z(0)
+    painted = net(x, t)
+    yield Seen(
+        x, t, painted if t >= LEAST_TIME or picture is None else torch.lerp(picture.double(), painted.double(), t / LEAST_TIME)
+    )

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from .levels import DDPM, SIM_SIGMA, STABLE_DIFFUSION, WRITTEN_DOWN
-from .loops import Loop, dmd2, edm, euler, flow_match, lcm, once, own, rectified, sana, sim, tcd
+from .loops import Loop, dmd2, edm, euler, flow_match, lcm, once, own, painter, rectified, sana, sim, tcd
 
 ANY = (0.0, 0.002, 0.02, 0.25, 0.5, 0.77, 1.0)
 """Strengths to try of a student that takes any."""
@@ -64,6 +64,7 @@ PUBLISHED = {
     "nitrosd-realism": Published("epsilon", partial(lcm, shifted=250), (999,)),
     "nitrosd-realism-4step": Published("epsilon", partial(lcm, shifted=250), (999, 749, 499, 249), FOUR),
     "nitrosd-vibrant": Published("epsilon", partial(lcm, shifted=500), (999,)),
+    "painter": Published("sample", painter, (1.0,), ANY, lambda s: s),
     "pso-sdxl": _DMD2,
     "sd-turbo": _TURBO,
     "sdxl-lightning-1step": Published("sample", partial(euler, output="sample"), (999,)),

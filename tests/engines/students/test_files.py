@@ -30,6 +30,20 @@ def test_the_student_that_ships() -> None:
     assert (student.latent_shape, student.text_shape) == ((24, 32, 32), (24, 128))
 
 
+def test_the_painter_that_ships() -> None:
+    """The painter's looks have their strengths, its graphs weigh at most 30 MB, and whom to thank for drawings is told."""
+    student = load_student("painter")
+    assert student.img2img
+    assert len(student.styles) >= 28
+    assert {style for style, _ in student.style_strengths} == set(student.styles)
+    assert (student.latent_shape, student.text_shape) == ((48, 128, 128), (290, 128))
+    assert student.graphs is not None
+    assert 0 < sum(path.stat().st_size for path in student.graphs.glob("*.onnx")) < 30e6
+    thanks = (student.graphs / "ATTRIBUTION.md").read_text()
+    for author in ("Google", "Microsoft", "Twitter", "Mozilla"):
+        assert author in thanks
+
+
 @pytest.mark.parametrize("name", ["", "nobody", "../embedded", "embedded.toml", "*"])
 def test_unknown(name: str) -> None:
     """A name that is not there, or is a path, is refused with those that are."""

@@ -58,6 +58,7 @@ PUBLISHED: dict[str, list[Numbers]] = {
     "nitrosd-realism": renoised((249, None)),
     "nitrosd-realism-4step": renoised((249, 749), (187, 499), (124, 249), (62, None)),
     "nitrosd-vibrant": renoised((499, None)),
+    "painter": [(1, 0, 1, 0, 1, 0, 0)],
     "pso-sdxl": DMD2_4STEP,
     "sd-turbo": TURBO,
     "sdxl-lightning-1step": [(999, 0, 0.997667, 0, 1, 0, 0)],
@@ -81,8 +82,9 @@ PUBLISHED: dict[str, list[Numbers]] = {
 
 ANY = {
     "2-rectified-flow", "embedded", "hyper-sd15-lora", "hyper-sdxl-lora", "lcm-dreamshaper-v7", "lcm-lora-sd15",
-    "lcm-lora-sdxl", "sd-turbo", "sdxl-turbo", "slam-sd15-lora", "tcd-sd15-lora",
+    "lcm-lora-sdxl", "painter", "sd-turbo", "sdxl-turbo", "slam-sd15-lora", "tcd-sd15-lora",
 }  # fmt: skip
+OURS = {"embedded", "painter"}
 LEVELS = {"dmd2-sdxl-4step", "dmd2-sdxl-4step-lora", "nitrosd-realism-4step", "pso-sdxl", "sdxl-lightning-4step"}
 
 
@@ -135,7 +137,7 @@ def test_half_a_strength() -> None:
     """At strength 0.5 students of Stable Diffusion's schedule start from the level of 499, those of a flow from the middle."""
     for name in sorted(ANY | LEVELS):
         student = load_student(name)
-        if student.architecture != "embedded" and name != "2-rectified-flow":
+        if student.architecture not in OURS and name != "2-rectified-flow":
             first = student.contract.repaint(0.5)[0]
             assert (first.a_img, first.a_z) == pytest.approx((0.526944, 0.849900), rel=1e-4)
     flow = load_student("2-rectified-flow").contract.repaint(0.5)
@@ -146,8 +148,8 @@ def test_half_a_strength() -> None:
 def test_what_it_says_of_itself(one: Student) -> None:
     """A student states its title, whether commercial use is allowed, and the paper and the code of its formula."""
     assert one.title
-    assert one.architecture == "embedded" or re.search(r"(no commercial use|commercial use (allowed|needs))", one.licence)
-    assert one.architecture == "embedded" or re.match(r"arXiv \d{4}\.\d{5}; (formula|contract) of ", one.source)
+    assert one.architecture in OURS or re.search(r"(no commercial use|commercial use (allowed|needs))", one.licence)
+    assert one.architecture in OURS or re.match(r"arXiv \d{4}\.\d{5}; (formula|contract) of ", one.source)
 
 
 def test_where_its_weights_are(one: Student) -> None:
