@@ -7,6 +7,7 @@ import pytest
 
 from benchmarks.rehearsal.boards import Board, Panel, boards, fill
 from benchmarks.rehearsal.prometheus import alerts
+from server.instruments import GROUPS
 
 if TYPE_CHECKING:
     from .conftest import Rehearsal
@@ -20,6 +21,8 @@ VARIABLES = [
     if variable["type"] == "query"
 ]
 RULES = alerts()
+BETWEEN_MACHINES = {instrument.name for instrument in GROUPS["The queue between machines"]}
+"""Series that the rehearsal's one process has not; that alerts do right by them is held by promtool's cases."""
 
 
 @pytest.mark.parametrize(("board", "panel"), PANELS)
@@ -65,7 +68,7 @@ def test_every_series_of_an_alert_is_there(name: str, rehearsal: "Rehearsal") ->
     expr = RULES[name]["expr"]
     rehearsal.prometheus.now(expr)
     for selector in re.findall(r"(?:allaprima_\w+|allaprima:\w+|process_\w+|\bup\b)(?:\{[^}]*\})?", expr):
-        assert rehearsal.prometheus.now(selector), selector
+        assert selector in BETWEEN_MACHINES or rehearsal.prometheus.now(selector), selector
 
 
 @pytest.mark.parametrize(
