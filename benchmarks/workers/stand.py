@@ -14,6 +14,8 @@ from ..serving import Serving, free_port, running, serving
 TICK = 0.02
 """Seconds of a fake tick, unless a worker is told another."""
 _READY_WITHIN = 120.0
+_STUDENT = ("--student", "embedded")
+"""Whose pictures have 256 x 256 pixels, as those of the published figures."""
 _ROOM = (
     "--max-waiting", "128", "--max-waiting-per-owner", "128", "--max-sessions", "64", "--max-sessions-per-owner", "64",
 )  # fmt: skip
@@ -45,21 +47,21 @@ class Stand(ExitStack):
 
     def front(self, *flags: str) -> Serving:
         """A front end that is ready, so a worker must be there, or soon be."""
-        made = self.enter_context(serving(["--queue", self.redis.url, *_ROOM, *flags], _READY_WITHIN))
+        made = self.enter_context(serving(["--queue", self.redis.url, *_STUDENT, *_ROOM, *flags], _READY_WITHIN))
         self.fronts.append(made)
         return made
 
     def worker(self, *flags: str, tick: float = TICK, queue: str = "", sizes: str = "1") -> Serving:
         port = free_port()
         command = [sys.executable, "-m", "server", "worker", "--queue", queue or self.redis.url, "--worker-port", str(port)]
-        command += ["--engine", "fake", "--fake-tick", str(tick), "--batch-sizes", sizes, *flags]
+        command += [*_STUDENT, "--engine", "fake", "--fake-tick", str(tick), "--batch-sizes", sizes, *flags]
         made = self.enter_context(running(command, port, _READY_WITHIN))
         self.workers.append(made)
         return made
 
     def alone(self, *flags: str, tick: float = TICK) -> Serving:
         """One process that is both, with the same engine."""
-        engine = ("--engine", "fake", "--fake-tick", str(tick), "--batch-sizes", "1")
+        engine = (*_STUDENT, "--engine", "fake", "--fake-tick", str(tick), "--batch-sizes", "1")
         return self.enter_context(serving([*engine, *_ROOM, *flags], _READY_WITHIN))
 
 
