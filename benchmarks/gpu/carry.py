@@ -32,7 +32,8 @@ WHEELS = {
     "server": (
         "fastapi", "fastapi-offline", "starlette", "pydantic", "pydantic-core", "pydantic-settings", "annotated-types",
         "annotated-doc", "typing-extensions", "typing-inspection", "python-dotenv", "uvicorn", "click", "h11", "uvloop",
-        "websockets", "anyio", "idna", "opentelemetry-api",
+        "websockets", "anyio", "idna", "opentelemetry-api", "limits", "deprecated", "wrapt", "packaging",
+        "msgpack", "python-multipart",
     ),
     "plots": ("matplotlib", "contourpy", "cycler", "fonttools", "kiwisolver", "pyparsing", "python-dateutil", "six"),
     "tensorrt": ("tensorrt-rtx-cu13-libs", "tensorrt-rtx-cu13-bindings", "onnx-ir"),

@@ -68,8 +68,8 @@ async def _bad_request(server: Any, http: httpx.AsyncClient) -> None:
 
 
 async def _unsupported(_: Any, http: httpx.AsyncClient) -> None:
-    await http.post(PATH, json={"prompt": "x", "size": "512x512"})
-    await http.post(PATH, json={"prompt": "x", "stream": True})
+    await http.post(PATH, json={"prompt": "x", "negative_prompt": "rain"})
+    await http.post(PATH, json={"prompt": "x", "guidance_scale": 7.5})
 
 
 async def _too_large(server: Any, http: httpx.AsyncClient) -> None:
