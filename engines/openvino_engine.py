@@ -25,7 +25,7 @@ from .explain import first_line
 from .families import family_of
 from .graphs import graph_files, ports, with_weights
 from .options import OpenVinoOptions
-from .ports import AROUND_TICKS, GRAPHS, RENOISING
+from .ports import AROUND_TICKS, GRAPHS, told
 from .rows import LATENTS_GONE, NOT_A_NUMBER, time_ticks, wrong_with
 from .slots import Latents, Slots
 from .student import Student
@@ -41,8 +41,6 @@ _RECIPE = "2"
 """Grows when something else would be kept of the same graphs."""
 _Key: TypeAlias = tuple[str, int]
 """A graph, and the size that it is compiled for."""
-_NOT_TOLD = RENOISING | {"x"}
-"""Inputs of the denoiser that no row tells."""
 
 
 @dataclass(slots=True, eq=False)
@@ -100,7 +98,8 @@ class OpenVinoEngine:
             raise EngineError(f"{len(rows)} rows in a tick; this engine was built for at most {self.batch_sizes[-1]}")
         denoise = self._denoise[size]
         wrong = self._open(rows, size)
-        for name in denoise.inputs.keys() - _NOT_TOLD:
+        # by declared names alone: the runtime may know a port by others, too, of which no row tells anything
+        for name in told(self._ports["denoise"]).keys() & denoise.inputs.keys():
             for place, row in enumerate(rows):
                 value = row.told(name)
                 # what a row does not tell is zero

@@ -137,3 +137,12 @@ def test_sizes_of_pictures(get_engine: Callable[[str], Engine], picture: Any) ->
             assert result.image is not None
             distances = [float(np.abs(result.image.astype(int) - picture(j)).mean()) for j in range(4)]
             assert int(np.argmin(distances)) == i
+
+
+def test_other_names_of_a_port(student: Student, tmp_path: Path) -> None:
+    """What a row tells reaches its port, whatever other names the runtime knows that port by."""
+    engine = OpenVinoEngine(student, (1,), tmp_path, FP32)
+    image, inputs = _still(engine), engine._denoise[1].inputs
+    inputs.update({f"{name} by its name {k}": array for name, array in list(inputs.items()) for k in range(9)})
+    assert np.array_equal(_still(engine), image)
+    engine.close()
