@@ -119,21 +119,26 @@ def _json_of(command: list[str], limit: float, may_complain: bool) -> dict[str, 
     return result
 
 
-def _parse(arguments: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="benchmarks.server", description=(__doc__ or "").splitlines()[0])
+def add_engine_options(parser: argparse.ArgumentParser) -> None:
+    """What `server_arguments` and `engine_alone` read: which engine, and how long it is measured alone."""
     parser.add_argument("--engine", default="openvino")
     parser.add_argument("--student", default="embedded")
-    parser.add_argument("--seconds", type=float, default=10.0, help="measured time of each load")
     parser.add_argument("--engine-seconds", type=float, default=3.0, help="measured time of each batch size, each time")
-    parser.add_argument("--clients", type=_counts, default=(1, 4, 16), help="loads to try, comma-separated")
-    parser.add_argument("--rounds", type=int, default=2, help="times that each load is tried")
-    parser.add_argument("--minutes-flat", type=float, default=0.0, help="minutes of a long load, to see if latency grows")
     parser.add_argument("--batch-sizes", default="1,2,4,8", help="tick sizes, of the server and of the engine alone")
     parser.add_argument("--threads", type=int, default=None)
     parser.add_argument("--precision", default=None)
     parser.add_argument("--cache", type=Path, default=None, help="folder of compiled engines")
     parser.add_argument("--fake-tick", type=float, default=0.01, help="seconds of a tick of the fake engine")
     parser.add_argument("--fake-row", type=float, default=0.01, help="seconds of a row of the fake engine")
+
+
+def _parse(arguments: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="benchmarks.server", description=(__doc__ or "").splitlines()[0])
+    add_engine_options(parser)
+    parser.add_argument("--seconds", type=float, default=10.0, help="measured time of each load")
+    parser.add_argument("--clients", type=_counts, default=(1, 4, 16), help="loads to try, comma-separated")
+    parser.add_argument("--rounds", type=int, default=2, help="times that each load is tried")
+    parser.add_argument("--minutes-flat", type=float, default=0.0, help="minutes of a long load, to see if latency grows")
     parser.add_argument("--out", type=Path, default=None, help="write the markdown to this file too")
     return parser.parse_args(arguments)
 

@@ -9,12 +9,11 @@ shared machine is not equally fast for long.
 import argparse
 import asyncio
 import sys
-from pathlib import Path
 from typing import Any
 
 from ..measure import percentiles
 from ..server.report import best_batch
-from ..server.run import BenchError, engine_alone, loaded, server_arguments
+from ..server.run import BenchError, add_engine_options, engine_alone, loaded, server_arguments
 from ..serving import Serving, ServingError, serving
 from .callers import CallFailed, Calls, call
 
@@ -146,16 +145,8 @@ def report(result: dict[str, Any]) -> tuple[list[str], list[str]]:
 
 def _parse(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="benchmarks.stills", description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--engine", default="openvino")
-    parser.add_argument("--student", default="embedded")
+    add_engine_options(parser)
     parser.add_argument("--callers", type=int, default=64, help="of the measurement with many")
     parser.add_argument("--streams", type=int, default=4, help="live streams beside them")
     parser.add_argument("--seconds", type=float, default=10.0, help="measured time of each part")
-    parser.add_argument("--engine-seconds", type=float, default=3.0, help="measured time of each batch size, each time")
-    parser.add_argument("--batch-sizes", default="1,2,4,8", help="tick sizes, of the server and of the engine alone")
-    parser.add_argument("--threads", type=int, default=None)
-    parser.add_argument("--precision", default=None)
-    parser.add_argument("--cache", type=Path, default=None, help="folder of compiled engines")
-    parser.add_argument("--fake-tick", type=float, default=0.01, help="seconds of a tick of the fake engine")
-    parser.add_argument("--fake-row", type=float, default=0.01, help="seconds of a row of the fake engine")
     return parser.parse_args(arguments)
