@@ -175,7 +175,7 @@ class Sparing:
     ) -> None:
         self._log, self._each, self._of_all, self._seconds, self._clock = log, each, of_all, seconds, clock
         self._ends = -float("inf")
-        self._said: Counter[tuple[str, str]] = Counter()
+        self._lines: Counter[tuple[str, str]] = Counter()
         self._held: Counter[tuple[str, str]] = Counter()
         self._in_all: Counter[str] = Counter()
         self._lock = threading.RLock()
@@ -192,8 +192,8 @@ class Sparing:
                 self.tell()
                 self._ends = now + self._seconds
             key = (kind, owner)
-            if self._said[key] < self._each and self._in_all[kind] < self._of_all:
-                self._said[key] += 1
+            if self._lines[key] < self._each and self._in_all[kind] < self._of_all:
+                self._lines[key] += 1
                 self._in_all[kind] += 1
                 self._log.log(level, message, extra=fields(**values))
             else:
@@ -209,7 +209,7 @@ class Sparing:
         """Say how many lines were left out, and begin anew."""
         with self._lock:
             held = self._held
-            self._said, self._held, self._in_all = Counter(), Counter(), Counter()
+            self._lines, self._held, self._in_all = Counter(), Counter(), Counter()
             self._ends = -float("inf")
         most = held.most_common(_MOST_TOLD)
         for (kind, owner), count in most:

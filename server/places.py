@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-Kind = Literal["sessions", "stills"]
+PlaceKind = Literal["sessions", "stills"]
 
 _LASTS = 30.0
 """Seconds for which a place is taken without another word."""
@@ -56,7 +56,7 @@ class Places:
         self._silent = Seldom(_SILENT_SECONDS)
 
     @asynccontextmanager
-    async def taken(self, kind: Kind, owner: str, most: int | None, count: int = 1) -> AsyncIterator[None]:
+    async def taken(self, kind: PlaceKind, owner: str, most: int | None, count: int = 1) -> AsyncIterator[None]:
         """So many places of an owner's, within this. Raises NoPlace."""
         place = self.place(kind, owner, most)
         try:
@@ -65,7 +65,7 @@ class Places:
         finally:
             await place.leave()
 
-    def place(self, kind: Kind, owner: str, most: int | None) -> "Place":
+    def place(self, kind: PlaceKind, owner: str, most: int | None) -> "Place":
         """A place to be taken; `most` None is an owner without a number of its own, whom nobody counts."""
         return Place(self, kind, owner, most)
 
@@ -115,7 +115,7 @@ class Places:
 class Place:
     """One place, or several, of one owner's."""
 
-    def __init__(self, places: Places, kind: Kind, owner: str, most: int | None) -> None:
+    def __init__(self, places: Places, kind: PlaceKind, owner: str, most: int | None) -> None:
         self._places, self._kind, self._most = places, kind, most
         # what a client may choose is in no key as it is
         self._key = f"allaprima:places:{kind}:{{{hashlib.sha256(owner.encode()).hexdigest()[:24]}}}"

@@ -32,7 +32,7 @@ def write_plan(flavour: Flavour, logger: Any, monitor: Any, timings: TimingCache
     try:
         builder = trt.Builder(logger)
     except TypeError as error:  # how its bindings say that there is none
-        raise EngineError(f"{flavour.title} cannot build here: {_said(logger)}. Is there a GPU with its driver?") from error
+        raise EngineError(f"{flavour.title} cannot build here: {_logged(logger)}. Is there a GPU with its driver?") from error
     network = builder.create_network(1 << int(trt.NetworkDefinitionCreationFlag.STRONGLY_TYPED))
     parser = trt.OnnxParser(network, logger)
     # from its file, beside which lie weights of more than a protobuf holds
@@ -56,7 +56,7 @@ def write_plan(flavour: Flavour, logger: Any, monitor: Any, timings: TimingCache
             if order.options.stripped
             else ". It may want for memory (bound it with --workspace), or lack a layer in this precision (--precision)"
         )
-        raise EngineError(f"{flavour.title} could not build the {order.name}: {_said(logger)}{hint}")
+        raise EngineError(f"{flavour.title} could not build the {order.name}: {_logged(logger)}{hint}")
     timings.keep(config)
     plan.write_bytes(memoryview(built))
 
@@ -116,5 +116,5 @@ def _rejected(parser: Any) -> str:
     return "; ".join(named) + more if named else "without a reason"
 
 
-def _said(logger: Any) -> str:
+def _logged(logger: Any) -> str:
     return "; ".join(logger.errors) or "it does not say why"

@@ -21,16 +21,16 @@ class Progress:
     ) -> None:
         self._what, self._say, self._every, self._clock = what, say, every, clock
         self._steps: dict[str, int] = {}
-        self._said = clock()
+        self._last = clock()
 
     def begin(self, phase: str, steps: int) -> None:
         self._steps[phase] = steps
 
     def step(self, phase: str, done: int) -> None:
         now = self._clock()
-        if now - self._said < self._every:
+        if now - self._last < self._every:
             return
-        self._said = now
+        self._last = now
         steps = self._steps.get(phase, 0)
         share = f", {min(done + 1, steps)} of {steps}" if steps > 1 else ""
         self._say(f"{self._what}: {phase[:1].lower()}{phase[1:]}{share}")

@@ -182,7 +182,7 @@ def routes(server: Server) -> APIRouter:
     async def png_info(request: Request) -> dict[str, Any]:
         """The texts in a PNG."""
         asked = await read_json(request, PngInfo)
-        return await asyncio.to_thread(_said, asked.image)
+        return await asyncio.to_thread(_png_info, asked.image)
 
     @router.get("/options")
     async def options(request: Request) -> dict[str, Any]:
@@ -230,7 +230,7 @@ def _pictures(asked: ImageToImage) -> tuple[bytes, bytes | None]:
     return picture(first, "init_images"), picture(asked.mask, "mask") if asked.mask else None
 
 
-def _said(image: str) -> dict[str, Any]:
+def _png_info(image: str) -> dict[str, Any]:
     try:
         found = texts(picture(image, "image"))
     except BadImage as error:

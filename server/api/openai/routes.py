@@ -47,7 +47,7 @@ class _Call(NamedTuple):
             await while_present(self.request, showing.first())
             return StreamingResponse(self._shown(showing, served), media_type=EVENTS)
         stills = await while_present(self.request, self.server.stills.paint(served, asked))
-        answer = self._told(stills, served)
+        answer = self._answer(stills, served)
         if self.asked.streamed:
             return Response(await _written(answer, lambda: answer.completed(self.what)), media_type=EVENTS)
         return Response(await _written(answer, answer.json), media_type="application/json")
@@ -56,7 +56,7 @@ class _Call(NamedTuple):
         """Events of pictures on their way, and of them when they are made."""
         try:
             async for index, stills in showing.pictures():
-                answer = self._told(stills, served)
+                answer = self._answer(stills, served)
                 if index is None:
                     yield await asyncio.to_thread(answer.completed, self.what)
                 else:
@@ -103,7 +103,7 @@ class _Call(NamedTuple):
             return self.asked.ask_within(student)
         return self.asked.ask(student)
 
-    def _told(self, stills: list[Still], served: Served) -> Answer:
+    def _answer(self, stills: list[Still], served: Served) -> Answer:
         base64, by_address = self.asked.wants()
         urls = self._urls(stills) if by_address else None
         width, height = self.asked.ask(served.student).pixels() or (served.student.width, served.student.height)
