@@ -170,8 +170,10 @@ class Fleet:
             return self.trouble
         if self._at_work:
             return None
-        why = [said for worker in self.workers if (said := worker.not_ready()) is not None]
-        return next(iter(why), f"no worker serves {self.student} now")
+        # One that is leaving is seen a moment longer, and what ends is it, not the front end that says this
+        staying = (worker for worker in self.workers if worker.state is not State.STOPPED)
+        why = (said for worker in staying if (said := worker.not_ready()) is not None)
+        return next(why, f"no worker serves {self.student} now")
 
 
 class Board:

@@ -51,6 +51,9 @@ def test_a_fleet_that_cannot_paint() -> None:
     starting = Status("embedded")
     assert Fleet("embedded", (starting,)).not_ready() == starting.not_ready()
     assert Fleet("embedded", (READY,), "it is far away").not_ready() == "it is far away"
+    leaving = replace(READY, state=State.STOPPED)
+    assert Fleet("embedded", (leaving,)).not_ready() == "no worker serves embedded now"
+    assert Fleet("embedded", (leaving, starting)).not_ready() == starting.not_ready()
     assert (Fleet("embedded").largest, Fleet("embedded").row_seconds) == (1, 0.0)
 
 
