@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +63,7 @@ async def test_live_sessions_within_a_rate(make: Any, alice: tuple[str, Path]) -
         own = {"Authorization": f"Bearer {key}"}
         with TestClient(app, base_url="http://localhost") as browser:
             while server.not_ready() is not None:
-                pass
+                time.sleep(0.01)
             with browser.websocket_connect("ws://localhost/v1/stream", headers=own) as socket:
                 first = socket.receive_json()
             with browser.websocket_connect(f"ws://localhost/v1/stream?resume={first['session']}", headers=own) as socket:

@@ -1,6 +1,7 @@
 """The queue protocol, once for every implementation."""
 
 import asyncio
+import threading
 import time
 from collections import Counter
 from dataclasses import replace
@@ -96,18 +97,19 @@ async def test_take_gives_up(make_queue: MakeSides) -> None:
 async def test_two_takers(make_queue: MakeSides) -> None:
     """Two takers on one queue both get work, no job twice and none lost; none gets more than it asks for."""
     queue, taken = make_queue(), {"one": list[int](), "other": list[int]()}
+    both_have_some = threading.Barrier(2)
 
     def take_some(name: str) -> None:
         while sum(map(len, taken.values())) < 60:
             got = _take(queue, 4, 0.01)
             assert len(got) <= 4
+            if got and not taken[name]:
+                both_have_some.wait(PATIENCE)
             taken[name] += [job.id for job in got]
-            time.sleep(0.001)  # as a tick does
 
     answers = await _submitted(queue, *range(60))
     await asyncio.gather(*(asyncio.to_thread(take_some, name) for name in taken))
     assert sorted(taken["one"] + taken["other"]) == list(range(60))
-    assert min(len(numbers) for numbers in taken.values()) >= 1
     for answer in answers:
         answer.cancel()
 
@@ -150,9 +152,10 @@ async def test_late(make_queue: MakeSides) -> None:
 async def test_late_in_a_takers_hands(make_queue: MakeSides) -> None:
     """A job that was taken in time is the taker's to answer, however late."""
     queue = make_queue()
-    [answer] = await _submitted(queue, 1, deadline=time.monotonic() + 0.3)
+    deadline = time.monotonic() + 1
+    [answer] = await _submitted(queue, 1, deadline=deadline)
     assert len(_take(queue)) == 1
-    await asyncio.sleep(0.4)
+    await asyncio.sleep(deadline + 0.1 - time.monotonic())
     assert not answer.done()
     queue.deliver(Result(1, Outcome.IMAGE))
     assert (await answer).outcome is Outcome.IMAGE
@@ -268,7 +271,7 @@ async def test_closed(make_queue: MakeSides) -> None:
     queue.close()
     with pytest.raises(QueueClosed):
         await blocked
-    assert time.perf_counter() - began < 5
+    assert time.perf_counter() - began < 20
     result = await queue.submit(_job(1))
     assert (result.outcome, result.code, queue.in_flight()) == (Outcome.FAILED, "shutting_down", 0)
 

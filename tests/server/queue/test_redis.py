@@ -157,12 +157,14 @@ async def test_nothing_is_left_behind(make_redis: MakeSides, raw: "redis.Redis",
 async def test_clocks_that_differ(make_redis: MakeSides, monkeypatch: pytest.MonkeyPatch, ahead: float) -> None:
     """A worker whose clock is a minute ahead of the front end's, or behind it, has jobs of the same age and time left."""
     sides, here = make_redis(), time.monotonic
-    [answer] = await _submit(sides, replace(_job(1), created=here() - 3, deadline=here() + 5))
+    began = here()
+    [answer] = await _submit(sides, replace(_job(1), created=began - 3, deadline=began + 60))
     there = SimpleNamespace(monotonic=lambda: here() + ahead, sleep=time.sleep)
     monkeypatch.setattr(worker_module, "time", there)
     [job] = await _take(sides)
-    assert there.monotonic() - job.created == pytest.approx(3, abs=1)
-    assert job.deadline - there.monotonic() == pytest.approx(5, abs=1)
+    passed, exact = here() - began, 0.01
+    assert 3 - exact <= there.monotonic() - job.created <= 3 + passed + exact
+    assert 60 - passed - exact <= job.deadline - there.monotonic() <= 60 + exact
     sides.deliver(Result(1, Outcome.IMAGE, b"painted"))
     assert (await answer).image == b"painted"
 
@@ -263,9 +265,8 @@ async def test_not_there(make_redis: MakeSides, own_server: RedisServer) -> None
     sides = make_redis(url=own_server.url.replace("//", "//user:secret@"))
     front = sides.front
     assert isinstance(front, RedisFrontQueue)
-    began = time.monotonic()
-    result = await sides.submit(_job(1, api="stream", seconds=0.5))
-    assert (result.outcome, time.monotonic() - began < 5) == (Outcome.DROPPED_LATE, True)
+    result = await asyncio.wait_for(sides.submit(_job(1, api="stream", seconds=0.5)), PATIENCE)
+    assert result.outcome is Outcome.DROPPED_LATE
     assert "cannot be reached" in str(front.fleet().not_ready())
     assert "secret" not in str(front.fleet().not_ready())
     assert await _take(sides, timeout=0.2) == []
