@@ -2,6 +2,7 @@
 
 import warnings
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -13,9 +14,20 @@ _SAFE = (".safetensors", ".sft")
 
 
 def read_state(path: Path) -> dict[str, Tensor]:
-    """The tensors of a file by name. Raises EngineError if it is missing, cut off, or not a file of weights.
+    """The tensors of a file by name. Raises EngineError if it is missing, cut off, or not a file of weights."""
+    state = read_plain(path)
+    if isinstance(state, dict) and isinstance(state.get("state_dict"), dict):  # checkpoints of training programs
+        state = state["state_dict"]
+    if not isinstance(state, dict) or not state or not all(isinstance(value, Tensor) for value in state.values()):
+        raise EngineError(f"{path} holds no table of tensors: it is not a file of a network's weights, give one that is")
+    return state
 
-    Pickled code is never run: torch's format is read with weights only.
+
+def read_plain(path: Path) -> Any:
+    """What a file holds: tensors, and in torch's own format also numbers, texts, and containers of them.
+
+    Pickled code is never run: torch's format is read with weights only. Raises EngineError if the file is missing, cut off,
+    or holds anything else.
     """
     from safetensors.torch import load_file
 
@@ -24,7 +36,7 @@ def read_state(path: Path) -> dict[str, Tensor]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about the age of a file's format
-            state = load_file(path) if path.suffix in _SAFE else torch.load(path, map_location="cpu", weights_only=True)
+            return load_file(path) if path.suffix in _SAFE else torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # bytes that are no weights lead a reader anywhere
         if "GLOBAL" in str(error):  # torch's word for whatever is neither a tensor nor a plain container of them
             raise EngineError(
@@ -34,11 +46,6 @@ def read_state(path: Path) -> dict[str, Tensor]:
         raise EngineError(
             f"{path} is cut off or is no file of weights ({first_line(error)}): download or copy it again"
         ) from error
-    if isinstance(state, dict) and isinstance(state.get("state_dict"), dict):  # checkpoints of training programs
-        state = state["state_dict"]
-    if not isinstance(state, dict) or not state or not all(isinstance(value, Tensor) for value in state.values()):
-        raise EngineError(f"{path} holds no table of tensors: it is not a file of a network's weights, give one that is")
-    return state
 
 
 def read_notes(path: Path) -> dict[str, str]:
