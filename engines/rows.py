@@ -51,9 +51,8 @@ def time_ticks(
     settling: int = 1,
 ) -> dict[int, float]:
     """Seconds that an undisturbed tick of each size takes, after `settling` ticks of it that are not timed."""
-    contract, rng = student.contract, np.random.default_rng(0)
-    step = (contract.repaint(student.strength) if student.img2img else contract.still())[0]
-    step = replace(step, alpha_next=0.0, sigma_next=0.0)
+    rng = np.random.default_rng(0)
+    step = replace(student.any_job()[0], alpha_next=0.0, sigma_next=0.0)
     shape = (student.height, student.width, 3)
     costs = {}
     for size in batch_sizes:

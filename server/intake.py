@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import partial
 
 from engines.student import Student
-from engines.student.contract import Step, UnsupportedStrength
+from engines.student.contract import NeedsPicture, Step, UnsupportedStrength
 
 from . import codec
 from .answers import Answers
@@ -79,13 +79,15 @@ class Intake:
                     tasks.append(self._prepare(job, prefetch))
             except UnsupportedStrength as error:
                 self._answers.refused(job, "unsupported_strength", str(error))
+            except NeedsPicture as error:
+                self._answers.refused(job, "unsupported", str(error))
             except Exception as error:
                 log.exception("a job could not be prepared")
                 self._answers.failed(job, "engine_error", f"this job could not be prepared: {error}")
         return tasks
 
     def _prepare(self, job: Job, prefetch: Prefetch) -> Task:
-        """Its steps, and its image decoded or on its way to be. Raises UnsupportedStrength."""
+        """Its steps, and its image decoded or on its way to be. Raises UnsupportedStrength, and NeedsPicture."""
         steps = self._steps(job)
         if job.image is None or (job.pixels is not None and job.mask is None and not job.looks):
             return Task(job, steps, None, job.pixels, timings=Timings(decode=job.decoding))

@@ -82,6 +82,11 @@ def judge(ask: Ask, student: Student, max_prompt: int, resizes: bool = False) ->
         _judge_size(ask.size or "", student, resizes)
     if ask.guidance is not None:
         _judge_guidance(ask.guidance, student)
+    if ask.strength is None and not student.txt2img:
+        why = "paints over a picture, and makes nothing of a prompt alone: send one, as edits and img2img do"
+        raise Unfit("image", f"{student.name} {why}")
+    if ask.masked and not student.txt2img:
+        raise Unfit("mask", f"{student.name} makes all of a picture anew, and keeps no part of one: leave the mask out")
     if ask.masked and not student.img2img:
         raise Unfit("mask", f"{student.name} repaints no pictures, and so no part of one: leave the mask out")
     if ask.masked and ask.strength is None:

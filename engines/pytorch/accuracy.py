@@ -46,9 +46,10 @@ def relative_errors(
 
 
 def _inputs(student: Student, rows: int, seed: int) -> dict[str, dict[str, torch.Tensor]]:
-    """Noise and a random picture, an empty prompt, and the numbers of the first step of a still."""
+    """Noise and a random picture, an empty prompt, and the numbers of a job's first step."""
     made = example_inputs(ports(student), rows, seed)
-    row = Row(0, 0, student.contract.still()[0], True, made["denoise"]["conditioning"][0], 0)
+    step = (student.contract.still() if student.txt2img else student.any_job())[0]
+    row = Row(0, 0, step, True, made["denoise"]["conditioning"][0], 0)
     for name, array in made["denoise"].items():
         if not array.shape[1:] and (value := row.told(name)) is not None:
             array[:] = value

@@ -1,7 +1,7 @@
 """What a student is: its numbers, its size, what it can do, and where its weights are. Values only."""
 
-from .contract import Contract, Step, UnsupportedStrength
+from .contract import Contract, NeedsPicture, Step, UnsupportedStrength
 from .control import MOST_SCALE, Control
 from .student import Guidance, Student
 
-__all__ = ["MOST_SCALE", "Contract", "Control", "Guidance", "Step", "Student", "UnsupportedStrength"]
+__all__ = ["MOST_SCALE", "Contract", "Control", "Guidance", "NeedsPicture", "Step", "Student", "UnsupportedStrength"]

@@ -24,6 +24,10 @@ class UnsupportedStrength(ValueError):
     """A job asks for a noise level that the student was not trained for."""
 
 
+class NeedsPicture(ValueError):
+    """A job brings no picture to a student that makes nothing without one."""
+
+
 @dataclass(frozen=True, slots=True)
 class Step:
     """The seven numbers of one step, and two for masks.
@@ -64,7 +68,10 @@ class Contract:
 
     `times` are the levels that its steps start from, first to last. Where a student was trained with other numbers than
     those of its levels, `map_times` are the times whose alpha and sigma turn out into x0, and `network_times` what the
-    network is told. `start` is the scale of a still's noise: unit variance, or the sigma of the first level.
+    network is told. `start` is the scale of a still's noise: unit variance, or the sigma of the first level; or "image", of
+    students that take the picture itself where others take noise, in one step, and of it all (pix2pix-turbo, Parmar et al.
+    2024): then there are no stills, and strength is 1. `noise` is how much noise such a student has mixed into its picture,
+    x_in = (1 - noise) * E(image) + noise * z.
     `boundary` applies LCM's c_skip and c_out (Luo et al. 2023, eq. 9; scaled time as in diffusers' LCMScheduler).
     Below the time `fade` what the network says is blended with its input, in equal steps down to the input alone at 0: for
     students whose repainting is whole from there on, and whose schedule adds no noise up to there.
@@ -76,12 +83,13 @@ class Contract:
     times: tuple[float, ...]
     sampler: Sampler = "renoise"
     strengths: Strengths = "none"
-    start: Literal["unit", "level"] = "unit"
+    start: Literal["unit", "level", "image"] = "unit"
     map_times: tuple[float, ...] = ()
     network_times: tuple[float, ...] = ()
     boundary: bool = False
     eta: float = 0.0
     fade: float = 0.0
+    noise: float = 0.0
     options: Mapping[str, Any] = field(default_factory=dict)
     _schedule: Schedule = field(init=False, repr=False, compare=False)
     _known: tuple[float, ...] = field(init=False, repr=False, compare=False)
@@ -92,7 +100,7 @@ class Contract:
             ("prediction", self.prediction, tuple(PREDICTIONS)),
             ("sampler", self.sampler, ("renoise", "euler", "tcd")),
             ("strengths", self.strengths, ("none", "levels", "any")),
-            ("start", self.start, ("unit", "level")),
+            ("start", self.start, ("unit", "level", "image")),
         ):
             if value not in known:
                 raise ValueError(f"unknown {what} {value!r}; known: {', '.join(known)}")
@@ -108,6 +116,10 @@ class Contract:
             raise ValueError("strengths = 'any' needs levels that are their own map_times and network_times")
         if self.map_times and self.sampler != "renoise":
             raise ValueError(f"map_times go with the sampler renoise: {self.sampler} moves along one schedule")
+        if self.takes_picture and (self.strengths != "none" or len(self.times) > 1):
+            raise ValueError("start = 'image' goes with one time and with no strengths: there is no noise level to start from")
+        if not 0 <= self.noise < 1 or (self.noise and not self.takes_picture):
+            raise ValueError(f"noise is a share from 0 to below 1, and goes with start = 'image': {self.noise:g} does not")
         try:
             self._check_steps()
         except (TypeError, ArithmeticError) as error:
@@ -125,15 +137,31 @@ class Contract:
             raise ValueError(f"fade blends with an input that must be the picture: at {self.fade:g} there is noise in it")
         if self.strengths != "none":
             schedule.time_of(1.0)  # raises where a schedule knows no strengths
-        self.still()
+        if self.takes_picture:
+            self.repaint(1.0)
+        else:
+            self.still()
+
+    @property
+    def takes_picture(self) -> bool:
+        """Whether it takes the picture itself, and makes nothing without one."""
+        return self.start == "image"
 
     def still(self, most: int | None = None) -> tuple[Step, ...]:
-        """The steps of a picture from pure noise; with `most`, of what it is after so many of them."""
+        """The steps of a picture from pure noise; with `most`, of what it is after so many of them. Raises NeedsPicture."""
+        if self.takes_picture:
+            raise NeedsPicture("this student paints over a picture, and makes nothing of a prompt alone: send a picture")
         first = self._schedule.level(self.times[0])
         return self._chain(self.times[:most], 0.0, 1.0 if self.start == "unit" else first.sigma)
 
     def repaint(self, strength: float, most: int | None = None) -> tuple[Step, ...]:
         """The steps of img2img at a strength in 0..1; with `most` as for `still`. Raises UnsupportedStrength."""
+        if self.takes_picture:
+            if strength != 1.0:
+                raise UnsupportedStrength(
+                    f"this student takes the picture itself and makes all of it anew: its strength is 1, not {strength:g}"
+                )
+            return self._chain(self.times[:most], 1.0 - self.noise, self.noise)
         if self.strengths == "none":
             raise UnsupportedStrength("this student makes stills only: it knows no noise level but its own")
         if not 0.0 <= strength <= 1.0:
@@ -150,6 +178,8 @@ class Contract:
         return self._known
 
     def _find_known(self) -> tuple[float, ...]:
+        if self.takes_picture:
+            return (1.0,)
         if self.strengths != "levels":
             return ()
         thousandths = (n / TRAIN_STEPS for n in range(TRAIN_STEPS + 1))

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from .contract import Contract
+from .contract import Contract, Step
 from .control import Control
 from .weights import Weights
 
@@ -58,8 +58,16 @@ class Student:
     """No file may say so, until an engine carries one."""
 
     @property
+    def txt2img(self) -> bool:
+        return not self.contract.takes_picture
+
+    @property
     def img2img(self) -> bool:
-        return self.contract.strengths != "none"
+        return self.contract.strengths != "none" or self.contract.takes_picture
+
+    def any_job(self) -> tuple[Step, ...]:
+        """The steps of a job that it can do, whatever else it cannot: img2img where it does that."""
+        return self.contract.repaint(self.strength) if self.img2img else self.contract.still()
 
     @property
     def live(self) -> bool:

@@ -57,7 +57,7 @@ _KEYS = {
     "image": {"width", "height"},
     "contract": {
         "schedule", "prediction", "times", "sampler", "strengths", "start", "map_times", "network_times", "boundary", "eta",
-        "fade", "default_strength", "options",
+        "fade", "noise", "default_strength", "options",
     },
     "guidance": {"default", "least", "most"},
     "prompt": {"styles", "suggestions", "negative", "style_strengths"},
@@ -84,7 +84,7 @@ def _parse(data: Mapping[str, Any], folder: Path) -> Student:
     image, prompt, contract = data["image"], data.get("prompt", {}), dict(data["contract"])
     width, height = image["width"], image["height"]
     family.check_size(width, height)
-    strength = float(contract.pop("default_strength", 0.5))
+    strength = float(contract.pop("default_strength", 1.0 if contract.get("start") == "image" else 0.5))
     for table_of_times in ("times", "map_times", "network_times"):
         if table_of_times in contract:
             contract[table_of_times] = tuple(float(t) for t in contract[table_of_times])

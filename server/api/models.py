@@ -34,7 +34,8 @@ def describe(student: Student, created: int) -> dict[str, Any]:
     return {
         "id": student.name, "object": "model", "created": created, "owned_by": "allaprima", "title": student.title,
         "licence": student.licence, "width": student.width, "height": student.height, "steps": len(student.contract.times),
-        "img2img": student.img2img, "strengths": student.contract.known_strengths(), "guidance": guidance_bounds(student),
+        "txt2img": student.txt2img, "img2img": student.img2img, "strengths": student.contract.known_strengths(),
+        "guidance": guidance_bounds(student),
         "eyes": described_eyes(student),
         "negative_prompt": student.negative_prompt, "styles": student.styles, "suggestions": student.suggestions,
     }  # fmt: skip

@@ -63,7 +63,7 @@ def _described(student: Student, built: list[str]) -> dict[str, Any]:
         "architecture": student.architecture,
         "width": student.width,
         "height": student.height,
-        "txt2img": [asdict(step) for step in contract.still()],
+        "txt2img": [asdict(step) for step in contract.still()] if student.txt2img else None,
         "img2img": {
             "strengths": contract.strengths,
             "known": contract.known_strengths(),
@@ -84,6 +84,7 @@ def _table(students: list[Student], builds: dict[str, list[str]]) -> str:
     for student in students:
         known = ", ".join(f"{strength:g}" for strength in student.contract.known_strengths())
         img2img = {"any": "any strength", "levels": f"strength {known}", "none": "no"}[student.contract.strengths]
+        img2img = img2img if student.txt2img else "only"
         architecture = family_of(student).title
         size, steps = f"{student.width}x{student.height}", str(len(student.contract.times))
         rows.append((student.name, architecture, size, steps, img2img, student.licence))

@@ -106,7 +106,7 @@ class TextToImage(BaseModel):
     def size(self, student: Student) -> tuple[int, int]:
         return self.width or student.width, self.height or student.height
 
-    def strength(self) -> float | None:
+    def strength(self, student: Student) -> float | None:
         """How much of a picture is made anew; None where there is none."""
         return None
 
@@ -127,7 +127,7 @@ class TextToImage(BaseModel):
         """What is asked of the student, of what it can do."""
         negative = (self.negative_prompt or "") if student.negative_prompt else ""
         width, height = self.size(student)
-        return Ask([self.text(student)], negative, self.guidance(student), self.strength(), f"{width}x{height}")
+        return Ask([self.text(student)], negative, self.guidance(student), self.strength(student), f"{width}x{height}")
 
     def check(self) -> None:
         """Raises ApiError for what is refused."""
@@ -179,7 +179,9 @@ class ImageToImage(TextToImage):
     def has_picture(self) -> bool:
         return bool(self.init_images)
 
-    def strength(self) -> float | None:
+    def strength(self, student: Student) -> float | None:
+        if not student.txt2img:
+            return student.strength  # the only one it has
         return 0.75 if self.denoising_strength is None else self.denoising_strength
 
     def check(self) -> None:
@@ -205,6 +207,8 @@ class ImageToImage(TextToImage):
     def _honoured(self, name: str, value: Any, student: Student) -> bool:
         if name.startswith(_OF_MASKS) and not self.mask:
             return True
+        if name == "denoising_strength" and not student.txt2img:
+            return value in (None, student.strength)
         if name == "inpainting_fill":
             return bool(value == _AS_IT_WAS)
         return name in ImageToImage.model_fields.keys() - TextToImage.model_fields.keys() or super()._honoured(

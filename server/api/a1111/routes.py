@@ -99,7 +99,7 @@ class _Made(NamedTuple):
         }
         if (guidance := self.asked.guidance(student)) is not None:
             facts["CFG scale"] = guidance
-        if (strength := self.asked.strength()) is not None:
+        if (strength := self.asked.strength(student)) is not None:
             facts["Denoising strength"] = strength
         return infotext.write(prompt, negative, {**facts, "Model": student.name, "Version": f"Allaprima {__version__}"})
 

@@ -81,7 +81,8 @@ class Input(BaseModel):
     def ask(self, student: Student, repainted: bool) -> Ask:
         """What is asked of the student, of what it can do."""
         width, height = self.size(student)
-        strength = student.strength_for(self.prompt or "") if self.strength is None else self.strength
+        own = self.strength is None or not student.txt2img
+        strength = student.strength_for(self.prompt or "") if own else self.strength
         return Ask(
             [self.prompt or ""],
             (self.negative_prompt or "") if student.negative_prompt else "",
@@ -101,7 +102,7 @@ class Input(BaseModel):
             idle.append("negative_prompt")
         if self.guidance(student) is None:
             idle.append("guidance_scale")
-        if not repainted:
+        if not repainted or (not student.txt2img and self.strength != student.strength):
             idle.append("strength")
         if self.num_inference_steps == len(student.contract.times):
             idle.remove("num_inference_steps")

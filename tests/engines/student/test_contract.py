@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from engines.student.contract import Contract, Step, UnsupportedStrength
+from engines.student.contract import Contract, NeedsPicture, Step, UnsupportedStrength
 
 ONE_STEP = Contract("flow", "preconditioned", (1.0,), strengths="any", options={"strength_power": 1.5})
 THREE_STEPS = Contract("flow", "preconditioned", (1.0, 0.6, 0.3), strengths="any")
@@ -293,3 +293,43 @@ def test_what_a_mask_keeps(contract: Contract, landings: list[int | None]) -> No
     for steps in (contract.still(), contract.repaint(1.0)):
         kept = [(step.keep_img, step.keep_z) for step in steps]
         assert kept == [pytest.approx((1.0, 0.0) if time is None else level(time)) for time in landings]
+
+
+TAKES_PICTURE = Contract("scaled-linear", "epsilon", (999,), start="image")
+
+
+def test_the_picture_itself() -> None:
+    """A student that takes the picture itself has it where others have noise, at the one strength there is."""
+    (step,) = TAKES_PICTURE.repaint(1.0)
+    alpha, sigma = level(999)
+    assert (step.t, step.a_img, step.a_z) == (999, 1, 0)
+    assert math.isclose(step.A, 1 / alpha)
+    assert math.isclose(step.B, -sigma / alpha)
+    assert (TAKES_PICTURE.known_strengths(), TAKES_PICTURE.most_steps) == ((1.0,), 1)
+    (mixed,) = replace(TAKES_PICTURE, noise=0.6).repaint(1.0)
+    assert (mixed.a_img, mixed.a_z) == pytest.approx((0.4, 0.6))
+    assert replace(mixed, a_img=1.0, a_z=0.0) == step
+
+
+def test_no_picture_nothing() -> None:
+    """Of a prompt alone it makes nothing, and at another strength neither, and says what it needs."""
+    with pytest.raises(NeedsPicture, match="send a picture"):
+        TAKES_PICTURE.still()
+    with pytest.raises(UnsupportedStrength, match=r"its strength is 1, not 0\.5"):
+        TAKES_PICTURE.repaint(0.5)
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({"strengths": "any"}, "one time and with no strengths"),
+        ({"times": (999, 499)}, "one time and with no strengths"),
+        ({"noise": 1.0}, "a share from 0 to below 1"),
+        ({"noise": 0.5, "start": "unit"}, "goes with start = 'image'"),
+    ],
+    ids=str,
+)
+def test_a_picture_that_is_none(changes: dict[str, Any], why: str) -> None:
+    """What goes with levels of noise does not go with a picture, nor the other way round."""
+    with pytest.raises(ValueError, match=why):
+        replace(TAKES_PICTURE, **changes)
