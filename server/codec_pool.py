@@ -12,7 +12,6 @@ from typing import Any, TypeVar
 
 from . import codec
 from .fair_pool import Allowance, FairPool, Heavy
-from .memory import give_back
 
 HEAVY = 0.02
 """Seconds, as a picture's header makes one expect, from which on its decoding waits apart."""
@@ -62,7 +61,7 @@ class CodecPool:
             spent = time.perf_counter() - began
             if picture.cost + (over.cost if over else 0.0) < HEAVY:
                 return finish(picture, over, spent)
-            return Heavy(lambda: finish_heavy(picture, over, spent))
+            return Heavy(lambda: finish(picture, over, spent))
 
         def finish(picture: codec.Picture, over: codec.Picture | None, spent: float) -> Decoded:
             began = time.perf_counter()
@@ -70,12 +69,6 @@ class CodecPool:
             masked = codec.decode_mask(over, mask, width, height) if over and mask else None
             seen = None if look is None else look(pixels)
             return Decoded(pixels, spent + time.perf_counter() - began, seen, masked)
-
-        def finish_heavy(picture: codec.Picture, over: codec.Picture | None, spent: float) -> Decoded:
-            try:
-                return finish(picture, over, spent)
-            finally:
-                give_back()
 
         return self._decoding.submit(owner, begin)
 

@@ -13,6 +13,7 @@ from typing import Protocol
 
 import uvicorn
 
+from .memory import Trimmer
 from .settings import Settings
 from .transport import Doorway, Guard
 
@@ -129,7 +130,10 @@ class ServerProcess(uvicorn.Server):
 
     def serve_until_stopped(self, sockets: list[socket.socket]) -> int:
         """Serve; the exit status. Does not come back from an engine that hangs: the process ends here."""
+        trimmer = Trimmer()
+        trimmer.start()
         self.run(sockets)
+        trimmer.stop()
         ended = self._server.shut(min(self._left(), _LAST_ANSWERS / 2))
         status = self.status()
         if not ended:  # a thread that hangs would keep the interpreter from its end, or break in it

@@ -3,14 +3,11 @@
 What is behind it parses on the event loop, and cannot be asked to judge first: so nothing gets there that costs much to parse.
 """
 
-import asyncio
-
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ..auth import complaint, key_in
 from ..keys import Keys
-from ..memory import give_back
 from ..settings import Settings
 from . import body
 from .doors import Door, Doors, json_bytes, json_marks
@@ -19,8 +16,6 @@ from .origins import Hosts, Origins
 
 HEAD = "allaprima.head"
 """In the scope of a request that wants no body, which goes on as a GET: whatever would go on for ever can look."""
-_LARGE, _TIDY_SECONDS = 1 << 20, 1.0
-"""Bytes of a body after which memory is given back, and how soon: once for all that came meanwhile."""
 _QUOTED = 80
 """Characters of a header that an error quotes."""
 
@@ -61,7 +56,6 @@ class Gate:
     def __init__(self, app: ASGIApp, settings: Settings, keys: Keys, doors: Doors, errors: Errors) -> None:
         self._app, self._settings, self._keys, self._doors, self._errors = app, settings, keys, doors, errors
         self._origins = Origins(settings.allow_origins)
-        self._tidying: asyncio.TimerHandle | None = None
         self._most_json, self._most_marks = json_bytes(settings), json_marks(settings)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -79,10 +73,6 @@ class Gate:
             pass
         else:
             await self._app(scope, receive, send)
-
-    def _tidy(self) -> None:
-        self._tidying = None
-        asyncio.get_running_loop().run_in_executor(None, give_back)
 
     def _judge_origin(self, headers: Headers) -> None:
         host = headers.get("host")
@@ -118,9 +108,6 @@ class Gate:
             said = f"not {kind[:_QUOTED]}" if kind else "which says what the body is"
             raise ApiError(415, f"send Content-Type: {wanted}, {said}", "unsupported_media_type")
         whole = await body.read(receive, most, self._settings.body_seconds)
-        if len(whole) > _LARGE and self._tidying is None:
-            # of what is made of such bodies glibc keeps tens of megabytes
-            self._tidying = asyncio.get_running_loop().call_later(_TIDY_SECONDS, self._tidy)
         if body.is_json(kind):
             await body.judge(whole, door.most_values, self._most_marks)
         return body.replay(whole, receive)
