@@ -8,7 +8,9 @@ from pathlib import Path
 
 _PERIOD = 1.0
 _SLACK = 8 << 20
-"""Bytes that the process may grow by before it is looked after."""
+"""Bytes that the process may hold beyond the least it ever held."""
+_RARELY = 16
+"""Periods between two tries, where what it grew by is in use."""
 _STATM = Path("/proc/self/statm")
 _PAGE = mmap.PAGESIZE
 
@@ -48,6 +50,7 @@ class Trimmer:
     def __init__(self, holds: Callable[[], int] = resident, trim: Callable[[], None] = give_back) -> None:
         self._holds, self._trim = holds, trim
         self._least = holds()
+        self._pause, self._patience = 0, 1
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="memory", daemon=True)
 
@@ -63,13 +66,17 @@ class Trimmer:
             self._thread.join()
 
     def look(self) -> None:
-        """Give back what is free, if the process holds more than it last needed."""
+        """Give back what is free, if the process has grown; less and less often while what it grew by is in use."""
         held = self._holds()
-        if held > self._least + _SLACK:
+        self._least = min(self._least, held)
+        self._pause -= 1
+        if held <= self._least + _SLACK:
+            self._patience = 1
+        elif self._pause <= 0:
             self._trim()
-            self._least = self._holds()  # that is needed: no reason to try again
-        else:
-            self._least = min(self._least, held)
+            gave = held - self._holds()
+            self._patience = 1 if gave > _SLACK // 4 else min(2 * self._patience, _RARELY)
+            self._pause = self._patience
 
     def _run(self) -> None:
         while not self._stopping.wait(_PERIOD):

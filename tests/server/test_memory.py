@@ -26,7 +26,7 @@ def test_given_back() -> None:
 
 
 def test_looked_after() -> None:
-    """Memory is given back when the process has grown by some megabytes, once: what is then still held is needed."""
+    """Memory is given back while the process holds some megabytes more than it did; less often the longer that is in use."""
     mib, trims = 1 << 20, list[int]()
     holds = [50]  # it reads this at the beginning, at each look, and after giving back
 
@@ -34,10 +34,16 @@ def test_looked_after() -> None:
         return holds.pop(0) * mib
 
     trimmer = Trimmer(held, lambda: trims.append(1))
-    for read, times in (([52], 0), ([80, 75], 1), ([76], 1), ([60], 1), ([67], 1), ([69, 61], 2)):
-        holds += read
+
+    def look(*read: int) -> int:
+        holds.extend(read)
         trimmer.look()
-        assert (len(trims), holds) == (times, [])
+        assert not holds
+        return len(trims)
+
+    assert [look(52), look(80, 75), look(75, 70)] == [0, 1, 2]
+    assert [look(70, 70), look(70), look(70, 70), look(70), look(70), look(70), look(70, 52)] == [3, 3, 4, 4, 4, 4, 5]
+    assert [look(52), look(70, 70)] == [5, 6]
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
