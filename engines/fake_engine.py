@@ -2,11 +2,13 @@
 
 For tests and load tests. Its picture is a colour field that the prompt and the seed choose, mixed with the source image
 as noise is at the start; what controls are shown is added. Faults are asked for in the prompt: `fake:error` fails that row,
-`fake:nan` gives that row a NaN, `fake:crash` fails every tick it is part of. (`fake:refuse` means something to `FakeDevice`
-only.)
+`fake:nan` gives that row a NaN, `fake:crash` fails every tick it is part of, `fake:kill` kills the process, as a fault in a
+driver may. (`fake:refuse` means something to `FakeDevice` only.)
 """
 
 import hashlib
+import os
+import signal
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,7 +22,7 @@ from .rows import LATENTS_GONE, NOT_A_NUMBER, wrong_with_mask
 from .slots import Slots
 from .student import Student
 
-_FAULTS = {"fake:error": 1.0, "fake:nan": 2.0, "fake:crash": 3.0, "fake:refuse": 4.0}
+_FAULTS = {"fake:error": 1.0, "fake:nan": 2.0, "fake:crash": 3.0, "fake:refuse": 4.0, "fake:kill": 5.0}
 _FAULT = 0
 """Where in the conditioning a fault is written; the colours follow."""
 
@@ -69,6 +71,8 @@ class FakeEngine:
 
     def tick(self, rows: Sequence[Row]) -> list[Painted]:
         self._check(rows, "fake:crash")
+        if _asks(rows, "fake:kill"):
+            os.kill(os.getpid(), signal.SIGKILL)
         if pause := self._pause(rows):
             time.sleep(pause)
         self._pass_gate()
@@ -84,7 +88,7 @@ class FakeEngine:
         """Raises EngineError if the rows are too many, or one asks for this fault of whole ticks."""
         if len(rows) > self.batch_sizes[-1]:
             raise EngineError(f"{len(rows)} rows in a tick; this engine takes {self.batch_sizes[-1]}")
-        if any(row.conditioning[0, _FAULT] == _FAULTS[fault] for row in rows):
+        if _asks(rows, fault):
             raise EngineError(f"the fake engine was asked to {fault.removeprefix('fake:')}")
 
     def _pass_gate(self) -> None:
@@ -151,3 +155,8 @@ class FakeEngine:
     def _decode(x0: NDArray[np.float32]) -> NDArray[np.uint8]:
         small: NDArray[np.uint8] = np.clip(x0 * 127.5 + 127.5, 0, 255).astype(np.uint8).transpose(1, 2, 0)
         return small.repeat(8, axis=0).repeat(8, axis=1)
+
+
+def _asks(rows: Sequence[Row], fault: str) -> bool:
+    """Whether one of them asks for this fault."""
+    return any(row.conditioning[0, _FAULT] == _FAULTS[fault] for row in rows)

@@ -4,6 +4,7 @@ All methods run on the event loop, and none of them computes: frames are decoded
 """
 
 import asyncio
+import hashlib
 import itertools
 import json
 import random
@@ -126,8 +127,7 @@ class Session:
         self.name = f"live-{secrets.token_hex(6)}"
         self.feed = Feed()
         self.student, self.owner = student, owner
-        self.params = first_params(student)
-        self._strength = self.params.strength_of(student)
+        self._in_force(first_params(student))
         self.rev = 0
         self.send: Callable[[Message], None] = lambda message: None
         self.counts = ConnectionCounts()
@@ -157,9 +157,15 @@ class Session:
     def restore(self, kept: Kept) -> None:
         """Be the session that another front end left. Raises ValidationError if its params are none."""
         # json, since a blend is a tuple here and a list there
-        self.params = Params.model_validate_json(json.dumps(kept.params))
+        params = Params.model_validate_json(json.dumps(kept.params))
         self.token, self.watch, self.name, self.rev = kept.token, kept.watch, kept.name, kept.rev
+        self._in_force(params)
         self._travel = Travel(self.params.blend())
+
+    def _in_force(self, params: Params) -> None:
+        self.params, self._strength = params, params.strength_of(self.student)
+        digest = hashlib.blake2s(params.model_dump_json().encode(errors="replace"), digest_size=8).hexdigest()
+        self._series = f"{self.name}-{digest}"
 
     @property
     def window(self) -> int:
@@ -197,7 +203,7 @@ class Session:
         old, new = self.params, merge(self.params, changes, self._max_prompt, self.student)
         if new.blend() != old.blend():
             self._travel.to(new.blend(), new.transition, self._clock())
-        self.params, self._strength = new, new.strength_of(self.student)
+        self._in_force(new)
         self.rev += 1
         self._filter.reset()
         told = self.params.told(self.student)
@@ -260,11 +266,8 @@ class Session:
             self._metrics.refused(_REASONS["bad_image"])
             self._answer(frame.id, wire.encode_text(wire.error("bad_image", str(error), frame.id)))
             return
-        params, rev, strength = (
-            self.params,
-            self.rev,
-            self._strength,
-        )  # now, since they may have changed meanwhile, which starts the filter anew
+        # now, since they may have changed meanwhile, which starts the filter anew
+        params, rev, strength, series = self.params, self.rev, self._strength, self._series
         if decoded is None:
             self._filter.reset()
         elif self._is_similar(decoded, params, arrived):
@@ -291,6 +294,7 @@ class Session:
             quality=params.quality,
             session=self.name,
             request=self.name,
+            series=series,
             trace=self.trace,
         )
         task = asyncio.create_task(self._await_result(frame.id, rev, job))

@@ -85,6 +85,9 @@ class Job:
     session that it belongs to, empty for a still, and `request` names who asked, for logs. `trace` is W3C's `traceparent` of
     the span that this job belongs to, empty where nobody traces.
 
+    `series` is the same for jobs that are at fault together, if one of them is: frames of a session with the same params. Empty
+    for a job that stands for itself.
+
     `most_steps`: the picture as it is after so many steps, on its way; None is the whole of it.
 
     `size` is the width and height of the picture that is answered; None is the student's own.
@@ -115,6 +118,7 @@ class Job:
     size: tuple[int, int] | None = None
     session: str = ""
     request: str = ""
+    series: str = ""
     trace: str = ""
     looks: Looks = ()
     repaint: bool = True

@@ -10,6 +10,9 @@ from collections import Counter
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from allaprima import sources
+from allaprima.stream import Problem, Stream
+
 from ..serving import Serving, get
 from .people import Person, people, stills
 from .stand import Relay, Stand
@@ -54,6 +57,35 @@ async def worker_killed(stand: Stand, users: int = 8, asked: int = 50) -> Figure
         done = time.monotonic() - killed
         await asyncio.sleep(max(0.5, _AFTER - done))
         return {**_seen(crowd, killed, time.monotonic()), **_asked(found, seeds), "stills_done_s": round(done, 2)}
+
+
+async def stream_kills(stand: Stand, users: int = 4) -> Figures:
+    """One live user's frames kill each worker that begins one, of three, under other live users."""
+    workers, [front] = stand.have(workers=3, fronts=1)
+    async with people(front.url, users, _FPS) as crowd:
+        begun = time.monotonic()
+        async with Stream(front.url, "fake:kill", reconnect=True, similarity=None) as poison:
+            codes = [await _one_frame(poison)]
+            while codes[-1] not in ("set_aside", "image"):
+                codes.append(await _one_frame(poison))
+            told = time.monotonic()
+            codes += [await _one_frame(poison) for _ in range(20)]
+            killed = sum(worker.process.poll() is not None for worker in workers)
+            await poison.params(prompt="a boat")
+            painted = await _one_frame(poison)
+        await asyncio.sleep(1.0)
+        seen = _seen(crowd, begun, time.monotonic())
+        return {
+            **seen, "workers_killed": killed, "told_s": round(told - begun, 2), "before": dict(Counter(codes[:-20])),
+            "after": dict(Counter(codes[-20:])), "with_other_params": painted,
+        }  # fmt: skip
+
+
+async def _one_frame(stream: Stream) -> str:
+    """Send a frame, and what becomes of it."""
+    await stream.send(sources.still(256, 256)[0])
+    answer = await stream.receive()
+    return answer.code if isinstance(answer, Problem) else answer.kind.name.lower()
 
 
 async def worker_drained(stand: Stand, users: int = 8, asked: int = 50) -> Figures:
@@ -164,7 +196,7 @@ Kill = Callable[[Stand], Awaitable[Figures]]
 KILLS: dict[str, Kill] = {
     kill.__name__: kill
     for kill in (
-        worker_killed, worker_drained, front_killed, redis_restarted, redis_hangs, worker_cut_off, slow_worker,
+        worker_killed, stream_kills, worker_drained, front_killed, redis_restarted, redis_hangs, worker_cut_off, slow_worker,
     )
 }  # fmt: skip
 

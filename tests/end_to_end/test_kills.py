@@ -22,6 +22,15 @@ async def test_a_worker_is_killed(stand: Stand) -> None:
     assert seen["live_gap_s"] < 10, seen  # 2 s on a machine that does nothing else: see docs/behaviour.md
 
 
+async def test_a_stream_kills_workers(stand: Stand) -> None:
+    """Two die of its frames. It is told so, the third lives and paints for the others, and for it with other params."""
+    seen = await kills.stream_kills(stand)
+    assert (seen["workers_killed"], seen["after"], seen["with_other_params"]) == (2, {"set_aside": 20}, "image"), seen
+    assert set(seen["before"]) <= {"dropped", "set_aside"}, seen
+    assert seen["live_failures"] == []
+    assert set(seen["live_others"]) <= {"dropped"}, seen
+
+
 async def test_a_worker_is_told_to_end(stand: Stand) -> None:
     """One that is told to end finishes its tick and gives back the rest: nothing is lost, and nobody is told that it ends."""
     seen = await kills.worker_drained(stand)

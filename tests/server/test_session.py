@@ -31,6 +31,31 @@ async def test_an_image(make_client: Any, encoded: Any) -> None:
     assert client.answers == [FrameOut(7, AnswerKind.IMAGE, 3, 2, 1000, 2000, 3000, 4000, b"image 0")]
 
 
+async def test_series(make_client: Any, encoded: Any) -> None:
+    """Frames with the same params are of one series, wherever the session goes on; with others, or of another session, not."""
+    client, other = make_client(), make_client()
+    numbers = iter(range(100))
+
+    async def series(of: Any) -> str:
+        of.frame(next(numbers), encoded())
+        await of.until(lambda: of.queue.jobs)
+        job = of.queue.jobs[-1]
+        of.queue.answer(len(of.queue.jobs) - 1)
+        return str(job.series)
+
+    of_first = {await series(client)}
+    assert of_first == {client.session._series}
+    client.params(seed=5)
+    changed = client.session._series
+    kept = client.session.kept()
+    client.params(seed=6)
+    assert client.session._series != changed
+    other.params(seed=5)
+    assert other.session._series not in {changed, *of_first}
+    other.session.restore(kept)
+    assert other.session._series == changed
+
+
 async def test_eyes(make_client: Any, encoded: Any) -> None:
     """Frames of a student that cannot repaint are for its eyes alone; those of another may be for both."""
     student = load_student("embedded")

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from ...logs import Sparing
 from ...status import Fleet
 from ...types import Job, JobKind, Outcome, Result
 from ..answering import late, shut_out
@@ -25,11 +26,14 @@ log = logging.getLogger(__name__)
 
 _MISSED = 2
 """Looks at which a job is nowhere until it is lost: at the first its answer may be on its way."""
+_SET_ASIDE = 2
+"""What is said of a job that comes after its series was set aside."""
 _VERDICTS = {
-    "set_aside": "two workers failed while they had this image in their hands, so it was set aside; another picture or prompt "
-    "may do",
-    "too_large": f"the queue takes {MOST_BYTES >> 20} MiB of a job at most; send smaller pictures",
-}
+    ("set_aside", JobKind.STILL): "two workers failed while they had this image in their hands, so it was set aside; another "
+    "picture or prompt may do",
+    ("set_aside", JobKind.LIVE): "two workers failed while they had frames of this stream in their hands, so it is set aside: "
+    "frames are painted again when its params change, or in a new session",
+} | {("too_large", kind): f"the queue takes {MOST_BYTES >> 20} MiB of a job at most; send smaller pictures" for kind in JobKind}
 
 
 @dataclass(slots=True, eq=False)
@@ -68,6 +72,7 @@ class RedisFrontQueue:
         self.name = f"front-{secrets.token_hex(6)}"
         self._link = Link(url, layout.root, scripts(("submit", "withdraw", "front_beat", "front_leave")))
         self._open: dict[int, _Open] = {}
+        self._lines = Sparing(log, each=1)
         self._live: Counter[str] = Counter()
         self._closed = False
         self._lookout = Lookout(self._link, layout, self.name)
@@ -153,11 +158,17 @@ class RedisFrontQueue:
         job, now = one.job, time.monotonic()
         age, left = (max(0, round(1000 * seconds)) for seconds in (now - job.created, job.deadline - now))
         one.place, one.missed = WAITS, 0
-        one.submitting = self._link.run("submit", job.kind.value, job.id, job.owner, self.name, age, left, pack_job(job))
+        one.submitting = self._link.run(
+            "submit", job.kind.value, job.id, job.owner, job.series or job.id, self.name, age, left, pack_job(job)
+        )
         one.submitting.add_done_callback(lambda sent: self._submitted(one, sent))
 
     def _submitted(self, one: _Open, sent: "asyncio.Future[Any]") -> None:
-        if sent.cancelled() or (error := sent.exception()) is None or one.answer.done():
+        if sent.cancelled() or one.answer.done():
+            return
+        if (error := sent.exception()) is None:
+            if sent.result() == _SET_ASIDE:
+                self._answer_here(one, _verdict(one.job, "set_aside"))
             return
         if out_of_memory(error):
             one.answer.set_exception(QueueFull("the queue's memory is full"))
@@ -202,6 +213,9 @@ class RedisFrontQueue:
     def _answer_here(self, one: _Open, result: Result) -> None:
         """The answer to a job that no worker gave one."""
         if not one.answer.done():
+            if result.code == "set_aside":
+                said = {"request": one.job.request, "api": one.job.api, "code": result.code, "why": result.message}
+                self._lines.say(logging.WARNING, "a job failed", f"failed {result.code}", one.job.owner, **said)
             self._unpainted(one.job, result)
             one.answer.set_result(result)
 
@@ -296,6 +310,6 @@ class RedisFrontQueue:
 
 
 def _verdict(job: Job, verdict: str) -> Result:
-    if verdict in _VERDICTS:
-        return Result(job.id, Outcome.FAILED, code=verdict, message=_VERDICTS[verdict])
+    if (said := _VERDICTS.get((verdict, job.kind))) is not None:
+        return Result(job.id, Outcome.FAILED, code=verdict, message=said)
     return late(job)

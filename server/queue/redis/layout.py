@@ -4,12 +4,14 @@ Of one student, with `L` for `allaprima:{STUDENT}:LANE`, where a lane is a schem
 
 | key | what | how it ends |
 |---|---|---|
-| `L:job:ID` | hash: bytes `b`, owner `o`, kind `k`, front end `f`, times `c` and `d`, blames `n` | its answer, or its time |
+| `L:job:ID` | hash: bytes `b`, owner `o`, kind `k`, series `s`, front end `f`, times `c` and `d` | its answer, or its time |
 | `L:line:KIND:OWNER` | list: an owner's jobs that wait | empty, or its time |
 | `L:turns:KIND` | sorted set: owners who have a line, by whose turn it is | likewise |
 | `L:waiting:KIND` | sorted set: all jobs that wait, by when they were made; its oldest is the queue's lag | likewise |
 | `L:bell:KIND` | list of one, while a job waits: what an idle worker blocks on | likewise |
-| `L:held:WORKER` | hash: jobs in a worker's hands, with when it took them | answers, or the worker's end |
+| `L:held:WORKER` | hash: jobs in a worker's hands, with when it took them, and their series | answers, or the worker's end |
+| `L:suspicion:SERIES` | hash: what is held against jobs with which a worker failed; see `shared.lua` | ten minutes without it |
+| `L:alone:WORKER` | string: it has, or is to have, one such job and nothing else | that job's answer, or ten minutes |
 | `L:workers`, `L:said` | who is at work, by when last heard of; what each said of itself | silence |
 | `L:fronts`, `L:loads` | who asks, by when last heard of; how many live jobs and owners each has | silence |
 | `L:answers:FRONT` | stream: answers to one front end | read, or a minute |
@@ -37,8 +39,6 @@ SILENT = 3.0
 """Seconds of silence after which a worker is dead: stills in its hands are another's."""
 FRONT_SILENT = 5.0
 """Seconds of silence after which a front end is dead: nobody waits for its jobs."""
-MOST_BLAMES = 2
-"""Workers that fail with a still in their hands until it is set aside."""
 
 MOST_BYTES = 32 << 20
 """Bytes of the largest job; a worker must have room for a tick of them."""
@@ -67,7 +67,7 @@ def script(name: str) -> Script:
     """The script of this name, with what all scripts share before it."""
     numbers = {"SILENT_LIVE": SILENT_LIVE, "SILENT": SILENT, "FRONT_SILENT": FRONT_SILENT}
     lines = [f"local {key} = {round(1000 * seconds)}" for key, seconds in numbers.items()]
-    lines += [f"local MOST_BLAMES, MOST_BYTES = {MOST_BLAMES}, {MOST_BYTES}"]
+    lines += [f"local MOST_BYTES = {MOST_BYTES}"]
     return Script(name, "\n".join([*lines, *((_SCRIPTS / f"{part}.lua").read_text("utf-8") for part in ("shared", name))]))
 
 

@@ -26,8 +26,8 @@ _LONGEST_BLOCK = 0.5
 """Seconds for which a worker listens to the bell at a stretch: after them it looks whether it is to stop."""
 _MOST = 64
 """Answers sent at once."""
-_PARTS = 5
-"""Values by which a job is given: its id, age, milliseconds left, blames and bytes."""
+_PARTS = 4
+"""Values by which a job is given: its id, age, milliseconds left and bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class RedisWorkerQueue:
         self._held: dict[int, Job] = {}
         self._outgoing: queue.SimpleQueue[Result | _Returned | None] = queue.SimpleQueue()
         self._closed, self._over = threading.Event(), threading.Event()
-        self._changed = threading.Event()
+        self._changed, self._handed_over = threading.Event(), threading.Event()
         self._fatal = False
         self._threads = [
             threading.Thread(target=self._guarded, args=(part,), name=name, daemon=True)
@@ -86,11 +86,14 @@ class RedisWorkerQueue:
             if self._closed.is_set():
                 raise QueueClosed
             try:
-                if jobs := self._take(kind, most):
-                    return jobs
+                self._handed_over.clear()
+                jobs = self._take(kind, most)
                 left = until - time.monotonic()
-                if left <= 0:
-                    return []
+                if jobs or left <= 0:
+                    return jobs or []
+                if jobs is None:
+                    self._handed_over.wait(FIRST_PAUSE)
+                    continue
                 self._takers[kind].listen(self._layout.bell(kind.value), min(left, _LONGEST_BLOCK))
             except Unreachable:
                 if time.monotonic() >= until:
@@ -99,15 +102,18 @@ class RedisWorkerQueue:
                 self._fail(error)
                 raise QueueClosed from error
 
-    def _take(self, kind: JobKind, most: int) -> list[Job]:
+    def _take(self, kind: JobKind, most: int) -> list[Job] | None:
+        """None where something waits that may be had later, when this worker or another has done what it has."""
         given = self._takers[kind].run("take", kind.value, self.name, most)
         if isinstance(given, RedisError):
             log.error("the queue gave no jobs", exc_info=given)
             time.sleep(FIRST_PAUSE)
             return []
+        if given is None:
+            return None
         now, jobs = time.monotonic(), []
         for at in range(0, len(given), _PARTS):
-            number, age, left, _, data = given[at : at + _PARTS]
+            number, age, left, data = given[at : at + _PARTS]
             try:
                 job = unpack_job(data, now - age / 1000, now + left / 1000)
                 if job.id != int(number):
@@ -199,6 +205,7 @@ class RedisWorkerQueue:
                     return
         for one in going:
             self._held.pop(one.job, None)
+        self._handed_over.set()
 
     def _call(self, one: Result | _Returned) -> tuple[Any, ...]:
         if isinstance(one, _Returned):

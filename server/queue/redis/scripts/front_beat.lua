@@ -8,26 +8,26 @@ local workers, said, fronts, loads = lane .. ':workers', lane .. ':said', lane .
 sound('ZADD', fronts, now, front)
 sound('HSET', loads, front, live .. ' ' .. owners)
 
--- workers that fell silent: what they had is answered, or another's
+-- workers that fell silent: what they had is answered, or another's, and may be what ended them
 for _, worker in ipairs(sound('ZRANGEBYSCORE', workers, '-inf', now - SILENT_LIVE)) do
   local held = lane .. ':held:' .. worker
   local dead = now - redis.call('ZSCORE', workers, worker) > SILENT
-  for _, id in ipairs(sound('HKEYS', held)) do
-    local job = key_of(id)
-    local kind, asker = unpack(sound('HMGET', job, 'k', 'f'))
-    if not kind then
-      redis.call('HDEL', held, id)
-    elseif kind == 'live' then
-      redis.call('HDEL', held, id)
-      redis.call('DEL', job)
+  local taken = sound('HGETALL', held)
+  for at = 1, #taken, 2 do
+    local id, series = taken[at], string.match(taken[at + 1], '^%d+ (.*)$') or id
+    local kind, asker = unpack(sound('HMGET', key_of(id), 'k', 'f'))
+    if kind == 'live' then
+      redis.call('DEL', key_of(id))
       answer(asker, 'i', id, 'v', 'late')
-    elseif dead then
+    end
+    -- a series is set aside for good: not before it is sure that its worker is dead
+    if dead or kind == 'live' and not tried(series, worker, id) then
       redis.call('HDEL', held, id)
-      put_back(id, true)
+      failed(series, worker, id)
     end
   end
   if dead then
-    redis.call('DEL', held)
+    redis.call('DEL', held, lane .. ':alone:' .. worker)
     redis.call('ZREM', workers, worker)
     sound('HDEL', said, worker)
   end

@@ -2,6 +2,11 @@
 local worker, id, blamed = unpack(ARGV)
 whatever_memory_says()
 if sound('HDEL', lane .. ':held:' .. worker, id) == 1 then
-  put_back(id, blamed == '1')
+  local series = blamed == '1' and sound('HGET', key_of(id), 's')
+  if series then
+    failed(series, worker, id)
+  else
+    put_back(id)
+  end
 end
 return 1

@@ -3,8 +3,10 @@ local lane = KEYS[1]
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 
--- Milliseconds that a job outlives its deadline, a line its jobs, and answers their making.
-local KEPT_JOB, KEPT_LINE, KEPT_ANSWERS = 10000, 600000, 60000
+-- Milliseconds that a job outlives its deadline, a line its jobs, answers their making, and a suspicion what gave rise to it.
+local KEPT_JOB, KEPT_LINE, KEPT_ANSWERS, KEPT_SUSPICION = 10000, 600000, 60000, 600000
+-- How jobs of a series may be handed out: like any other, alone, not before one that is tried is back, or never more.
+local FREE, ALONE, LATER, NEVER = 1, 2, 3, 4
 
 -- With memory at its limit Redis refuses a script its first write, if that may grow, and none after it. Only a new job is to
 -- be refused: whatever gives, ends or tells goes on, and begins with a write that only takes away.
@@ -76,18 +78,58 @@ local function answer(front, ...)
   redis.call('PEXPIRE', answers, KEPT_ANSWERS)
 end
 
--- A job that its worker will not paint: to the head of its line, or set aside if too many workers failed with it.
-local function put_back(id, blame)
-  local job = key_of(id)
-  local known = sound('HMGET', job, 'o', 'k', 'f', 'c', 'd')
-  local owner, kind, front, created, deadline = unpack(known)
-  if not owner then
+-- A job that its worker will not paint, to the head of its line.
+local function put_back(id)
+  local owner, kind, created, deadline = unpack(sound('HMGET', key_of(id), 'o', 'k', 'c', 'd'))
+  if owner then
+    line_up(kind, id, owner, created, math.max(0, deadline - now), true)
+  end
+end
+
+-- What is held against jobs of a series, if anything is: failures `n`, the `last` worker that failed, how many are `left` to be
+-- painted alone, which one is, `by` whom and `with` what id, and whether there is to be `never` another.
+local function suspicion_of(series)
+  return lane .. ':suspicion:' .. series
+end
+
+-- Whether this job is in this worker's hands alone, to see whether the worker lives.
+local function tried(series, worker, id)
+  local by, with = unpack(sound('HMGET', suspicion_of(series), 'by', 'with'))
+  return by == worker and with == id
+end
+
+-- How jobs of this series may be handed out.
+local function standing(series)
+  local left, by, with, never = unpack(sound('HMGET', suspicion_of(series), 'left', 'by', 'with', 'never'))
+  if never then
+    redis.call('PEXPIRE', suspicion_of(series), KEPT_SUSPICION)
+    return NEVER
+  end
+  if not left or tonumber(left) <= 0 then
+    return FREE
+  end
+  return by and sound('HEXISTS', lane .. ':held:' .. by, with) == 1 and LATER or ALONE
+end
+
+-- A worker failed with this job in its hands. It may have been another's fault: only a job that was there alone, after an
+-- earlier failure, is set aside, and its series with it. Until as many of the series as `left` says were painted alone, none is
+-- painted with others; after each failure they are more.
+local function failed(series, worker, id)
+  local suspicion, job = suspicion_of(series), key_of(id)
+  local guilty = tried(series, worker, id)
+  if guilty then
+    redis.call('HSET', suspicion, 'never', 1)
+  elseif redis.call('HGET', suspicion, 'last') ~= worker then
+    local failures = redis.call('HINCRBY', suspicion, 'n', 1)
+    redis.call('HSET', suspicion, 'last', worker, 'left', 4 ^ (math.min(failures, 4) - 1))
+  end
+  redis.call('PEXPIRE', suspicion, KEPT_SUSPICION)
+  if not guilty then
+    put_back(id)
     return
   end
-  if blame and redis.call('HINCRBY', job, 'n', 1) >= MOST_BLAMES then
-    redis.call('DEL', job)
+  local front = sound('HGET', job, 'f')
+  if redis.call('DEL', job) == 1 and front then
     answer(front, 'i', id, 'v', 'set_aside')
-    return
   end
-  line_up(kind, id, owner, created, math.max(0, deadline - now), true)
 end

@@ -17,9 +17,10 @@ end
 -- what it was given and never heard of, since its connection broke in between
 local taken = sound('HGETALL', held)
 for at = 1, #taken, 2 do
-  if not known[taken[at]] and now - taken[at + 1] > SILENT then
+  local since = tonumber(string.match(taken[at + 1], '^%d+') or 0)
+  if not known[taken[at]] and now - since > SILENT then
     redis.call('HDEL', held, taken[at])
-    put_back(taken[at], false)
+    put_back(taken[at])
   end
 end
 return gone

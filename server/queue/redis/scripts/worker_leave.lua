@@ -3,9 +3,9 @@ local worker = ARGV[1]
 whatever_memory_says()
 local held = lane .. ':held:' .. worker
 for _, id in ipairs(sound('HKEYS', held)) do
-  put_back(id, false)
+  put_back(id)
 end
-redis.call('DEL', held)
+redis.call('DEL', held, lane .. ':alone:' .. worker)
 sound('ZREM', lane .. ':workers', worker)
 sound('HDEL', lane .. ':said', worker)
 return 1
