@@ -90,6 +90,10 @@ class Engine(Protocol):
         """Encode a prompt. Of a long prompt only as much as the student reads counts."""
         ...
 
+    def count_tokens(self, prompt: str) -> int:
+        """Tokens of the prompt's text that the student reads: none that begin, end or pad it."""
+        ...
+
     def tick(self, rows: Sequence[Row]) -> list[Painted]:
         """One pass over at most `batch_sizes[-1]` rows, answered in order.
 

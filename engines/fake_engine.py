@@ -69,6 +69,10 @@ class FakeEngine:
         conditioning[0, _FAULT] = next((fault for word, fault in _FAULTS.items() if word in prompt), 0.0)
         return conditioning
 
+    def count_tokens(self, prompt: str) -> int:
+        """Words, of which it reads as many as its student does tokens."""
+        return min(len(prompt.split()), self.student.text_shape[0])
+
     def tick(self, rows: Sequence[Row]) -> list[Painted]:
         self._check(rows, "fake:crash")
         if _asks(rows, "fake:kill"):

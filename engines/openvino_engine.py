@@ -92,6 +92,9 @@ class OpenVinoEngine:
         self._text.run()
         return np.array(self._text.outputs["conditioning"][0], dtype=np.float32)
 
+    def count_tokens(self, prompt: str) -> int:
+        return self._tokens.count(prompt)
+
     def tick(self, rows: Sequence[Row]) -> list[Painted]:
         size = next((size for size in self.batch_sizes if size >= len(rows)), None)
         if size is None:

@@ -35,5 +35,9 @@ class Tokens:
                 words |= {prompt[slice(*at)]: None for at, id in zip(read.offsets, read.ids, strict=True) if id == unknown}
         return list(words)
 
+    def count(self, prompt: str) -> int:
+        """Tokens of the prompt's text that are read, none of those that begin, end or pad it; of several inputs the most."""
+        return max(tokenizer.encode(prompt).special_tokens_mask.count(0) for tokenizer in self._tokenizers.values())
+
     def encode(self, prompt: str) -> dict[str, NDArray[np.int64]]:
         return {name: np.array(tokenizer.encode(prompt).ids, dtype=np.int64) for name, tokenizer in self._tokenizers.items()}

@@ -109,7 +109,8 @@ class Answers:
         timings = Timings(timings.wait, timings.decode, timings.engine, time.perf_counter() - began)
         spent = self._ledger.estimate(task.share)
         joules, meter = (None, "") if spent is None else (spent.joules, spent.meter)
-        self._deliver(job, Result(job.id, Outcome.IMAGE, image, task.rows, timings, joules=joules, meter=meter))
+        result = Result(job.id, Outcome.IMAGE, image, task.rows, timings, "", "", joules, meter, task.tokens)
+        self._deliver(job, result)
 
     def _deliver(self, job: Job, result: Result) -> None:
         self._metrics.result(job.api, result, time.monotonic() - job.created)

@@ -6,6 +6,7 @@ import time
 from collections import deque
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
+from functools import lru_cache
 from typing import NamedTuple
 
 from engines.engine import Conditioning, Engine, Row
@@ -21,10 +22,14 @@ from .prompts import Prompts
 from .shared import Shared
 from .task import Task, Watched
 from .ticking import Ticking
-from .types import Job, Timings
+from .types import Job, JobKind, Timings
 from .watchdog import Watchdog
 
 log = logging.getLogger(__name__)
+
+
+_TEXTS = 256
+"""Whose tokens are remembered, since programs ask for the same text again and again."""
 
 
 class Warm(NamedTuple):
@@ -43,6 +48,7 @@ class EngineLoop:
         self._prefetch, self._answers, self._watchdog, self._shared = prefetch, answers, watchdog, shared
         self._metrics: StudentMetrics = shared.metrics.of(self._engine.student.name)
         self._prompts = Prompts(self._encode_prompt)
+        self._count = lru_cache(_TEXTS)(self._engine.count_tokens)
         self._ticking = Ticking(self._engine, costs, shared.device.ticking, self._attempt_failed)
         self._begun: list[Task] = []  # jobs whose next step is not their first
         self._under_way: deque[list[tuple[Task, Row]]] = deque()  # ticks that were begun and are not finished
@@ -145,6 +151,8 @@ class EngineLoop:
         job = task.job
         try:
             conditioning = self._prompts.conditioning(job.prompt)
+            if job.kind is JobKind.STILL:
+                task.tokens = sum(self._count(text) for text, _ in job.prompt)
         except EngineLost:
             raise
         except Exception as error:

@@ -32,6 +32,7 @@ class Task:
     index: int = 0
     over: bool = False
     rows: int = 0
+    tokens: int = 0
     timings: Timings = field(default_factory=Timings)
     share: float = 0.0  # seconds of its ticks that are its own: of each tick an equal part
 

@@ -149,6 +149,7 @@ class Result:
     """What became of a job. `image` is encoded bytes, there if and only if the outcome is IMAGE; `message` is for a person.
 
     `joules` is what the image took, without idling, and `meter` what counted them; None and empty where nothing can say.
+    `tokens` are those of a still's prompt that the student read.
     """
 
     job: int
@@ -160,3 +161,4 @@ class Result:
     code: str = ""
     joules: float | None = None
     meter: str = ""
+    tokens: int = 0

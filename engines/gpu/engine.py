@@ -59,7 +59,7 @@ class GpuEngine:
         needs = {"scratch": scratch + text.scratch, "latents and pictures": sum(layout.device_memory().values())}
         check_fits(cuda, needs, self.batch_sizes)
         check_network("text", 1, text, layout.ports["text"])
-        self._prompter = Prompter(cuda, text, tokens)
+        self._prompter, self._tokens = Prompter(cuda, text, tokens), tokens
         self._buffers = Buffers(cuda, layout)
         self._bind(loaded, scratch)
         self._staging = Staging(layout, self.batch_sizes, family_of(student).mask_weights)
@@ -98,6 +98,9 @@ class GpuEngine:
     def condition(self, prompt: str) -> Conditioning:
         """Encode a prompt. Ticks under way are not waited for."""
         return self._prompter.condition(prompt)
+
+    def count_tokens(self, prompt: str) -> int:
+        return self._tokens.count(prompt)
 
     def tick(self, rows: Sequence[Row]) -> list[Painted]:
         return self.finish(self.begin(rows)) if rows else []

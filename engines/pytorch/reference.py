@@ -59,6 +59,9 @@ class TorchEngine:
             conditioning: Conditioning = _numpy(self._modules.text(*ids))[0]
         return conditioning
 
+    def count_tokens(self, prompt: str) -> int:
+        return self._tokens.count(prompt)
+
     def tick(self, rows: Sequence[Row]) -> list[Painted]:
         if not rows:
             return []

@@ -175,6 +175,13 @@ def test_conditioning_is_the_callers(easel: Easel) -> None:
     assert not np.array_equal(one, other)
 
 
+def test_tokens(easel: Easel) -> None:
+    """Counted are those of a prompt's text, and of a long one no more than are read."""
+    count = easel.engine.count_tokens
+    assert [count(text) for text in ("", "a", "a red heart")] == [0, 1, 3]
+    assert 3 < count("a red heart " * 99) <= easel.engine.student.text_shape[0]
+
+
 @pytest.mark.parametrize("prompt", ["", "🐱🌊", "word " * 5000, "\x00", "море", "a" * 10_000])
 def test_any_prompt(easel: Easel, prompt: str) -> None:
     """Prompts of no words, of emoji, of too many words are painted."""

@@ -83,9 +83,9 @@ class Answer:
         return b'event: %b\ndata: {"b64_json":"%b",%b\n\n' % (kind.encode(), picture, _written(about)[1:])
 
     def usage(self, images: int) -> dict[str, Any]:
-        """Tokens: what the student reads of a prompt, in full however short that is, and the places of its latents."""
+        """Tokens: those of the prompt that the student read, once for all pictures, and the places of its latents."""
         _, height, width = self.student.latent_shape
-        text, places = self.student.text_shape[0], height * width
+        text, places = max(still.result.tokens for still in self.stills), height * width
         into = {"text_tokens": text, "image_tokens": places * self.images_in}
         out = {"text_tokens": 0, "image_tokens": places * images}
         total_in, total_out = sum(into.values()), sum(out.values())

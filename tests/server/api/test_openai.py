@@ -219,6 +219,15 @@ async def test_without_effect(server: Server, http: httpx.AsyncClient) -> None:
     assert answer["usage"]["output_tokens"] == 32 * 32
 
 
+async def test_usage(server: Server, http: httpx.AsyncClient) -> None:
+    """A prompt's tokens are those of its text, once however many pictures; a picture's are the places of its latents."""
+    await _started(server)
+    for prompt, words in (("a boat", 2), ("a boat on the sea", 5), ("a boat", 2)):
+        usage = (await http.post(PATH, json={"prompt": prompt, "n": 2})).json()["usage"]
+        assert usage["input_tokens_details"] == {"text_tokens": words, "image_tokens": 0}
+        assert (usage["output_tokens"], usage["total_tokens"]) == (2 * 32 * 32, words + 2 * 32 * 32)
+
+
 async def test_without_a_version(server: Server, http: httpx.AsyncClient) -> None:
     """Clients whose address ends before /v1 are answered as well, in the same shape."""
     await _started(server)

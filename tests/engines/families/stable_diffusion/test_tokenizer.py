@@ -60,6 +60,7 @@ def test_by_hand(pad: str, fast: bool, tmp_path: Path) -> None:
     assert ours.encode("reddx")["ids"].tolist() == [start, re, d, d, x, end, *[padding] * 71]
     assert ours.encode("")["ids"].tolist() == [start, end, *[padding] * 75]
     assert ours.encode("red " * 90)["ids"].tolist() == [start, *[red] * 75, end]
+    assert [ours.count(text) for text in ("", "Red x", "reddx", "red " * 90)] == [0, 2, 4, 75]
 
 
 def test_a_shorter_encoder(tmp_path: Path) -> None:
