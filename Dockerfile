@@ -17,7 +17,7 @@ FROM source AS build-cpu
 RUN python -m venv /venv && /venv/bin/pip install --no-cache-dir ".[redis]"
 
 # The libraries of CUDA come with the wheels, and the driver from the host through NVIDIA's container toolkit: so the
-# base is the same. With a TensorRT the embedded student is built here for the architectures of GPUS (sm86,sm89 or
+# base is the same. With a TensorRT the painter is built here for the architectures of GPUS (sm86,sm89 or
 # ampere+), without a GPU; where GPUS is empty, or TensorRT is the one that needs the GPU to build, the server builds it
 # at its first start. EXTRAS=tensorrt-rtx,build also exports Stable Diffusion's students; EXTRAS=torch builds nothing
 # ahead, and is run with ALLAPRIMA_ENGINE=torch.
@@ -27,7 +27,7 @@ RUN python -m venv /venv && /venv/bin/pip install --no-cache-dir ".[redis,${EXTR
 ARG GPUS=ampere+
 RUN mkdir /opt/allaprima && \
     case "${EXTRAS}" in *tensorrt-rtx*) gpus="${GPUS}" ;; *) gpus="" ;; esac && \
-    if [ -n "${gpus}" ]; then /venv/bin/allaprima build embedded --engine tensorrt --gpu "${gpus}" --cache /opt/allaprima; fi
+    if [ -n "${gpus}" ]; then /venv/bin/allaprima build painter --engine tensorrt --gpu "${gpus}" --cache /opt/allaprima; fi
 
 FROM python:${PYTHON} AS base
 # a number, so that Kubernetes can see that it is not root
@@ -60,7 +60,6 @@ COPY --from=build-gpu /venv /venv
 COPY --from=build-gpu /opt/allaprima /opt/allaprima
 ENV ALLAPRIMA_ENGINE=tensorrt \
     ALLAPRIMA_DEVICE=cuda \
-    ALLAPRIMA_STUDENT=embedded \
     ALLAPRIMA_PREBUILT=/opt/allaprima
 
 # last, and so the default

@@ -121,6 +121,12 @@ def test_what_is_scaled_by_is_of_the_student_that_is_served() -> None:
     assert {re.findall(r'student="(\w+)"', one["metadata"]["query"])[0] for one in triggers} == {settings["ALLAPRIMA_STUDENT"]}
 
 
+@every_way
+def test_the_student_is_the_one_that_is_served_by_default(together: str) -> None:
+    (settings,) = (one["data"] for name, one in of_kind(together, "ConfigMap").items() if "settings" in name)
+    assert (settings["ALLAPRIMA_STUDENT"],) == Settings.model_fields["student"].default
+
+
 @pytest.mark.skipif(shutil.which("promtool") is None, reason="Debian's package prometheus is not installed")
 def test_prometheus_understands_what_is_asked(tmp_path: Path) -> None:
     triggers = [one for scaled in of_kind("production", "ScaledObject").values() for one in scaled["spec"]["triggers"]]
