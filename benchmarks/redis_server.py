@@ -21,6 +21,8 @@ HOST = "127.0.0.1"
 _READY_WITHIN = 20.0
 _POLL = 0.01
 _TRIES = 4
+ALL_SLOTS = range(16384)
+"""Of a cluster: each key is in one."""
 
 
 class NoServer(Exception):
@@ -41,10 +43,13 @@ def find_server() -> str:
 
 
 class RedisServer:
-    """One server, that keeps nothing on disk. Where `clustered` it is one node of a cluster, and each key must be in place."""
+    """One server, that keeps nothing on disk. Where `clustered` it is one node of a cluster, and each key must be in place.
 
-    def __init__(self, *flags: str, clustered: bool = False) -> None:
-        self._flags, self._clustered = flags, clustered
+    `slots` are those that the node has: of all of them it is a cluster for itself, of fewer once it has met the others.
+    """
+
+    def __init__(self, *flags: str, clustered: bool = False, slots: range = ALL_SLOTS) -> None:
+        self._flags, self._clustered, self._slots = flags, clustered, slots
         self._folder = tempfile.TemporaryDirectory(prefix="allaprima-redis-")
         self.port = _free_port()
         self._process: subprocess.Popen[bytes] | None = None
@@ -92,9 +97,34 @@ class RedisServer:
                 raise RuntimeError(f"the Redis server did not start:\n{log.read_text(errors='replace')}")
             time.sleep(_POLL)
         if self._clustered:
-            self._ask("CLUSTER", "ADDSLOTS", *map(str, range(16384)))
-            while b"cluster_state:ok" not in self._ask("CLUSTER", "INFO"):
-                time.sleep(_POLL)
+            self._ask("CLUSTER", "ADDSLOTS", *map(str, self._slots))
+            if self._slots == ALL_SLOTS:
+                self.await_cluster()
+
+    def meet(self, other: Self) -> None:
+        """Be nodes of one cluster, whose slots are those of both, and wait until it is whole."""
+        self._ask("CLUSTER", "MEET", HOST, str(other.port))
+        self.await_cluster()
+        other.await_cluster()
+
+    def await_cluster(self) -> None:
+        while b"cluster_state:ok" not in self._ask("CLUSTER", "INFO"):
+            time.sleep(_POLL)
+
+    @property
+    def node(self) -> str:
+        """The node's name in its cluster."""
+        return self._ask("CLUSTER", "MYID").split()[1].decode()
+
+    def hand_over(self, slot: int, to: Self) -> None:
+        """Give a slot to another node, which must be there; what lay in it is gone."""
+        command = ("CLUSTER", "SETSLOT", str(slot), "NODE", to.node)
+        to._ask(*command)
+        self._say(_said("FLUSHALL"), _said(*command))  # at once: a node keeps a slot that has keys
+
+    def take_over(self, slots: range) -> None:
+        """Have these slots, whoever had them."""
+        self._say(*(_said("CLUSTER", "SETSLOT", str(slot), "NODE", self.node) for slot in slots))
 
     def kill(self) -> None:
         """End it at once; what it held is gone."""
@@ -118,10 +148,23 @@ class RedisServer:
 
     def _ask(self, *words: str) -> bytes:
         """What it says first, in its own protocol."""
-        said = b"".join(b"$%d\r\n%b\r\n" % (len(word), word) for word in map(str.encode, words))
         with socket.create_connection((HOST, self.port), 5) as connection:
-            connection.sendall(b"*%d\r\n%b" % (len(words), said))
+            connection.sendall(_said(*words))
             return connection.recv(65536)
+
+    def _say(self, *commands: bytes) -> None:
+        """Have it do all these."""
+        with socket.create_connection((HOST, self.port), 5) as connection:
+            connection.sendall(b"".join(commands))
+            heard = b""
+            while heard.count(b"\r\n") < len(commands):
+                heard += connection.recv(65536)
+        assert heard == b"+OK\r\n" * len(commands), heard
+
+
+def _said(*words: str) -> bytes:
+    """A command, in its own protocol."""
+    return b"*%d\r\n" % len(words) + b"".join(b"$%d\r\n%b\r\n" % (len(word), word) for word in map(str.encode, words))
 
 
 def _free_port() -> int:

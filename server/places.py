@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+COUNTS = "allaprima:{counts}"
+"""What the keys of all counts begin with: one hash tag, so that in a cluster they are on one node, which a client goes to."""
 PlaceKind = Literal["sessions", "stills"]
 
 _LASTS = 30.0
@@ -118,7 +120,7 @@ class Place:
     def __init__(self, places: Places, kind: PlaceKind, owner: str, most: int | None) -> None:
         self._places, self._kind, self._most = places, kind, most
         # what a client may choose is in no key as it is
-        self._key = f"allaprima:places:{kind}:{{{hashlib.sha256(owner.encode()).hexdigest()[:24]}}}"
+        self._key = f"{COUNTS}:places:{kind}:{hashlib.sha256(owner.encode()).hexdigest()[:24]}"
         self._names: tuple[str, ...] = ()
 
     async def take(self, count: int = 1) -> None:

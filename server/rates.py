@@ -14,6 +14,7 @@ from limits.aio.strategies import SlidingWindowCounterRateLimiter
 
 from .keys import Keys
 from .logs import Seldom, fields
+from .places import COUNTS
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _SILENT_SECONDS = 10.0
-_PREFIX = "allaprima-rates"
+_PREFIX = f"{COUNTS}:rates"
 
 
 class TooFast(Exception):
@@ -71,4 +72,8 @@ def _storage(redis: "Redis | None") -> Storage:
         return MemoryStorage()
     # the address is the client's; of this one only its kind counts
     options: dict[str, Any] = {"connection_pool": redis.connection_pool}
-    return RedisStorage("async+redis://", implementation="redispy", key_prefix=_PREFIX, **options)
+    storage = RedisStorage("async+redis://", implementation="redispy", key_prefix=_PREFIX, **options)
+    bridge: Any = storage.bridge
+    bridge.storage = redis  # and not another client of the same pool, which would not go where its keys are
+    bridge.register_scripts()
+    return storage

@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import redis
-import redis.asyncio
 from redis.asyncio.retry import Retry as AsyncRetry
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from .clients import AskingClient, BlockingClient
 from .errors import QueueError, without_secrets
 from .layout import Script
 
@@ -44,14 +44,14 @@ def _options(answer_seconds: float) -> dict[str, Any]:
     }
 
 
-def asking(url: str, answer_seconds: float = ANSWER_SECONDS) -> "redis.asyncio.Redis":
+def asking(url: str, answer_seconds: float = ANSWER_SECONDS) -> AskingClient:
     """A client for the event loop. Whoever has it says himself when to try again."""
-    return redis.asyncio.Redis.from_url(url, retry=AsyncRetry(NoBackoff(), 0), **_options(answer_seconds))
+    return AskingClient.of(url, {"retry": AsyncRetry(NoBackoff(), 0), **_options(answer_seconds)})
 
 
-def blocking(url: str, answer_seconds: float = ANSWER_SECONDS) -> "redis.Redis":
+def blocking(url: str, answer_seconds: float = ANSWER_SECONDS) -> BlockingClient:
     """A client for a thread of its own."""
-    return redis.Redis.from_url(url, retry=Retry(NoBackoff(), 0), **_options(answer_seconds))
+    return BlockingClient.of(url, {"retry": Retry(NoBackoff(), 0), **_options(answer_seconds)})
 
 
 def check_server(info: Mapping[str, Any]) -> None:

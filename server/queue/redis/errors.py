@@ -3,11 +3,11 @@
 import re
 
 from redis.exceptions import (
+    AskError,
     AuthenticationError,
     ClusterDownError,
     ConnectionError,
     MasterDownError,
-    MovedError,
     NoPermissionError,
     NoScriptError,
     OutOfMemoryError,
@@ -19,10 +19,10 @@ from redis.exceptions import (
 )
 
 _SECRET = re.compile(r"(?<=://)[^/@\s]*@")
-_PASSING = (ReadOnlyError, MasterDownError, ClusterDownError, TryAgainError, NoScriptError)
+_PASSING = (ReadOnlyError, MasterDownError, ClusterDownError, TryAgainError, NoScriptError, AskError)
 _PASSING_CODES = re.compile(r"(?:^|-)(?:LOADING|READONLY|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|NOSCRIPT|BUSY|NOREPLICAS|UNBLOCKED)\b")
-"""Errors of a server that is on its way: starting, changing its master, held up by a script, or one that forgot ours. In what
-a script failed on they stand within the text."""
+"""Errors of a server that is on its way: starting, changing its master, held up by a script, one that forgot ours, or
+that gives keys to another node of its cluster. In what a script failed on they stand within the text."""
 OUTAGES = (ConnectionError, TimeoutError, OSError)
 
 
@@ -37,7 +37,7 @@ def without_secrets(text: str) -> str:
 
 def passes(error: BaseException) -> bool:
     """Whether this is an outage: it goes by itself, and the same may be asked again."""
-    if isinstance(error, AuthenticationError | NoPermissionError | MovedError):
+    if isinstance(error, AuthenticationError | NoPermissionError):
         return False
     if isinstance(error, ResponseError):
         return isinstance(error, _PASSING) or _PASSING_CODES.search(str(error)) is not None
@@ -51,17 +51,12 @@ def out_of_memory(error: BaseException) -> bool:
 
 def fatal(error: BaseException) -> bool:
     """Whether asking again, or anything else, is of no use before a person has done something."""
-    return isinstance(error, AuthenticationError | MovedError)
+    return isinstance(error, AuthenticationError)
 
 
 def refused(error: BaseException, address: str) -> QueueError | None:
     """A server that will not have us, as an error that says so; None if it is anything else."""
     said = str(error)
-    if isinstance(error, MovedError):
-        return QueueError(
-            f"the queue at {address} is a cluster, and what we need of it is on its node {error.node_addr[0]}:"
-            f"{error.node_addr[1]}: name that one in --queue, or a proxy"
-        )
     if isinstance(error, AuthenticationError | NoPermissionError) or said.startswith(("NOAUTH", "WRONGPASS", "NOPERM")):
         return QueueError(f"the queue at {address} does not let us in: {said}; see the user and password in --queue")
     return None

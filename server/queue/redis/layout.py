@@ -16,12 +16,12 @@ Of one student, with `L` for `allaprima:{STUDENT}:LANE`, where a lane is a schem
 | `L:fronts`, `L:loads` | who asks, by when last heard of; how many live jobs and owners each has | silence |
 | `L:answers:FRONT` | stream: answers to one front end | read, or a minute |
 | `allaprima:{STUDENT}:lanes` | sorted set of lanes, by when a worker was last heard of in each | a day |
-| `allaprima:session:{DIGEST}` | hash: a live session `b`, and which front end has it `f` | the time to come back |
-| `allaprima:places:KIND:{DIGEST}` | sorted set: what a key with numbers of its own has at once (`places.py`) | silence |
-| `allaprima-rates/...` | what owners have begun, by the library `limits` (`rates.py`) | the time of the rate |
+| `allaprima:{sessions}:DIGEST` | hash: a live session `b`, and which front end has it `f` | the time to come back |
+| `allaprima:{counts}:places:KIND:DIGEST` | sorted set: what a key with numbers of its own has at once (`places.py`) | silence |
+| `allaprima:{counts}:rates...` | what owners have begun, by the library `limits` (`rates.py`) | the time of the rate |
 
-The braces are a hash tag: all keys of a student are on one node of a cluster. Times in Redis are its own clock's, in
-milliseconds; what comes and goes is an age.
+The braces are a hash tag: all keys of a student are on one node of a cluster, all sessions, and all counts. Times in Redis are
+its own clock's, in milliseconds; what comes and goes is an age.
 """
 
 import hashlib

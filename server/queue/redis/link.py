@@ -57,7 +57,10 @@ class Link:
         return self._fatal
 
     def run(self, script: str, *arguments: Any, root: str = "") -> "asyncio.Future[Any]":
-        """Its answer, which may be cancelled. Fails with RedisError if the server refuses."""
+        """Its answer, which may be cancelled. Fails with RedisError if the server refuses.
+
+        `root` is another one, with the same hash tag.
+        """
         return self.command("EVALSHA", self._scripts[script].sha, 1, root or self._root, *arguments)
 
     def command(self, *command: Any) -> "asyncio.Future[Any]":
@@ -93,9 +96,10 @@ class Link:
             await self._client.aclose()
 
     async def _greet(self) -> None:
+        await self._client.exists(self._root)  # of a cluster only the node that has it answers
         check_server(await self._client.info("server"))
         for command in loading(self._scripts.values()):
-            await self._client.execute_command(*command)  # type: ignore[no-untyped-call]
+            await self._client.execute_command(*command)
 
     async def _send_all(self) -> None:
         while True:

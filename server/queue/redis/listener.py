@@ -47,7 +47,7 @@ class Listener:
     async def _read(self, client: Any) -> None:
         """Entries, from the first that is there: what was read before is gone, or is nobody's any more."""
         last = _FIRST
-        await client.ping()
+        await client.exists(self._stream)  # of a cluster only the node that has it answers
         self.listening = True
         while True:
             pipeline = client.pipeline(transaction=False)

@@ -19,6 +19,7 @@ log = logging.getLogger(__name__)
 _EVERY = 1.0
 """Seconds between two times that live sessions are kept: so much of what was changed last may be lost with a front end."""
 _ANSWER_WITHIN = 1.0
+_ROOT = "allaprima:{sessions}"
 
 
 class RedisSessions:
@@ -26,7 +27,7 @@ class RedisSessions:
 
     def __init__(self, url: str, resume_seconds: float) -> None:
         self._front = secrets.token_hex(6)
-        self._link = Link(url, "", scripts(("keep_session", "take_session")))
+        self._link = Link(url, _ROOT, scripts(("keep_session", "take_session")))
         self._milliseconds = round(1000 * (resume_seconds + _EVERY))
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -70,4 +71,4 @@ class RedisSessions:
 
     def _run(self, script: str, token: str, *arguments: Any) -> "asyncio.Future[Any]":
         digest = hashlib.sha256(token.encode(errors="replace")).hexdigest()[:32]
-        return self._link.run(script, *arguments, root=f"allaprima:session:{{{digest}}}")
+        return self._link.run(script, *arguments, root=f"{_ROOT}:{digest}")

@@ -62,9 +62,10 @@ class Way:
         return answer
 
     def _greet(self) -> None:
+        self._client.exists(self._root)  # of a cluster only the node that has it answers
         check_server(self._client.info("server"))
         for command in loading(self._scripts.values()):
-            self._client.execute_command(*command)  # type: ignore[no-untyped-call]
+            self._client.execute_command(*command)
         self._greeted, self._pause = True, FIRST_PAUSE
 
     def _broken(self, error: Exception) -> None:

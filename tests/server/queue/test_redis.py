@@ -335,26 +335,6 @@ async def test_a_wrong_password(own_server: RedisServer, layout: Layout) -> None
         await front.end()
 
 
-async def test_a_node_that_has_it_not(layout: Layout) -> None:
-    """A node of a cluster that does not hold a student's keys says which one does, and so do we."""
-    told: list[QueueError] = []
-    with RedisServer(clustered=True) as holds, RedisServer("--cluster-enabled", "yes") as holds_not:
-        with redis.Redis.from_url(holds_not.url, protocol=2) as client:
-            client.execute_command("CLUSTER", "MEET", "127.0.0.1", str(holds.port))
-            await until(lambda: "cluster_state:ok" in str(client.execute_command("CLUSTER", "INFO")), PATIENCE)
-        worker = RedisWorkerQueue(holds_not.url, layout, told.append)
-        worker.start()
-        await until(lambda: told, PATIENCE)
-        worker.leave(1.0)
-        lost: list[int] = []
-        front = RedisFrontQueue(holds_not.url, layout, 10, on_fatal=lambda: lost.append(1))
-        front.open()
-        await until(lambda: lost, PATIENCE)
-        await front.end()
-        for why in (str(told[0]), front.fleet().lost):
-            assert f"its node 127.0.0.1:{holds.port}: name that one" in why
-
-
 def test_too_old() -> None:
     """A server that lacks what is needed is named, and so is what it should be."""
     with pytest.raises(QueueError, match=r"Redis 6\.0\.16; it must be 6\.2 or newer"):
