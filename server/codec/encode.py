@@ -1,16 +1,15 @@
 """Pixels to the bytes of a picture."""
 
 import io
-from typing import Any
 
 import numpy as np
 import simplejpeg
 from PIL import Image
-from PIL.PngImagePlugin import PngInfo
 
 from .decode import cover
 from .picture import Pixels
-from .provenance import SOFTWARE, XMP, XMP_IN_PNG, mark_jpeg
+from .png_file import png_file
+from .provenance import PNG_MARK, XMP, mark_jpeg
 
 
 def encode(pixels: Pixels, image_format: str, quality: int, size: tuple[int, int] | None = None, marked: bool = False) -> bytes:
@@ -26,19 +25,9 @@ def encode(pixels: Pixels, image_format: str, quality: int, size: tuple[int, int
             simplejpeg.encode_jpeg(np.ascontiguousarray(pixels), quality=quality, colorspace="RGB", colorsubsampling="420")
         )
         return mark_jpeg(jpeg) if marked else jpeg
+    if image_format == "png":
+        return png_file(pixels, PNG_MARK if marked else ())
     buffer = io.BytesIO()
-    options: dict[str, Any] = {"quality": quality, "method": 2} if image_format == "webp" else {"compress_level": 1}
-    if marked:
-        options |= {"xmp": XMP} if image_format == "webp" else {"pnginfo": _PNG_MARK}
-    Image.fromarray(pixels).save(buffer, format=image_format.upper(), **options)
+    mark = {"xmp": XMP} if marked else {}
+    Image.fromarray(pixels).save(buffer, format=image_format.upper(), quality=quality, method=2, **mark)
     return buffer.getvalue()
-
-
-def _png_mark() -> PngInfo:
-    mark = PngInfo()
-    mark.add_itxt(XMP_IN_PNG, XMP.decode())
-    mark.add_text("Software", SOFTWARE)
-    return mark
-
-
-_PNG_MARK = _png_mark()

@@ -16,8 +16,8 @@ XMP = (
     '</rdf:RDF></x:xmpmeta><?xpacket end="r"?>'
 ).encode()
 
-XMP_IN_PNG = "XML:com.adobe.xmp"
-"""The key of the text that holds XMP in a PNG."""
+PNG_MARK = ((b"iTXt", b"XML:com.adobe.xmp" + bytes(5) + XMP), (b"tEXt", b"Software\0" + SOFTWARE.encode()))
+"""Chunks of a PNG: XMP, uncompressed and of no language, and a text by the name that the standard has for it."""
 
 _IN_JPEG = b"http://ns.adobe.com/xap/1.0/\0" + XMP
 _SEGMENT = b"\xff\xe1" + (len(_IN_JPEG) + 2).to_bytes(2, "big") + _IN_JPEG

@@ -26,10 +26,29 @@ def test_encode(image_format: str, picture: Any) -> None:
     assert {"jpeg": data[:2] == b"\xff\xd8", "webp": data[8:12] == b"WEBP", "png": data[1:4] == b"PNG"}[image_format]
 
 
-def test_encode_takes_any_memory_layout(picture: Any) -> None:
+@pytest.mark.parametrize("image_format", ["jpeg", "webp", "png"])
+def test_encode_takes_any_memory_layout(image_format: str, picture: Any) -> None:
     """Pixels that are not contiguous are encoded as what they show."""
     turned = picture().transpose(1, 0, 2)
-    assert codec.encode(turned, "jpeg", 90) == codec.encode(np.ascontiguousarray(turned), "jpeg", 90)
+    assert codec.encode(turned, image_format, 90) == codec.encode(np.ascontiguousarray(turned), image_format, 90)
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 7), (9, 1), (64, 320)])
+def test_a_png_of_any_shape(shape: tuple[int, int]) -> None:
+    """Its chunks are whole, and its pixels are those that were given."""
+    pixels = np.random.default_rng(0).integers(0, 256, (*shape, 3), dtype=np.uint8)
+    with Image.open(io.BytesIO(codec.encode(pixels, "png", 1))) as image:
+        image.verify()
+    with Image.open(io.BytesIO(codec.encode(pixels, "png", 1))) as image:
+        assert image.mode == "RGB"
+        np.testing.assert_array_equal(np.asarray(image), pixels)
+
+
+def test_a_png_is_not_much_larger_for_being_quick(picture: Any) -> None:
+    """Than one for which all filters were tried."""
+    slowly = io.BytesIO()
+    Image.fromarray(picture()).save(slowly, "PNG")
+    assert len(codec.encode(picture(), "png", 1)) < 1.25 * len(slowly.getvalue())
 
 
 def test_quality_counts(picture: Any) -> None:
