@@ -60,7 +60,8 @@ def test_one_command_brings_up_one_server_and_both_dashboards_tools(profile: str
 @needs_compose
 def test_settings_that_the_operator_did_not_make_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ALLAPRIMA_WATTS", "35")
-    monkeypatch.delenv("ALLAPRIMA_API_KEYS", raising=False)
+    for name in ("ALLAPRIMA_API_KEYS", "ALLAPRIMA_STUDENT"):
+        monkeypatch.delenv(name, raising=False)
     server = json.loads(compose("--profile", "cpu", "config", "--format", "json"))["services"]["server-cpu"]
     assert {name: value for name, value in server["environment"].items() if value is not None} == {"ALLAPRIMA_WATTS": "35"}
 
