@@ -1,4 +1,7 @@
-"""Draw the dashboards after three minutes of varied load on the embedded student: python -m benchmarks.rehearsal"""
+"""Draw the dashboards after three minutes of varied load on the embedded student: python -m benchmarks.rehearsal
+
+That of the queue is drawn after another minute and a third, with front end and workers apart.
+"""
 
 import argparse
 import asyncio
@@ -7,16 +10,19 @@ import logging
 import sys
 import tempfile
 import time
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from ..serving import serving
-from . import traffic
+from ..serving import HOST, Serving, serving
+from ..workers.stand import Stand
+from . import apart, traffic
 from .boards import boards
 from .draw import draw
 from .prometheus import missing_tools, prometheus
 from .show import Show
 
 SECONDS = 190.0
+QUEUE = "queue"
 # small limits, so that three minutes on a small machine show refusals and lateness as well
 SERVER = ("--student", "embedded", "--max-waiting", "24", "--still-deadline", "0.6", "--frame-deadline", "0.7")
 
@@ -53,17 +59,29 @@ def main(arguments: list[str] | None = None) -> int:
         return 1
     options.out.mkdir(parents=True, exist_ok=True)
     flags = ("--engine", options.engine, *SERVER, *(("--watts", options.watts) if options.watts else ()))
-    with contextlib.ExitStack() as stack:
-        server = stack.enter_context(serving(flags))
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="allaprima-rehearsal-")))
-        reader = stack.enter_context(prometheus(folder, f"127.0.0.1:{server.port}"))
-        begun = time.time()
+    with serving(flags) as server, _watched([server], SECONDS) as show:
         asyncio.run(_three_minutes(server.port))
-        # up to when the last users leave
-        show = Show(reader, begun, begun + SECONDS - 6, step=1.0, interval="8s")
         for board in boards():
-            draw(board, show, options.out / f"{board.name}.png")
+            if board.name != QUEUE:
+                draw(board, show(), options.out / f"{board.name}.png")
+    with Stand() as stand:
+        workers, fronts = stand.have(workers=2, fronts=1)
+        with _watched([*fronts, *workers], apart.SECONDS) as show:
+            asyncio.run(apart.eighty_seconds(stand))
+            draw(next(board for board in boards() if board.name == QUEUE), show(), options.out / f"{QUEUE}.png")
     return 0
+
+
+@contextlib.contextmanager
+def _watched(servers: Sequence[Serving], seconds: float) -> Iterator[Callable[[], Show]]:
+    """A Prometheus that reads these; what it has seen since, up to when the last users leave."""
+    targets = [f"{HOST}:{server.port}" for server in servers]
+    with (
+        tempfile.TemporaryDirectory(prefix="allaprima-rehearsal-") as folder,
+        prometheus(Path(folder), targets) as reader,
+    ):
+        begun = time.time()
+        yield lambda: Show(reader, begun, begun + seconds - 6, step=1.0, interval="8s")
 
 
 if __name__ == "__main__":

@@ -1,11 +1,11 @@
-"""A Prometheus of one's own: our configuration with its target and its pace changed, and its HTTP API."""
+"""A Prometheus of one's own: our configuration with its targets and its pace changed, and its HTTP API."""
 
 import contextlib
 import json
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -82,12 +82,12 @@ def missing_tools() -> list[str]:
     return [name for name in ("prometheus", "promtool") if shutil.which(name) is None]
 
 
-def configure(folder: Path, target: str, pace: str) -> Path:
-    """Our configuration in a folder, reading one target at a pace."""
+def configure(folder: Path, targets: Sequence[str], pace: str) -> Path:
+    """Our configuration in a folder, reading these targets at a pace."""
     configuration = yaml.safe_load(CONFIGURATION.read_text())
     configuration["global"] = {"scrape_interval": pace, "evaluation_interval": pace}
     for job in configuration["scrape_configs"]:
-        job["static_configs"] = [{"targets": [target]}]
+        job["static_configs"] = [{"targets": list(targets)}]
         job.pop("dns_sd_configs", None)
     shutil.copy(ALERTS, folder)
     path = folder / CONFIGURATION.name
@@ -96,11 +96,11 @@ def configure(folder: Path, target: str, pace: str) -> Path:
 
 
 @contextlib.contextmanager
-def prometheus(folder: Path, target: str, pace: str = "1s") -> Iterator[Prometheus]:
-    """Run one on a free port for as long as the block lasts; its target has been read once when the block begins."""
+def prometheus(folder: Path, targets: Sequence[str], pace: str = "1s") -> Iterator[Prometheus]:
+    """Run one on a free port for as long as the block lasts; each target has been read once when the block begins."""
     port = free_port()
     command = [
-        "prometheus", f"--config.file={configure(folder, target, pace)}", f"--storage.tsdb.path={folder / 'data'}",
+        "prometheus", f"--config.file={configure(folder, targets, pace)}", f"--storage.tsdb.path={folder / 'data'}",
         f"--web.listen-address={HOST}:{port}", "--log.level=warn",
     ]  # fmt: skip
     with (folder / "log").open("wb") as log:

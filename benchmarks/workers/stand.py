@@ -26,7 +26,7 @@ class Stand(ExitStack):
 
     def __init__(self) -> None:
         super().__init__()
-        self.redis = RedisServer()
+        self.redis = RedisServer("--maxmemory", "1gb", "--maxmemory-policy", "noeviction")
         self.workers: list[Serving] = []
         self.fronts: list[Serving] = []
 
@@ -51,8 +51,8 @@ class Stand(ExitStack):
         self.fronts.append(made)
         return made
 
-    def worker(self, *flags: str, tick: float = TICK, queue: str = "", sizes: str = "1") -> Serving:
-        port = free_port()
+    def worker(self, *flags: str, tick: float = TICK, queue: str = "", sizes: str = "1", port: int = 0) -> Serving:
+        port = port or free_port()
         command = [sys.executable, "-m", "server", "worker", "--queue", queue or self.redis.url, "--worker-port", str(port)]
         command += [*_STUDENT, "--engine", "fake", "--fake-tick", str(tick), "--batch-sizes", sizes, *flags]
         made = self.enter_context(running(command, port, _READY_WITHIN))

@@ -1,4 +1,4 @@
-"""One rehearsal for all tests here: a real server under load, and a Prometheus that reads it."""
+"""One rehearsal for all tests here: servers under load, alone and with a queue between, and a Prometheus that reads them."""
 
 import asyncio
 import contextlib
@@ -9,10 +9,11 @@ from math import isnan
 
 import pytest
 
-from benchmarks.rehearsal import traffic
+from benchmarks.rehearsal import apart, traffic
 from benchmarks.rehearsal.boards import Board, Target, fill
 from benchmarks.rehearsal.prometheus import Prometheus, Series, missing_tools, prometheus
-from benchmarks.serving import serving
+from benchmarks.serving import HOST, Serving, serving
+from benchmarks.workers.stand import Stand
 
 SECONDS = 14.0
 GRAFANAS_OWN = {"__rate_interval": "5s", "__range": f"{round(SECONDS)}s"}
@@ -40,8 +41,9 @@ class Rehearsal:
         return [series for series in drawn if series.samples]
 
 
-async def _everybody(port: int) -> None:
+async def _everybody(port: int, front: Serving) -> None:
     await asyncio.gather(
+        apart.use(front, SECONDS, users=1, fps=5),
         traffic.user(port, traffic.still_scene(), SECONDS, fps=20, prompt="neon"),
         traffic.user(port, traffic.moving_scene(), SECONDS, fps=20, prompt="watercolor"),
         traffic.impatient_user(port, SECONDS / 2),
@@ -60,7 +62,10 @@ def rehearsal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rehearsal]:
         pytest.skip(f"not installed here: {', '.join(missing)} (Debian's package prometheus has both)")
     with contextlib.ExitStack() as stack:
         server = stack.enter_context(serving(SERVER))
-        reader = stack.enter_context(prometheus(tmp_path_factory.mktemp("prometheus"), f"127.0.0.1:{server.port}"))
+        stand = stack.enter_context(Stand())
+        [worker], [front] = stand.have(workers=1, fronts=1)
+        targets = [f"{HOST}:{one.port}" for one in (server, worker, front)]
+        reader = stack.enter_context(prometheus(tmp_path_factory.mktemp("prometheus"), targets))
         start = time.time()
-        asyncio.run(_everybody(server.port))
+        asyncio.run(_everybody(server.port, front))
         yield Rehearsal(reader, start, start + SECONDS)
