@@ -106,9 +106,9 @@ async def test_one_that_fails_now_and_then(make_redis: MakeSides) -> None:
         for job in await asyncio.to_thread(sides.take, LIVE, 8, PATIENCE):
             sides.give_back(job, blamed=True)
         for _ in range(2 * often):
-            [given] = await _given(sides)
+            [alone] = await _given(sides)
             frames += await _submit(sides, _frame(next(numbers), "one", "me"), _frame(next(numbers), "other", "you"))
-            sides.deliver(Result(given, Outcome.IMAGE, b"painted"))
+            sides.deliver(Result(alone, Outcome.IMAGE, b"painted"))
         given = await _given(sides, least=2)
         assert len(given) >= 2
         while not all(frame.done() for frame in frames):
