@@ -51,6 +51,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, default=Path("docs/dashboards"), help="folder for the pictures")
     parser.add_argument("--engine", default="openvino")
     parser.add_argument("--watts", default=None, help="the wattage to reckon with, where the machine has no meter")
+    parser.add_argument("--only", default="", help=f"of {', '.join(board.name for board in boards())}; none: all")
     options = parser.parse_args(arguments)
     # it would say of every text that the second choice of font lacks a weight
     logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)
@@ -58,17 +59,19 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"not installed: {', '.join(missing)} (Debian's package prometheus has both)", file=sys.stderr)
         return 1
     options.out.mkdir(parents=True, exist_ok=True)
-    flags = ("--engine", options.engine, *SERVER, *(("--watts", options.watts) if options.watts else ()))
-    with serving(flags) as server, _watched([server], SECONDS) as show:
-        asyncio.run(_three_minutes(server.port))
-        for board in boards():
-            if board.name != QUEUE:
+    wanted = [board for board in boards() if not options.only or board.name in options.only.split(",")]
+    if alone := [board for board in wanted if board.name != QUEUE]:
+        flags = ("--engine", options.engine, *SERVER, *(("--watts", options.watts) if options.watts else ()))
+        with serving(flags) as server, _watched([server], SECONDS) as show:
+            asyncio.run(_three_minutes(server.port))
+            for board in alone:
                 draw(board, show(), options.out / f"{board.name}.png")
-    with Stand() as stand:
-        workers, fronts = stand.have(workers=2, fronts=1)
-        with _watched([*fronts, *workers], apart.SECONDS) as show:
-            asyncio.run(apart.eighty_seconds(stand))
-            draw(next(board for board in boards() if board.name == QUEUE), show(), options.out / f"{QUEUE}.png")
+    for board in (board for board in wanted if board.name == QUEUE):
+        with Stand() as stand:
+            workers, fronts = stand.have(workers=2, fronts=1)
+            with _watched([*fronts, *workers], apart.SECONDS) as show:
+                asyncio.run(apart.eighty_seconds(stand))
+                draw(board, show(), options.out / f"{board.name}.png")
     return 0
 
 
