@@ -7,7 +7,7 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class Choices:
-    """None and empty mean the student's own. Sizes are pixels; controls are names, and where their weights are."""
+    """None and empty mean the student's own. Sizes are pixels; a control and an upscaler are a name, and where it is."""
 
     width: int | None = None
     height: int | None = None
@@ -15,6 +15,7 @@ class Choices:
     loras: tuple[tuple[Path, float], ...] = ()
     controls: tuple[tuple[str, str], ...] = ()
     full_vae: bool = False
+    upscaler: tuple[str, str] | None = None
 
     def any(self) -> bool:
         return self != Choices()
@@ -36,6 +37,14 @@ def parse_lora(text: str) -> tuple[Path, float]:
         return Path(path), float(weight)
     except ValueError:
         raise ValueError(f"a LoRA is FILE:WEIGHT, such as style.safetensors:0.8, not {text!r}") from None
+
+
+def parse_upscaler(text: str) -> tuple[str, str]:
+    """ "esrgan=FILE.onnx" to (name, place): a graph or OSEDiff's file here, or a folder of a pipeline. Raises ValueError."""
+    name, equals, place = text.partition("=")
+    if not equals or not place:
+        raise ValueError(f"an upscaler is NAME=WEIGHTS, such as esrgan=RealESRGAN_x2.onnx, not {text!r}")
+    return name, place
 
 
 def parse_control(text: str) -> tuple[str, str]:

@@ -11,6 +11,7 @@ from .digests import Digests
 from .errors import EngineError
 from .families import family_of
 from .families.family import Located, Shapes
+from .families.upscalers import chosen_upscaler
 from .say import Say
 from .student import Control, Student
 
@@ -26,7 +27,7 @@ def prepare(student: Student, cache: Path, choices: Choices, say: Say) -> Studen
     """
     student = chosen(student, choices)
     if student.weights is None:
-        if replace(choices, width=None, height=None).any():
+        if replace(choices, width=None, height=None, upscaler=None).any():
             raise EngineError(f"{student.name} comes with its graphs: it takes no weights, LoRA, VAE or control of your own")
         if student.graphs is None or not (student.graphs / _SHAPES).exists():
             return student
@@ -60,13 +61,17 @@ def prepare(student: Student, cache: Path, choices: Choices, say: Say) -> Studen
 
 
 def chosen(student: Student, choices: Choices) -> Student:
-    """The student at the size chosen, with the controls chosen. Raises EngineError if it cannot paint that."""
+    """The student at the size chosen, with the controls and the upscaler chosen. Raises EngineError if it cannot paint that."""
     own = {control.name: control for control in student.controls}
     try:
         added = {name: Control(name, own[name].eye if name in own else name) for name, _ in choices.controls}
     except ValueError as error:
         raise EngineError(f"--control: {error}") from error
-    return replace(_sized(student, choices), controls=tuple((own | added).values()))
+    try:
+        upscaler = chosen_upscaler(*choices.upscaler) if choices.upscaler else student.upscaler
+    except ValueError as error:
+        raise EngineError(f"--upscaler: {error}") from error
+    return replace(_sized(student, choices), controls=tuple((own | added).values()), upscaler=upscaler)
 
 
 def _sized(student: Student, choices: Choices) -> Student:

@@ -2,6 +2,10 @@
 
 from pathlib import Path
 
+from engines.families.sources import Source
+from engines.families.upscalers import UpscalerWeights
+from engines.student import Upscaler
+
 FEW_STEPS = 'schedule = "scaled-linear", prediction = "epsilon", times = [999, 749, 499, 249], strengths = "levels"'
 """A contract of four steps that repaints at its own levels."""
 
@@ -26,3 +30,8 @@ def write_student(folder: Path, name: str, contract: str = FEW_STEPS, size: tupl
     path = folder / f"{name}.toml"
     path.write_text(student_text(name, contract, size, more))
     return path
+
+
+def an_upscaler() -> Upscaler:
+    """One whose weights are nowhere: what the fake engine needs."""
+    return Upscaler("larger", "network", UpscalerWeights(Source(path=Path("nowhere"), file="larger.onnx")), "MIT")

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import fx
+from torch import fx, nn
 
 from ..build_cache import KeptFiles
 from ..errors import EngineError
@@ -25,7 +25,7 @@ from ..gpu.cuda import Address, Cuda, CudaError, Graph, OutOfDeviceMemory, Strea
 from ..gpu.network import Capture, Tensor
 from ..graphs import ports, precisions
 from ..options import TorchOptions
-from ..ports import main_output
+from ..ports import Port, main_output
 from ..say import Say
 from ..student import Student
 from .float8 import quantise_graph
@@ -69,19 +69,23 @@ def typed_graphs(student: Student, options: TorchOptions, modules: GraphModules 
     modules = read_modules(student) if modules is None else modules
     computed, declared = precisions(student, options.precision), ports(student)
     made = {}
-    for name, given in example_inputs(declared).items():
-        # renoising is done outside, where the noise lies
-        output = main_output(declared[name])
-        traced = trace(getattr(modules, name), {one: torch.from_numpy(array) for one, array in given.items()}, (output,))
-        taken = [str(node.target) for node in traced.graph.find_nodes(op="placeholder")]
-        graph = fuse(type_graph(traced, computed[name], f"the {name} network of {student.name}"))
+    for name in example_inputs(declared):
+        what = f"the {name} network of {student.name}"
+        made[name] = typed_graph(getattr(modules, name), declared[name], computed[name], what)
         if name == "denoise" and options.fp8:
-            log.info("%d products of %s are made in fp8", quantise_graph(graph), student.name)
-        tensors = {
-            one: Tensor(port.dtype, port.shape, port.output) for one in (*taken, output) if (port := declared[name][one])
-        }
-        made[name] = TypedGraph(graph, computed[name], tensors)
+            log.info("%d products of %s are made in fp8", quantise_graph(made[name].graph), student.name)
     return made
+
+
+def typed_graph(module: nn.Module, declared: Mapping[str, Port], precision: str, what: str) -> TypedGraph:
+    """A module as a graph in a precision, with the ports that are declared for it. Raises EngineError."""
+    [given] = example_inputs({"graph": declared}).values()
+    output = main_output(declared)  # of a denoiser alone: renoising is done outside, where the noise lies
+    traced = trace(module, {one: torch.from_numpy(array) for one, array in given.items()}, (output,))
+    taken = [str(node.target) for node in traced.graph.find_nodes(op="placeholder")]
+    graph = fuse(type_graph(traced, precision, what))
+    tensors = {one: Tensor(port.dtype, port.shape, port.output) for one in (*taken, output) if (port := declared[one])}
+    return TypedGraph(graph, precision, tensors)
 
 
 class TorchNetworks:
@@ -103,7 +107,7 @@ class TorchNetworks:
         kept: KeptFiles | None = None,
         choices: Path | None = None,
     ) -> None:
-        computed = graphs["denoise"].precision
+        computed = graphs.get("denoise", next(iter(graphs.values()))).precision
         self.precision = f"{computed} and fp8" if options.fp8 else computed
         self._graphs, self._place, self._say = graphs, place, say
         self._compiler = backend if options.compile else None

@@ -3,5 +3,9 @@
 from .contract import Contract, NeedsPicture, Step, UnsupportedStrength
 from .control import MOST_SCALE, Control
 from .student import Guidance, Student
+from .upscaler import SCALES, Upscaler
 
-__all__ = ["MOST_SCALE", "Contract", "Control", "Guidance", "NeedsPicture", "Step", "Student", "UnsupportedStrength"]
+__all__ = [
+    "MOST_SCALE", "SCALES", "Contract", "Control", "Guidance", "NeedsPicture", "Step", "Student", "UnsupportedStrength",
+    "Upscaler",
+]  # fmt: skip

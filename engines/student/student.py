@@ -6,6 +6,7 @@ from pathlib import Path
 
 from .contract import Contract, Step
 from .control import Control
+from .upscaler import Upscaler
 from .weights import Weights
 
 
@@ -49,6 +50,7 @@ class Student:
     weights: Weights | None = None
     guidance: Guidance | None = None
     controls: tuple[Control, ...] = ()
+    upscaler: Upscaler | None = None
     strength: float = 0.5
     styles: tuple[str, ...] = ()
     suggestions: tuple[str, ...] = ()

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ..families import find_family
+from ..families.upscalers import parse_upscaler
 from ..student import Contract, Control, Guidance, Student
 
 STUDENTS = Path(__file__).parent
@@ -52,7 +53,7 @@ def _files(folders: Sequence[Path]) -> dict[str, Path]:
 _KEYS = {
     "": {
         "name", "title", "licence", "source", "architecture", "graphs", "image", "weights", "contract", "guidance", "prompt",
-        "control",
+        "control", "upscale",
     },
     "image": {"width", "height"},
     "contract": {
@@ -111,6 +112,7 @@ def _parse(data: Mapping[str, Any], folder: Path) -> Student:
         weights=family.parse_weights(data["weights"], controls, folder) if "weights" in data else None,
         guidance=Guidance(**{key: float(value) for key, value in data["guidance"].items()}) if "guidance" in data else None,
         controls=described,
+        upscaler=parse_upscaler(data["upscale"], folder) if "upscale" in data else None,
         strength=strength,
         styles=tuple(prompt.get("styles", ())),
         suggestions=tuple(prompt.get("suggestions", ())),

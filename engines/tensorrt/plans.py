@@ -27,7 +27,7 @@ Refit = Callable[[Any, str], None]
 
 
 class Plans:
-    """A build's four plans on a device. Raises EngineError naming what does not fit.
+    """The plans of a build on a device, a student's four or others. Raises EngineError naming what does not fit.
 
     `refit` is for stripped plans; `compiled` is the folder for what the device compiles, which is else kept by the plans.
     """
@@ -42,12 +42,13 @@ class Plans:
         precision: str,
         refit: Refit | None = None,
         compiled: Path | None = None,
+        graphs: Sequence[str] = GRAPHS,
     ) -> None:
         self.backend, self.precision = flavour.name, precision
         self._flavour, self._logger, self._folder, self._sizes = flavour, logger, folder, tuple(sorted(batch_sizes))
         self._stream, self._ready, self._cuda = cuda.stream(), cuda.event(), cuda
         kept = re.sub(r"[^A-Za-z0-9]+", "-", cuda.name)
-        self._compiled = {graph: (compiled or folder) / f"{graph}-{kept}{COMPILED}" for graph in GRAPHS}
+        self._compiled = {graph: (compiled or folder) / f"{graph}-{kept}{COMPILED}" for graph in graphs}
         self._kept = KeptFiles(compiled or folder, f"*{COMPILED}")
         self._kept.drop_changed()
         self._caches: dict[str, Any] = {}
@@ -57,7 +58,7 @@ class Plans:
         self._runtime: Any = None
         try:
             self._runtime = self._start()
-            for graph in GRAPHS:
+            for graph in graphs:
                 self._engines[graph] = self._read(graph)
                 if refit is not None:
                     refit(self._engines[graph], graph)

@@ -2,11 +2,13 @@
 
 import tempfile
 import time
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import onnx_ir as ir
 
-from ...build_cache import BuildCache
+from ...build_cache import BuildCache, Facts
 from ...digests import Digests
 from ...errors import EngineError
 from ...graphs import graph_files, precisions
@@ -49,35 +51,65 @@ def build_plans(
     flavour = flavour or find_flavour(ahead=elsewhere)
     gpus = choose_gpus(flavour, targets, here)
     facts = facts_of(student, batch_sizes, options, flavour, gpus, Digests(cache))
-    builds = BuildCache(cache / FOLDER)
+    computed = precisions(student, options.precision)
+    graphs = [
+        Graph(name, path, computed[name], profile_sizes(name, batch_sizes)) for name, path in graph_files(student).items()
+    ]
+    return build_graphs(student.name, graphs, facts, cache, gpus, say, options, flavour)
+
+
+@dataclass(frozen=True, slots=True)
+class Graph:
+    """A graph to be built: its file, the precision that it is computed in, and the batches of its profiles."""
+
+    name: str
+    path: Path
+    precision: str
+    sizes: tuple[int, ...]
+
+
+def build_graphs(
+    whose: str,
+    graphs: Sequence[Graph],
+    facts: Facts,
+    cache: Path,
+    gpus: tuple[str, ...],
+    say: Say,
+    options: TensorRtOptions,
+    flavour: Flavour,
+) -> Path:
+    """Build plans of graphs for these GPUs, unless a build of these facts is there already; the folder that holds them.
+
+    `cache` is the folder of all builds. Raises EngineError with the remedy.
+    """
     if (fitting := fitting_build(cache / FOLDER, facts, gpus)) is not None:
         return fitting
+    builds = BuildCache(cache / FOLDER)
     folder = builds.folder(facts)
-    say(f"building {student.name} with {flavour.title} for {', '.join(gpus)}, ticks of {facts['batch_sizes']}")
+    say(f"building {whose} with {flavour.title} for {', '.join(gpus)}, ticks of {facts['batch_sizes']}")
     began = time.perf_counter()
-    timings = TimingCache(flavour, cache / FOLDER, here)
-    computed = precisions(student, options.precision)
+    timings = TimingCache(flavour, cache / FOLDER, installed_gpu())
     try:
-        for name, graph in graph_files(student).items():
-            plan = folder / f"{name}.plan"
+        for graph in graphs:
+            plan = folder / f"{graph.name}.plan"
             start = time.perf_counter()
-            what = f"{name} graph of {student.name}"
+            what = f"{graph.name} graph of {whose}"
             with tempfile.TemporaryDirectory(dir=folder) as scratch:
-                typed = Path(scratch) / graph.name
-                refittable = write_typed(graph, typed, computed[name], what)
-                order = Order(what, typed, profile_sizes(name, batch_sizes), gpus, options, refittable)
-                monitor = make_monitor(flavour, Progress(name, say))
+                typed = Path(scratch) / graph.path.name
+                refittable = write_typed(graph.path, typed, graph.precision, what)
+                order = Order(what, typed, graph.sizes, gpus, options, refittable)
+                monitor = make_monitor(flavour, Progress(graph.name, say))
                 whole = Path(scratch) / plan.name
                 write_plan(flavour, make_logger(flavour), monitor, timings, order, whole)
                 whole.replace(plan)
-            say(f"built {name} in {time.perf_counter() - start:.1f} s, {plan.stat().st_size / 1e6:.1f} MB")
+            say(f"built {graph.name} in {time.perf_counter() - start:.1f} s, {plan.stat().st_size / 1e6:.1f} MB")
         builds.seal(facts)
     except OSError as error:
         raise EngineError(
-            f"the plans of {student.name} cannot be written to {folder} ({error.strerror or error}): free space there, or "
+            f"the plans of {whose} cannot be written to {folder} ({error.strerror or error}): free space there, or "
             f"choose another folder with --cache"
         ) from error
-    say(f"built {student.name} in {time.perf_counter() - began:.0f} s: {folder}")
+    say(f"built {whose} in {time.perf_counter() - began:.0f} s: {folder}")
     return folder
 
 
