@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from functools import partial
 
 from engines.engine import Pixels
@@ -14,7 +15,7 @@ from .logs import Seldom, Sparing, fields
 from .metrics import StudentMetrics
 from .queue import WorkerQueue
 from .task import Task
-from .types import Job, JobKind, Outcome, Result, Timings
+from .types import Job, JobKind, Outcome, Result
 
 log = logging.getLogger(__name__)
 
@@ -99,6 +100,7 @@ class Answers:
         job, timings = task.job, task.timings
         try:
             image = codec.encode(pixels, job.format, job.quality, job.size, self._marked)
+            height, width, _ = pixels.shape
         except Exception as error:
             log.exception("an image could not be encoded", extra=fields(request=job.request))
             self.accept([job])
@@ -106,11 +108,11 @@ class Answers:
             return
         finally:
             self._encoding.discard(job.id)
-        timings = Timings(timings.wait, timings.decode, timings.engine, time.perf_counter() - began)
+        timings = replace(timings, encode=time.perf_counter() - began)
         spent = self._ledger.estimate(task.share)
         joules, meter = (None, "") if spent is None else (spent.joules, spent.meter)
-        result = Result(job.id, Outcome.IMAGE, image, task.rows, timings, "", "", joules, meter, task.tokens)
-        self._deliver(job, result)
+        told = {"joules": joules, "meter": meter, "tokens": task.tokens, "size": job.size or (width, height)}
+        self._deliver(job, Result(job.id, Outcome.IMAGE, image, task.rows, timings, **told))
 
     def _deliver(self, job: Job, result: Result) -> None:
         self._metrics.result(job.api, result, time.monotonic() - job.created)

@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager
 from functools import lru_cache
 from typing import NamedTuple
 
-from engines.engine import Conditioning, Engine, Row
+from engines.engine import Conditioning, Engine, Pixels, Row
 from engines.errors import EngineError, EngineLost
 
 from . import codec
@@ -23,6 +23,7 @@ from .shared import Shared
 from .task import Task, Watched
 from .ticking import Ticking
 from .types import Job, JobKind, Timings
+from .upscaling import Upscaling, no_upscaler
 from .watchdog import Watchdog
 
 log = logging.getLogger(__name__)
@@ -41,9 +42,21 @@ class Warm(NamedTuple):
 
 
 class EngineLoop:
-    """Runs one engine's ticks, on its thread, until `prefetch` is stopped. What it does not answer stays open."""
+    """Runs one engine's ticks, on its thread, until `prefetch` is stopped. What it does not answer stays open.
 
-    def __init__(self, warm: Warm, prefetch: Prefetch, answers: Answers, watchdog: Watchdog, shared: Shared) -> None:
+    `upscaling` takes pictures that are to be made larger; None makes none larger.
+    """
+
+    def __init__(
+        self,
+        warm: Warm,
+        prefetch: Prefetch,
+        answers: Answers,
+        watchdog: Watchdog,
+        shared: Shared,
+        upscaling: Upscaling | None = None,
+    ) -> None:
+        self._upscaling = upscaling
         self._engine, costs, self._limit = warm
         self._prefetch, self._answers, self._watchdog, self._shared = prefetch, answers, watchdog, shared
         self._metrics: StudentMetrics = shared.metrics.of(self._engine.student.name)
@@ -185,6 +198,8 @@ class EngineLoop:
             done = self._ticking.finish()
         finished = self._under_way.popleft()
         self._metrics.tick(done.seconds, len(finished))
+        if any(task.job.kind is JobKind.LIVE for task, _ in finished):
+            self._shared.device.live.seen()
         for (task, row), result in zip(finished, done.painted, strict=True):
             if task.over:  # an earlier step failed, or nobody waits any more: what it left in its slot goes, too
                 self._engine.forget(task.job.id)
@@ -197,7 +212,15 @@ class EngineLoop:
             if result.error is not None:
                 self._fail(task, result.error)
             elif result.image is not None:
-                self._answers.image(task, result.image, self._prefetch.encoded)
+                self._painted(task, result.image)
+
+    def _painted(self, task: Task, image: Pixels) -> None:
+        if task.job.upscale == 1:
+            self._answers.image(task, image, self._prefetch.encoded)
+        elif self._upscaling is not None:
+            self._upscaling.take(task, image, self._prefetch.encoded)
+        else:  # a front end of other students' files
+            self._answers.failed(task.job, "no_upscaler", no_upscaler(self._engine.student, "it has no upscaler"))
 
     def _fail(self, task: Task, why: str) -> None:
         task.over = True

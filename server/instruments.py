@@ -48,7 +48,7 @@ FPS = Instrument("allaprima_fps", "gauge", "Images out per second over the last 
 
 STAGE_SECONDS = Instrument(
     "allaprima_stage_seconds", "histogram", "Seconds of an image in each stage, and in total from admission to answer",
-    {"student": _STUDENT, "api": ", ".join(APIS), "stage": "wait, decode, engine, encode, total"}, _SECONDS,
+    {"student": _STUDENT, "api": ", ".join(APIS), "stage": "wait, decode, engine, upscale, encode, total"}, _SECONDS,
 )  # fmt: skip
 TICK_SECONDS = Instrument("allaprima_tick_seconds", "histogram", "Seconds of a tick", {"student": _STUDENT}, _TICK_SECONDS)
 TICK_ROWS = Instrument("allaprima_tick_rows", "histogram", "Rows in a tick", {"student": _STUDENT}, _ROWS)

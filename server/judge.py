@@ -1,13 +1,13 @@
 """The one judge of what is asked: whatever the API, what a student cannot do is refused by the same rules and words."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-from engines.student import MOST_SCALE, Student, UnsupportedStrength
+from engines.student import MOST_SCALE, SCALES, Student, UnsupportedStrength
 
 from .eyes import AS_IS, Knob, knobs_of
 from .types import Looks
@@ -48,6 +48,7 @@ class Ask:
 
     `prompt`: its texts, of a blend all. `strength` is asked of a picture that is repainted, and only a part of it where it is
     `masked`. `looks` are the controls that see it. `size` is as the client said it: WIDTHxHEIGHT, or auto.
+    `upscale` is how many times larger the picture is made that is painted; 1 is not at all.
     """
 
     prompt: Sequence[str]
@@ -55,6 +56,7 @@ class Ask:
     guidance: float | None = None
     strength: float | None = None
     size: str | None = None
+    upscale: int = 1
     masked: bool = False
     looks: Looks = ()
 
@@ -69,17 +71,20 @@ class Ask:
         return int(width), int(height)
 
 
-def judge(ask: Ask, student: Student, max_prompt: int, resizes: bool = False) -> None:
+def judge(ask: Ask, student: Student, max_prompt: int, resizes: bool = False, scales: Collection[int] | None = None) -> None:
     """Raises Unfit for the first thing that this student cannot do.
 
     `max_prompt`: characters of all texts together. `resizes`: what is painted will be resized to the size that is asked for.
+    `scales`: how many times larger its upscaler makes pictures; None where that is not known yet.
     """
     if ask.characters() > max_prompt:
         raise Unfit("prompt", f"{ask.characters()} characters; the most taken here is {max_prompt}", "prompt_too_long")
     if ask.negative_prompt and not student.negative_prompt:
         raise Unfit("negative_prompt", f"{student.name} knows no negative prompts; leave it empty")
+    if ask.upscale != 1:
+        _judge_upscale(ask, student, scales)
     if ask.size not in (None, "auto"):
-        _judge_size(ask.size or "", student, resizes)
+        _judge_size(ask.size or "", student, resizes, ask.upscale)
     if ask.guidance is not None:
         _judge_guidance(ask.guidance, student)
     if ask.strength is None and not student.txt2img:
@@ -97,8 +102,8 @@ def judge(ask: Ask, student: Student, max_prompt: int, resizes: bool = False) ->
         _judge_strength(ask.strength, student)
 
 
-def _judge_size(size: str, student: Student, resizes: bool) -> None:
-    have = f"{student.width}x{student.height}"
+def _judge_size(size: str, student: Student, resizes: bool, upscale: int) -> None:
+    have = f"{student.width * upscale}x{student.height * upscale}"
     if (sides := _SIZE.fullmatch(size)) is None:
         raise Unfit("size", f"WIDTHxHEIGHT or auto, not {size!r}", "invalid_value")
     if resizes and size != have:
@@ -106,6 +111,20 @@ def _judge_size(size: str, student: Student, resizes: bool) -> None:
             raise Unfit("size", f"each side is {LEAST_SIDE} to {MOST_SIDE} pixels here, not {size}", "invalid_size")
     elif size != have:
         raise Unfit("size", f"{student.name} paints {have} only, not {size}; ask for {have} or auto", "invalid_size")
+
+
+def _judge_upscale(ask: Ask, student: Student, scales: Collection[int] | None) -> None:
+    if (upscaler := student.upscaler) is None:
+        raise Unfit("upscale", f"{student.name} has no upscaler (--upscaler): leave upscale out, or ask for 1")
+    if ask.upscale not in SCALES or (scales is not None and ask.upscale not in scales):
+        known = " or ".join(map(str, sorted(scales or SCALES)))
+        raise Unfit("upscale", f"{upscaler.name} makes pictures {known} times larger, not {ask.upscale}", "invalid_value")
+    width, height = student.width * ask.upscale, student.height * ask.upscale
+    if max(width, height) > MOST_SIDE:
+        have = f"{student.name} paints {student.width}x{student.height}, and {ask.upscale} times as much is {width}x{height}"
+        fit = [scale for scale in scales or SCALES if scale * max(student.width, student.height) <= MOST_SIDE]
+        less = f"ask for {max(fit)}" if fit else "leave upscale out"
+        raise Unfit("upscale", f"{have}: a side is {MOST_SIDE} pixels here at most, so {less}", "invalid_size")
 
 
 def _judge_guidance(guidance: float, student: Student) -> None:

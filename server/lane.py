@@ -18,6 +18,14 @@ def lane_of(student: Student, choices: Choices, schema: str) -> str:
     controls = [(name, PurePath(place).name) for name, place in choices.controls]
     facts = (
         student.architecture, student.width, student.height, student.contract, student.guidance, student.negative_prompt,
-        weights, named, loras, choices.full_vae, student.controls, controls,
+        weights, named, loras, choices.full_vae, student.controls, controls, _upscaler(student),
     )  # fmt: skip
     return f"{schema}-{hashlib.blake2s(repr(facts).encode(), digest_size=4).hexdigest()}"
+
+
+def _upscaler(student: Student) -> object:
+    """What its larger pictures depend on."""
+    if (one := student.upscaler) is None:
+        return None
+    places = [None if place is None else PurePath(place).name for place in one.weights.described().values()]
+    return one.name, one.kind, one.prompt, one.colours, one.tile, one.overlap, places

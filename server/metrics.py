@@ -26,7 +26,7 @@ values.ValueClass = values.MutexValue
 prometheus_client.disable_created_metrics()  # type: ignore[no-untyped-call]
 
 OPENMETRICS = "application/openmetrics-text"
-_STAGES = ("wait", "decode", "engine", "encode")
+_STAGES = ("wait", "decode", "engine", "upscale", "encode")
 
 
 def _counter(of: Instrument, registry: CollectorRegistry) -> Counter:
@@ -186,7 +186,8 @@ class StudentMetrics:
         self._all.fps.count(self._student)
         timings = result.timings
         for stage in _STAGES:
-            self._stages[api, stage].observe(getattr(timings, stage))
+            if stage != "upscale" or timings.upscale:  # of images that were in it: few are
+                self._stages[api, stage].observe(getattr(timings, stage))
         self._stages[api, "total"].observe(total)
 
     def tick(self, seconds: float, rows: int) -> None:

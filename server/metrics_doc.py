@@ -32,8 +32,9 @@ connection ended is not.
 """,
     "Time": """\
 Stages of an image, in seconds: `wait` from arrival to its first tick without decoding; `decode`; `engine`, all of its ticks
-in full (rows that share a tick have it in full each); `encode`; and `total`, from arrival to answer. `allaprima_stage_seconds`
-is most of the series that a student brings: `sum by (le)` before a percentile of all of them.
+in full (rows that share a tick have it in full each); `upscale`, of images that were made larger; `encode`; and `total`, from
+arrival to answer. `allaprima_stage_seconds` is most of the series that a student brings: `sum by (le)` before a percentile of
+all of them.
 """,
     "Who is here, and who was turned away": """\
 Reasons of refusals: `unauthorized`, no key or a wrong one; `full`, no room for a session, a still or a frame; `not_ready`,

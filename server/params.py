@@ -1,5 +1,6 @@
 """What a live user may choose, and how a params message changes it."""
 
+from collections.abc import Collection
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationError
@@ -19,7 +20,7 @@ MOST_EYES = 4
 MOST_KNOBS = 4
 """Of one eye."""
 MOST_VALUES = 80
-"""Values of a params message; all of them at once, with the largest blend and all eyes, are 71."""
+"""Values of a params message; all of them at once, with the largest blend and all eyes, are 72."""
 _LONGEST_NAME = 80
 """Characters of a client's own words that an error quotes."""
 
@@ -85,6 +86,7 @@ class Params(BaseModel):
     similarity: Similarity | None = Similarity()
     eyes: Annotated[tuple[EyeParam, ...], Field(max_length=MOST_EYES, strict=False)] = ()
     show: Literal["painting", "eyes"] = "painting"
+    upscale: Annotated[int, Field(ge=1, le=16)] = 1
     transition: Annotated[float, Field(ge=0, le=60)] = 0.0
 
     def blend(self) -> Prompt:
@@ -96,7 +98,7 @@ class Params(BaseModel):
         texts = [self.prompt] if isinstance(self.prompt, str) else [part.text for part in self.prompt]
         repainted = student.img2img or not self.eyes  # of which a student that cannot repaint has to have one
         strength = self.strength_of(student) if repainted else None
-        return Ask(texts, self.negative_prompt, self.guidance, strength, looks=self.looks(student))
+        return Ask(texts, self.negative_prompt, self.guidance, strength, upscale=self.upscale, looks=self.looks(student))
 
     def looks(self, student: Student) -> Looks:
         """What the student's controls are shown. Of a student that cannot repaint, strength is how much they count."""
@@ -120,6 +122,11 @@ class Params(BaseModel):
     def told(self, student: Student) -> dict[str, Any]:
         """What a client is told is in force."""
         return {**self.model_dump(), "strength": self.strength_of(student)}
+
+    def size_of(self, student: Student) -> tuple[int, int]:
+        """Width and height of the images that are sent."""
+        scale = self.upscale if self.show == "painting" else 1
+        return student.width * scale, student.height * scale
 
 
 def normalised(parts: list[tuple[str, float]]) -> Prompt:
@@ -154,8 +161,17 @@ def first_params(student: Student) -> Params:
     return Params(guidance=student.guidance.default if student.guidance else None, eyes=eyes)
 
 
-def merge(current: Params, changes: dict[str, Any], max_prompt: int, student: Student) -> Params:
-    """`current` with `changes` from a params message. Raises WireError with the key and what is wrong with it."""
+def merge(
+    current: Params,
+    changes: dict[str, Any],
+    max_prompt: int,
+    student: Student,
+    scales: Collection[int] | None = None,
+) -> Params:
+    """`current` with `changes` from a params message. Raises WireError with the key and what is wrong with it.
+
+    `scales`: how many times larger pictures can be made now; None where that is not known.
+    """
     # first what costs little to find: a model says of each value apart what is wrong with it
     if (unknown := next((key for key in changes if key not in Params.model_fields), None)) is not None:
         raise WireError("bad_params", _unknown(unknown))
@@ -166,7 +182,7 @@ def merge(current: Params, changes: dict[str, Any], max_prompt: int, student: St
     except ValidationError as error:
         raise WireError("bad_params", _complaint(error)) from error
     try:
-        judge(merged.ask(student), student, max_prompt)
+        judge(merged.ask(student), student, max_prompt, scales=scales)
     except Unfit as error:
         raise WireError("bad_params", f"{error.param}: {error}") from error
     return merged

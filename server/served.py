@@ -81,6 +81,7 @@ def serve_student(
             patience=lambda steps: max(settings.frame_deadline, _TICKS_OF_PATIENCE * steps * status().tick_seconds),
             idle=lambda: queue.in_flight() == 0,
             paints_here=queue.in_process,
+            scales=lambda: status().upscales if status().ready else None,
             unknown=unknown,
             clock=clock,
         )

@@ -34,6 +34,7 @@ from .status import State, Status
 from .stills import Stills
 from .tracing import NO_TRACER, Tracer
 from .types import Job, Result
+from .upscaling import opener_of
 from .worker import MakeEngine, Worker
 
 if TYPE_CHECKING:
@@ -253,7 +254,7 @@ def _at_work(
             on_failed()
 
     queue = MemoryQueue(_capacity(student, settings), unpainted)
-    worker = Worker(student, make_engine, queue, settings, shared)
+    worker = Worker(student, make_engine, queue, settings, shared, opener_of(student, settings))
     worker.board.subscribe(published)
     metrics.up(lambda: worker.board.read().ready)
     metrics.jobs(lambda: queue.waiting() + worker.waiting(), queue.in_flight)

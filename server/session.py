@@ -11,7 +11,7 @@ import random
 import secrets
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import partial
 from typing import Any
 
@@ -104,7 +104,8 @@ class Session:
 
     `room` says whether there is room for a second job of an owner's session; the first is always taken. `patience` gives
     the seconds after which a frame of so many steps is not worth painting. `idle` says whether nobody's image waits or is
-    being painted. `unknown` names the words of texts that the student does not know.
+    being painted. `unknown` names the words of texts that the student does not know, `scales` by how many times pictures can
+    be made larger now.
     """
 
     def __init__(
@@ -120,6 +121,7 @@ class Session:
         idle: Callable[[], bool] = lambda: False,
         unknown: Callable[[Sequence[str]], list[str]] = lambda texts: [],
         paints_here: bool = True,
+        scales: Callable[[], Collection[int] | None] = lambda: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.token = secrets.token_urlsafe(12)
@@ -135,7 +137,7 @@ class Session:
         self.trace = ""
         self._queue, self._pool, self._metrics, self._room, self._clock = queue, pool, metrics, room, clock
         self._max_prompt, self._patience, self._idle, self._unknown = max_prompt, patience, idle, unknown
-        self._paints_here = paints_here
+        self._paints_here, self._scales = paints_here, scales
         self._travel = Travel(self.params.blend())
         self._filter = SimilarityFilter(random.Random())
         self._begin()
@@ -200,14 +202,15 @@ class Session:
         self.send(wire.encode_text(wire.error(error.code, str(error))))
 
     def _change(self, changes: dict[str, Any]) -> None:
-        old, new = self.params, merge(self.params, changes, self._max_prompt, self.student)
+        old, new = self.params, merge(self.params, changes, self._max_prompt, self.student, self._scales())
         if new.blend() != old.blend():
             self._travel.to(new.blend(), new.transition, self._clock())
         self._in_force(new)
         self.rev += 1
         self._filter.reset()
         told = self.params.told(self.student)
-        self.send(wire.encode_text(wire.params_in_force(self.rev, told, unknown=self.unknown())))
+        size = self.params.size_of(self.student)
+        self.send(wire.encode_text(wire.params_in_force(self.rev, told, unknown=self.unknown(), size=size)))
 
     def frame(self, data: bytes) -> bool:
         """Take a binary message; whether it is a frame to paint. One that was waiting gives way to it."""
@@ -289,6 +292,7 @@ class Session:
             looks=params.looks(self.student),
             repaint=self.student.img2img,
             show=params.show,
+            upscale=params.upscale if params.show == "painting" else 1,
             guidance=params.guidance,
             format=params.format,
             quality=params.quality,
@@ -363,7 +367,7 @@ class Session:
 def _message(frame_id: int, rev: int, result: Result) -> Message:
     if result.outcome is Outcome.IMAGE:
         t = result.timings
-        wait, decode, engine, encode = (round(seconds * 1e6) for seconds in (t.wait, t.decode, t.engine, t.encode))
+        wait, decode, engine, encode = (round(seconds * 1e6) for seconds in (t.wait, t.decode, t.engine + t.upscale, t.encode))
         return FrameOut(frame_id, AnswerKind.IMAGE, result.rows, rev, wait, decode, engine, encode, result.image).encode()
     if result.outcome is Outcome.DROPPED_LATE:
         return FrameOut(frame_id, AnswerKind.DROPPED, rev=rev).encode()

@@ -11,7 +11,7 @@ from pydantic import Field, JsonValue, ValidationError, create_model, field_vali
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from engines.choices import Choices, parse_control, parse_lora, parse_size
+from engines.choices import Choices, parse_control, parse_lora, parse_size, parse_upscaler
 from engines.options import OPTIONS, Choice, EngineOptions, all_choices, choices_of, options_of, who_has
 from engines.student import Control, Student
 
@@ -103,6 +103,11 @@ class Settings(_EngineChoices):  # type: ignore[misc]
         (), description="networks that see for controls, NAME=FILE.onnx, such as depth=depth.onnx, comma-separated"
     )
     lora: Annotated[tuple[str, ...], NoDecode] = Field((), description="LoRA files to fuse, FILE:WEIGHT, comma-separated")
+    upscaler: str | None = Field(
+        None,
+        description="what makes stills 2 or 4 times larger, NAME=WEIGHTS: a graph of your own (FILE.onnx) or OSEDiff (its "
+        "file, or a pipeline's folder with it); none: the student's own",
+    )
     alias: Annotated[tuple[str, ...], NoDecode] = Field(
         (),
         description="other names for students, NAME=STUDENT, comma-separated, for clients that name one of another server's; "
@@ -276,6 +281,13 @@ class Settings(_EngineChoices):  # type: ignore[misc]
             parse_lora(lora)
         return loras
 
+    @field_validator("upscaler")
+    @classmethod
+    def _upscaler(cls, upscaler: str | None) -> str | None:
+        if upscaler is not None:
+            parse_upscaler(upscaler)
+        return upscaler
+
     @field_validator("public")
     @classmethod
     def _public(cls, parts: tuple[str, ...]) -> tuple[str, ...]:
@@ -338,7 +350,7 @@ class Settings(_EngineChoices):  # type: ignore[misc]
     def _one_student_changed(self) -> "Settings":
         if len(self.student) > 1 and self.choices().any():
             raise ValueError(
-                "size, weights, lora, control and full_vae change one student, and several are named; "
+                "size, weights, lora, control, upscaler and full_vae change one student, and several are named; "
                 "state them in student files of your own (students)"
             )
         return self
@@ -405,7 +417,8 @@ class Settings(_EngineChoices):  # type: ignore[misc]
         """What is chosen beside the student."""
         width, height = parse_size(self.size) if self.size else (None, None)
         loras, controls = tuple(map(parse_lora, self.lora)), tuple(map(parse_control, self.control))
-        return Choices(width, height, self.weights, loras, controls, self.full_vae)
+        upscaler = parse_upscaler(self.upscaler) if self.upscaler else None
+        return Choices(width, height, self.weights, loras, controls, self.full_vae, upscaler)
 
     def eyes(self) -> dict[str, Path]:
         """Networks that see, by name."""

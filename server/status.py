@@ -21,6 +21,9 @@ class State(StrEnum):
 class Status:
     """A worker, seen from outside. `seconds` are those of an undisturbed tick of each compiled size, measured at start.
 
+    `upscales` are the seconds of making a picture larger, by how many times; `no_upscale` says why that cannot be done now,
+    where the student has an upscaler.
+
     `doing` is what a start is busy with; `error` says for a person why the worker is stuck or has failed.
     """
 
@@ -32,6 +35,8 @@ class Status:
     device: str = ""
     precision: str = ""
     seconds: Mapping[int, float] = field(default_factory=dict)
+    upscales: Mapping[int, float] = field(default_factory=dict)
+    no_upscale: str = ""
 
     @property
     def ready(self) -> bool:
@@ -102,6 +107,16 @@ class Outlook(Protocol):
         """What a row takes while all paint; 0 while nobody is ready."""
         ...
 
+    @property
+    def upscales(self) -> Mapping[int, float]:
+        """How many times larger pictures can be made, and the seconds of it, by all who paint. Empty while nobody is ready."""
+        ...
+
+    @property
+    def no_upscale(self) -> str:
+        """Why none can be made larger now; empty if that is not so, or not known."""
+        ...
+
     def not_ready(self) -> str | None:
         """Why nobody can paint now, for a person; None if somebody can."""
         ...
@@ -126,6 +141,13 @@ class Statuses(tuple[Status, ...]):
     def row_seconds(self) -> float:
         rates = [1 / worker.row_seconds for worker in self if worker.row_seconds]
         return 1 / sum(rates) if rates else 0.0
+
+    @cached_property
+    def upscales(self) -> Mapping[int, float]:
+        # a job may come to any of them, and so one is asked for what all can do
+        offers = [worker.upscales for worker in self]
+        common = set.intersection(*map(set, offers)) if offers else set()
+        return {scale: max(one[scale] for one in offers) for scale in sorted(common)}
 
 
 NOBODY = Statuses()
@@ -164,6 +186,14 @@ class Fleet:
     @property
     def row_seconds(self) -> float:
         return self._at_work.row_seconds
+
+    @property
+    def upscales(self) -> Mapping[int, float]:
+        return self._at_work.upscales
+
+    @property
+    def no_upscale(self) -> str:
+        return next((worker.no_upscale for worker in self._at_work if worker.no_upscale), "")
 
     def not_ready(self) -> str | None:
         if self.trouble:

@@ -5,7 +5,7 @@ import math
 import secrets
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import NamedTuple
@@ -22,6 +22,7 @@ from .served import Served
 from .session import next_job_id
 from .settings import Settings
 from .types import Job, Looks, Outcome, Prompt, Result
+from .upscaling import no_upscaler
 
 _STARTING = 2.0
 """Seconds after which to look again at a server that is not ready."""
@@ -92,7 +93,8 @@ class Stills:
         Raises Unfit, and Refused if one of them is not painted.
         """
         asked = _seen(asked, served.student)
-        judge(asked.ask, served.student, self._settings.max_prompt, self._settings.sizes == "resize")
+        scales = _scales(served, asked.ask)
+        judge(asked.ask, served.student, self._settings.max_prompt, self._settings.sizes == "resize", scales)
         if (why := served.not_ready()) is not None:
             raise Refused("not_ready", why, retry_after=_STARTING)
         try:
@@ -107,7 +109,8 @@ class Stills:
                     results = await _all(jobs, served, painted)
             except NoPlace as error:
                 served.metrics.outcome(Outcome.REFUSED)
-                raise Refused("server_busy", str(error), retry_after=self.seconds(asked.count, served)) from None
+                retry = self.seconds(asked.count, served, asked)
+                raise Refused("server_busy", str(error), retry_after=retry) from None
         for result in results:
             self._check(result, served)
         return [Still(job.seed, result) for job, result in zip(jobs, results, strict=True)]
@@ -137,21 +140,25 @@ class Stills:
         over = max(self._taken[asked.owner] + asked.count - own_limit, self.taken + asked.count - limit)
         if over > 0:
             served.metrics.outcome(Outcome.REFUSED)
-            refused = Refused("server_busy", f"too many images {mine}are waiting", retry_after=self.seconds(over, served))
+            refused = Refused(
+                "server_busy", f"too many images {mine}are waiting", retry_after=self.seconds(over, served, asked)
+            )
             refused.message += f"; try again in {refused.retry_after} s"
             raise refused
 
-    def seconds(self, stills: int, served: Served) -> float:
-        """In how many seconds so many stills are painted, by the ticks that were measured and the share that stills have."""
-        rows = stills * served.student.longest_job
+    def seconds(self, stills: int, served: Served, like: Asked | None = None) -> float:
+        """In how many seconds so many stills are painted, and made as much larger as such are, by what was measured of ticks
+        and of that, and the share that stills have."""
+        status = served.status()
+        each = served.student.longest_job * status.row_seconds + status.upscales.get(like.ask.upscale if like else 1, 0.0)
         live = served.queue.in_flight() > self.taken
-        return rows * served.status().row_seconds / (self._settings.stills_share if live else 1.0)
+        return stills * each / (self._settings.stills_share if live else 1.0)
 
     def _jobs(self, asked: Asked, served: Served) -> list[Job]:
         """One job an image."""
         now = time.monotonic()
         size = asked.ask.pixels()
-        if size == (served.student.width, served.student.height):
+        if size == tuple(side * asked.ask.upscale for side in (served.student.width, served.student.height)):
             size = None
         seed = secrets.randbits(32) if asked.seed is None else asked.seed
         return [
@@ -175,6 +182,7 @@ class Stills:
                 format=asked.format,
                 quality=asked.quality,
                 size=size,
+                upscale=asked.ask.upscale,
                 request=asked.request,
                 trace=asked.trace,
             )
@@ -187,6 +195,14 @@ class Stills:
             raise Refused("timeout", why, retry_after=self.seconds(self.taken, served))
         if result.outcome is not Outcome.IMAGE:
             raise Refused(result.code, result.message)
+
+
+def _scales(served: Served, ask: Ask) -> Collection[int] | None:
+    """How many times larger pictures can be made now; None where nobody knows yet. Raises Refused where none can."""
+    status = served.status()
+    if ask.upscale != 1 and served.student.upscaler is not None and status.no_upscale:
+        raise Refused("no_upscaler", no_upscaler(served.student, status.no_upscale), "upscale")
+    return status.upscales if status.ready else None
 
 
 def _seen(asked: Asked, student: Student) -> Asked:

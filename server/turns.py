@@ -1,7 +1,10 @@
 """One device, several engines: they take turns, and whoever has waited longest is next."""
 
+import math
 import threading
+import time
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from types import TracebackType
 
@@ -44,6 +47,22 @@ class Turns:
                 self._busy = False
 
 
+class Live:
+    """When anybody was last painted for who watches."""
+
+    _LATELY = 1.0
+    """Seconds: a stream that pauses for longer has none of the device."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock, self._last = clock, -math.inf
+
+    def seen(self) -> None:
+        self._last = self._clock()
+
+    def lately(self) -> bool:
+        return self._clock() - self._last < self._LATELY
+
+
 @dataclass(frozen=True, slots=True)
 class Device:
     """What the engines of one device share. One starts at a time, so that it can be timed undisturbed; ticks alternate."""
@@ -52,6 +71,8 @@ class Device:
     ticking: Turns = field(default_factory=Turns)
     limits: dict[str, float] = field(default_factory=dict)
     """Seconds of a tick, by student, after which its engine can only be hanging."""
+
+    live: Live = field(default_factory=Live)
 
     def patience(self, own: float) -> float:
         """Seconds after which whoever waits for a turn waits for an engine that hangs; `own` is its own limit."""

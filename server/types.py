@@ -88,9 +88,11 @@ class Job:
     `series` is the same for jobs that are at fault together, if one of them is: frames of a session with the same params. Empty
     for a job that stands for itself.
 
+    `upscale`: how many times larger the picture is made after it is painted; 1 is not at all.
+
     `most_steps`: the picture as it is after so many steps, on its way; None is the whole of it.
 
-    `size` is the width and height of the picture that is answered; None is the student's own.
+    `size` is the width and height of the picture that is answered; None is the student's own, `upscale` times.
 
     `pixels` is the image decoded, where this process has done that already: uint8 [height, width, 3] of the student's size;
     it does not cross machines. `decoding` is the seconds that it took.
@@ -113,6 +115,7 @@ class Job:
     strength: float = 1.0
     guidance: float | None = None
     most_steps: int | None = None
+    upscale: int = 1
     format: str = "jpeg"
     quality: int = 85
     size: tuple[int, int] | None = None
@@ -142,11 +145,14 @@ class Timings:
     decode: float = 0.0
     engine: float = 0.0
     encode: float = 0.0
+    upscale: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
     """What became of a job. `image` is encoded bytes, there if and only if the outcome is IMAGE; `message` is for a person.
+
+    `size` is the image's width and height, None where there is no image.
 
     `joules` is what the image took, without idling, and `meter` what counted them; None and empty where nothing can say.
     `tokens` are those of a still's prompt that the student read.
@@ -162,3 +168,4 @@ class Result:
     joules: float | None = None
     meter: str = ""
     tokens: int = 0
+    size: tuple[int, int] | None = None

@@ -25,6 +25,7 @@ from .queue import WorkerQueue
 from .settings import Settings
 from .shared import Shared
 from .status import Board, State
+from .upscaling import Offer, OpenEnlarger, Upscaling
 from .watchdog import Watchdog
 
 log = logging.getLogger(__name__)
@@ -37,20 +38,30 @@ _WAKING = 0.3
 
 
 class Worker:
-    """Runs one student's engine for one queue. How far it is stands on `board`."""
+    """Runs one student's engine for one queue. How far it is stands on `board`. `opening` opens what makes pictures larger."""
 
     def __init__(
-        self, student: Student, make_engine: MakeEngine, queue: WorkerQueue, settings: Settings, shared: Shared
+        self,
+        student: Student,
+        make_engine: MakeEngine,
+        queue: WorkerQueue,
+        settings: Settings,
+        shared: Shared,
+        opening: OpenEnlarger | None = None,
     ) -> None:
         self._student, self._make_engine, self._settings, self._shared = student, make_engine, settings, shared
         self.board = Board(student.name)
-        self._publishing = threading.Lock()
+        self._queue, self._publishing = queue, threading.Lock()
         self._metrics = shared.metrics.of(student.name)
         self._answers = Answers(queue, self._metrics, shared.ledger, shared.pool, settings.provenance)
         self._watchdog = Watchdog(self._hung, self._back, self._lost)
         self._prefetch: Prefetch | None = None
         self._stopping = False
         self._eyes = Eyes(student, settings.eyes())
+        self._upscaling = None
+        if opening is not None:
+            more = (settings, shared, self._offered, self._lost)
+            self._upscaling = Upscaling(student, opening, self._answers, *more)
         self._intake = Intake(student, queue, self._answers, shared.pool, lambda: self.board.read().not_ready(), self._eyes)
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
 
@@ -63,6 +74,8 @@ class Worker:
         self._stopping = True
         if self._prefetch is not None:
             self._prefetch.stop()
+        if self._upscaling is not None:
+            self._upscaling.begin_stop()
 
     def stop(self, patience: float = 60.0) -> bool:
         """Finish the tick that runs, answer what still waits, free the engine; False if that takes longer, in seconds.
@@ -96,17 +109,23 @@ class Worker:
             with self._shared.device.starting:
                 engine, costs, limit = self._start_engine()
             shares = Shares(self._settings.stills_share)
-            self._prefetch = prefetch = Prefetch(costs, shares, lambda: self._answers.encoding >= max(costs))
+            self._prefetch = prefetch = Prefetch(costs, shares, lambda: self._busy(max(costs)))
             if not self._stopping:
                 self._shared.device.limits[self._student.name] = limit
                 self._publish_ready(engine, costs)
                 self._intake.start(prefetch)
-                EngineLoop(Warm(engine, costs, limit), prefetch, self._answers, self._watchdog, self._shared).run()
+                warm, upscaling = Warm(engine, costs, limit), self._upscaling
+                EngineLoop(warm, prefetch, self._answers, self._watchdog, self._shared, upscaling).run()
             self._publish(state=State.STOPPED)
         except Exception as error:
             self._fail(error)
         finally:
             self._end(engine)
+
+    def _busy(self, largest: int) -> bool:
+        """Whether there is enough to do behind the engine, so that stills had better wait in the queue, for others to take."""
+        crowded = self._queue.shared and self._upscaling is not None and self._upscaling.crowded
+        return crowded or self._answers.encoding >= largest
 
     def _start_engine(self) -> Warm:
         settings = self._settings
@@ -115,12 +134,16 @@ class Worker:
             engine = self._make_engine(self._say)
         with self._shared.device.ticking, self._watchdog.watching("warming up", settings.warm_up_limit, 0.0):
             costs = engine.warm_up()
+        if self._upscaling is not None and not self._stopping:
+            self._upscaling.start(self._say)
         return Warm(engine, costs, max(settings.stuck_seconds, settings.stuck_ticks * max(costs.values())))
 
     def _end(self, engine: Engine | None) -> None:
         if self._prefetch is not None:
             self._prefetch.stop()
             self._intake.join()  # or a job on its way from the queue would be left behind
+        if self._upscaling is not None:
+            self._upscaling.stop()
         self._watchdog.stop()
         self._abandon()
         if engine is not None and self.board.read().state is State.STOPPED:
@@ -148,6 +171,9 @@ class Worker:
         self._publish(state=State.READY, doing="", **said)
         ticks = ", ".join(f"{size}: {1000 * seconds:.1f} ms" for size, seconds in costs.items())
         log.info("ready: %s on %s, %s (%s), ticks of %s", name, device, backend, precision, ticks)
+
+    def _offered(self, offer: Offer) -> None:
+        self._publish(upscales=offer.seconds, no_upscale=offer.why_not)
 
     def _fail(self, error: Exception) -> None:
         what = "did not start" if self.board.read().state is State.STARTING else "stopped working"

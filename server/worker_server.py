@@ -17,6 +17,7 @@ from .settings import Settings
 from .shared import Shared
 from .status import State, Status
 from .tracing import Tracer
+from .upscaling import opener_of
 from .worker import MakeEngine, Worker
 
 if TYPE_CHECKING:
@@ -112,7 +113,7 @@ def _at_work(
             on_failed()
 
     queue = worker_queue(settings, student, never)
-    worker = Worker(student, make_engine, queue, settings, shared)
+    worker = Worker(student, make_engine, queue, settings, shared, opener_of(student, settings))
     worker.board.subscribe(published)
     metrics.up(lambda: worker.board.read().ready)
     metrics.jobs(worker.waiting, worker.in_flight)

@@ -61,6 +61,7 @@ _STILLS = {
     "engine_stuck": 503,
     "timeout": 503,
     "queue_error": 503,
+    "no_upscaler": 503,
     "too_large": 413,
     "too_many": 400,
     "bad_image": 400,

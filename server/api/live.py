@@ -21,7 +21,7 @@ from ..sessions import Full
 from ..transport import until_lost
 from ..types import Ending, Refusal
 from .keys import key_shown, owner
-from .models import described_eyes, guidance_bounds
+from .models import described_eyes, described_upscaler, guidance_bounds
 from .parting import close, let_in_to_be_told, subprotocol
 
 log = logging.getLogger(__name__)
@@ -201,13 +201,14 @@ async def _serve(socket: WebSocket, session: Session, server: Server) -> Ending:
     """Serve until the connection ends; how it did."""
     outbox = Outbox(socket, server.settings.stall_seconds)
     session.send = outbox.put
-    student = session.student
+    student, status = session.student, server.students[session.student.name].status()
     hello = wire.ready(
         session.token, student.name, student.width, student.height, session.window, session.params.told(student),
         name=session.name, watch=session.watch, rev=session.rev, styles=student.styles, suggestions=student.suggestions,
         negative_prompt=student.negative_prompt,
         strengths=student.contract.known_strengths(), guidance=guidance_bounds(student),
         img2img=student.img2img, eyes=described_eyes(student), unknown=session.unknown(),
+        upscaler=described_upscaler(student, status), size=session.params.size_of(student),
     )  # fmt: skip
     outbox.put(wire.encode_text(hello))
     try:

@@ -10,6 +10,7 @@ from engines.student import Student
 from ..eyes import knobs_of
 from ..served import Served
 from ..server import Server
+from ..status import Outlook
 from .errors import ApiError
 
 
@@ -29,7 +30,18 @@ def described_eyes(student: Student) -> list[dict[str, Any]]:
     ]  # fmt: skip
 
 
-def describe(student: Student, created: int) -> dict[str, Any]:
+def described_upscaler(student: Student, status: Outlook | None = None) -> dict[str, Any] | None:
+    """What makes a student's pictures larger: its name, its kind and its licence, by how many times it does and the seconds of
+    that, and why it cannot now; None where nothing does."""
+    one = student.upscaler
+    if one is None:
+        return None
+    scales = {} if status is None else {str(scale): round(seconds, 4) for scale, seconds in status.upscales.items()}
+    why_not = None if status is None else status.no_upscale or None
+    return {"name": one.name, "kind": one.kind, "licence": one.licence, "scales": scales, "why_not": why_not}
+
+
+def describe(student: Student, created: int, status: Outlook | None = None) -> dict[str, Any]:
     """A model of /v1/models: OpenAI's fields, and what our page wants to know."""
     return {
         "id": student.name, "object": "model", "created": created, "owned_by": "allaprima", "title": student.title,
@@ -37,6 +49,7 @@ def describe(student: Student, created: int) -> dict[str, Any]:
         "txt2img": student.txt2img, "img2img": student.img2img, "strengths": student.contract.known_strengths(),
         "guidance": guidance_bounds(student),
         "eyes": described_eyes(student),
+        "upscaler": described_upscaler(student, status),
         "negative_prompt": student.negative_prompt, "styles": student.styles, "suggestions": student.suggestions,
     }  # fmt: skip
 
@@ -47,7 +60,7 @@ def routes(server: Server, prefix: str = "/v1") -> APIRouter:
     created = int(server.started)
 
     def _described(served: Served) -> dict[str, Any]:
-        return {**describe(served.student, created), "ready": served.not_ready() is None}
+        return {**describe(served.student, created, served.status()), "ready": served.not_ready() is None}
 
     @router.get("/models")
     async def models() -> dict[str, Any]:

@@ -17,12 +17,19 @@ from engines.student import Student
 from engines.students import load_student
 from engines.tensorrt.flavour import EXTRAS
 from engines.tensorrt.gpus import choose_target, parse_gpus
+from engines.upscalers.opening import open_enlarger
+from engines.upscalers.plans import build_plan
+from engines.upscalers.prepare import prepare_upscaler
 
 from ..settings import Settings, SettingsError, add_flags, load_settings
+from ..upscaling import place_of
 
 BUILT = tuple(name for name in ENGINES if name != "fake")
 
-_AS_SERVE = ("engine", "device", "batch_sizes", "weights", "lora", "control", "full_vae", "cache", "students", *all_choices())
+_AS_SERVE = (
+    "engine", "device", "batch_sizes", "weights", "lora", "control", "upscaler", "full_vae", "cache", "students",
+    *all_choices(),
+)  # fmt: skip
 _OLD = {"backend": "engine", "batches": "batch_sizes"}
 """Flags by the names that they had before they were called as for serve."""
 
@@ -61,11 +68,14 @@ def run(flags: dict[str, Any]) -> int:
     choices = [replace(settings.choices(), width=width, height=height) for width, height in sizes]
     for choice in choices:
         chosen(student, choice)  # before the first of several is built
-    build = _with_tensorrt(settings, gpus) if settings.engine in TENSORRT else _with_engine(settings)
+    build, upscale = _with_tensorrt(settings, gpus) if settings.engine in TENSORRT else _with_engine(settings)
     for choice in choices:
         began = time.perf_counter()
         ready = prepare(student, settings.cache, choice, _say)
         built_for, what = build(ready, settings.sizes_for(student))
+        if ready.upscaler is not None:
+            _say(f"building the upscaler {ready.upscaler.name}")
+            upscale(ready)
         seconds = time.perf_counter() - began
         print(f"{student.name} is built at {ready.width}x{ready.height} for {built_for} in {seconds:.0f} s{what}")
     return 0
@@ -75,7 +85,11 @@ Build = Callable[[Student, tuple[int, ...]], tuple[str, str]]
 """Build a prepared student for tick sizes; what it is built for, and what more there is to say."""
 
 
-def _with_tensorrt(settings: Settings, gpus: tuple[str, ...]) -> Build:
+Upscale = Callable[[Student], None]
+"""Build the upscaler of a prepared student."""
+
+
+def _with_tensorrt(settings: Settings, gpus: tuple[str, ...]) -> tuple[Build, Upscale]:
     # before graphs are exported, which takes minutes
     flavour, targets = choose_target(tensorrt_flavour(settings.engine), gpus)
     try:
@@ -90,10 +104,17 @@ def _with_tensorrt(settings: Settings, gpus: tuple[str, ...]) -> Build:
         size = sum(plan.stat().st_size for plan in folder.glob("*.plan"))
         return f"{flavour.title} on {', '.join(targets)}", f": {size / 1e6:.0f} MB in {folder}"
 
-    return build
+    def upscale(student: Student) -> None:
+        upscaler, options = student.upscaler, settings.engine_options()
+        assert upscaler is not None
+        assert isinstance(options, TensorRtOptions)
+        folder, shape = prepare_upscaler(upscaler, student, settings.cache, _say)
+        build_plan(upscaler.name, folder, shape, (settings.cache,), targets, options, flavour, _say)
+
+    return build, upscale
 
 
-def _with_engine(settings: Settings) -> Build:
+def _with_engine(settings: Settings) -> tuple[Build, Upscale]:
     check_engine(settings.engine, settings.gpu())
 
     def build(student: Student, batches: tuple[int, ...]) -> tuple[str, str]:
@@ -105,7 +126,10 @@ def _with_engine(settings: Settings) -> Build:
         engine.close()
         return settings.engine, ""
 
-    return build
+    def upscale(student: Student) -> None:
+        open_enlarger(student, place_of(settings), _say).close()
+
+    return build, upscale
 
 
 def _say(doing: str) -> None:

@@ -13,6 +13,7 @@ from engines.prepare import chosen, prepare
 from engines.say import Say
 from engines.student import Student
 from engines.students import load_student
+from engines.upscalers.prepare import check_upscaler
 
 from ..logs import configure
 from ..settings import Settings, load_settings
@@ -57,7 +58,11 @@ def makers(settings: Settings) -> list[tuple[Student, MakeEngine]]:
 
         return make
 
-    return [(student, maker(student)) for student in students(settings)]
+    served = students(settings)
+    if settings.engine != "fake":
+        for student in served:
+            check_upscaler(student)
+    return [(student, maker(student)) for student in served]
 
 
 def bind(settings: Settings, port: str = "port") -> list[socket.socket] | None:

@@ -73,10 +73,16 @@ def _described(student: Student, built: list[str]) -> dict[str, Any]:
         if student.img2img
         else None,
         "eyes": [control.name for control in student.controls],
+        "upscaler": _upscaler(student),
         "guidance": asdict(student.guidance) if student.guidance else None,
         "weights": student.weights.described() if student.weights else None,
         "built": built,
     }
+
+
+def _upscaler(student: Student) -> dict[str, Any] | None:
+    one = student.upscaler
+    return None if one is None else {**asdict(one), "weights": one.weights.described()}
 
 
 def _table(students: list[Student], builds: dict[str, list[str]]) -> str:

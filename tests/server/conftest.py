@@ -17,6 +17,7 @@ from server.settings import load_settings
 from server.shared import Shared
 from server.status import State, Status
 from server.turns import Device
+from server.upscaling import OpenEnlarger
 from server.worker import Worker
 
 from .bench import Bench, GatedDevice, GatedEngine
@@ -55,6 +56,7 @@ async def make_bench(student: Student, request: pytest.FixtureRequest) -> AsyncI
         of: Student = student,
         ready: bool = True,
         device: Device | None = None,
+        opening: OpenEnlarger | None = None,
         **flags: str,
     ) -> Bench:
         metrics = Metrics()
@@ -71,7 +73,7 @@ async def make_bench(student: Student, request: pytest.FixtureRequest) -> AsyncI
 
         settings = load_settings({"engine": "fake", **flags})
         shared = Shared(pool, metrics, device or Device(), ledger)
-        worker = Worker(of, lambda say: engine or gated, queue, settings, shared)
+        worker = Worker(of, lambda say: engine or gated, queue, settings, shared, opening)
         worker.board.subscribe(published)
         bench = Bench(worker, queue, metrics, gated, ledger, failures)
         benches.append(bench)

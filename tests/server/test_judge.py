@@ -9,6 +9,7 @@ from engines.student import Control, Guidance, Student
 from server.judge import Ask, Unfit, judge
 from server.params import first_params, merge
 from server.types import Looks
+from tests.student_files import an_upscaler
 from wire import WireError
 
 MAX_PROMPT = 100
@@ -144,3 +145,37 @@ def test_a_student_that_sees_and_does_not_repaint(seeing: Student) -> None:
         judge(Ask(["x"], masked=True, looks=(("edges", 1.0, ()),)), seeing, MAX_PROMPT)
     with pytest.raises(Unfit, match="it sees a picture by its eyes: name one of edges, far"):
         judge(Ask(["x"], strength=0.5), seeing, MAX_PROMPT)
+
+
+def _upscaled(student: Student) -> Student:
+    return replace(student, upscaler=an_upscaler())
+
+
+@pytest.mark.parametrize("scales", [None, {}, {2: 0.1}])
+def test_upscales(student: Student, scales: dict[int, float] | None) -> None:
+    """A student's upscaler is asked for what it can, if that is known; once is what every student can."""
+    judge(Ask(["a boat"], upscale=1), student, MAX_PROMPT, scales=scales)
+    if scales is None or 2 in scales:
+        judge(Ask(["a boat"], upscale=2, size="300x300"), _upscaled(student), MAX_PROMPT, True, scales)
+
+
+@pytest.mark.parametrize(("ask", "scales", "code", "says"), [
+    (3, None, "invalid_value", "larger makes pictures 2 or 4 times larger, not 3"),
+    (4, {2: 0.1}, "invalid_value", "larger makes pictures 2 times larger, not 4"),
+    (16, {2: 0.1, 4: 0.1}, "invalid_value", "2 or 4 times larger, not 16"),
+])  # fmt: skip
+def test_upscales_that_are_none(student: Student, ask: int, scales: dict[int, float] | None, code: str, says: str) -> None:
+    """A scale that the upscaler has not is refused with those that it has."""
+    with pytest.raises(Unfit, match=says) as refused:
+        judge(Ask(["a boat"], upscale=ask), _upscaled(student), MAX_PROMPT, scales=scales)
+    assert (refused.value.param, refused.value.code) == ("upscale", code)
+
+
+def test_upscales_without_an_upscaler_or_too_large(student: Student) -> None:
+    """A student without an upscaler says how one is given; a picture past the largest side says what would fit."""
+    with pytest.raises(Unfit, match=r"embedded has no upscaler \(--upscaler\): leave upscale out"):
+        judge(Ask(["a boat"], upscale=2), student, MAX_PROMPT)
+    for side, remedy in ((1024, "ask for 2"), (2048, "leave upscale out")):
+        large = replace(_upscaled(student), width=side, height=512)
+        with pytest.raises(Unfit, match=f"{4 * side}x2048: a side is 2048 pixels here at most, so {remedy}"):
+            judge(Ask(["a boat"], upscale=4), large, MAX_PROMPT)

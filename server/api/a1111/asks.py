@@ -4,7 +4,7 @@ Clients of this API always send steps, a guidance scale and a sampler; a one-ste
 honoured is taken, and said in the answer's `info`. What would change a picture much (scripts, a second one) is refused.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -41,6 +41,10 @@ _ZERO_ASKS = ("inpainting_fill",)
 """Fields of which 0 asks for something."""
 _OF_HIGH_RESOLUTION = ("hr_", "firstphase_", "denoising_strength")
 """Fields that mean something where `enable_hr` is set only."""
+_LARGER = frozenset({"enable_hr", "hr_scale", "hr_resize_x", "hr_resize_y", "hr_upscaler"})
+"""Those of them that a student with an upscaler honours."""
+_NOT_LARGER = ("None",)
+"""Upscalers of this API that are none of ours: what is painted is resized."""
 _OF_MASKS = ("inpaint", "mask")
 _AS_IT_WAS = 1
 """What there is at first where a mask says to paint: the picture as it was."""
@@ -71,6 +75,11 @@ class TextToImage(BaseModel):
     steps: int | None = Field(None, description="without effect but for the student's own number")
     override_settings: dict[str, Any] | None = Field(None, description="sd_model_checkpoint and samples_format are honoured")
     send_images: bool | None = None
+    enable_hr: bool | None = Field(None, description="true: pictures are made larger; honoured by students with an upscaler")
+    hr_scale: Annotated[float, Field(ge=1, le=16)] | None = Field(None, description="how many times larger; none: 2")
+    hr_resize_x: Annotated[int, Field(ge=0, le=MOST_SIDE)] | None = Field(None, description="or the width that is wanted")
+    hr_resize_y: Annotated[int, Field(ge=0, le=MOST_SIDE)] | None = Field(None, description="and the height")
+    hr_upscaler: Text | None = Field(None, description="the student's, or None, which resizes")
     script_name: Text | None = Field(None, description="there are none", json_schema_extra=narrowed(maxLength=0))
     alwayson_scripts: dict[str, Any] | None = Field(
         None,
@@ -106,6 +115,17 @@ class TextToImage(BaseModel):
     def size(self, student: Student) -> tuple[int, int]:
         return self.width or student.width, self.height or student.height
 
+    def larger(self, student: Student) -> tuple[int, int] | None:
+        """The size that is asked for where pictures are to be made larger; None where they are not, or cannot be."""
+        if not self.enable_hr or student.upscaler is None:
+            return None
+        width, height = self.size(student)
+        scale = self.hr_scale or 2.0
+        across, down = self.hr_resize_x or 0, self.hr_resize_y or 0
+        if across or down:  # one alone keeps the shape
+            return across or round(width * down / height), down or round(height * across / width)
+        return round(width * scale), round(height * scale)
+
     def strength(self, student: Student) -> float | None:
         """How much of a picture is made anew; None where there is none."""
         return None
@@ -123,11 +143,13 @@ class TextToImage(BaseModel):
         fits = bounds is not None and self.cfg_scale is not None and bounds.least <= self.cfg_scale <= bounds.most
         return self.cfg_scale if fits else None
 
-    def ask(self, student: Student) -> Ask:
-        """What is asked of the student, of what it can do."""
+    def ask(self, student: Student, scales: Collection[int] = ()) -> Ask:
+        """What is asked of the student, of what it can do. `scales`: how many times larger its upscaler makes pictures."""
         negative = (self.negative_prompt or "") if student.negative_prompt else ""
-        width, height = self.size(student)
-        return Ask([self.text(student)], negative, self.guidance(student), self.strength(student), f"{width}x{height}")
+        width, height = larger = self.larger(student) or self.size(student)
+        upscale = 1 if self.larger(student) is None or self.hr_upscaler in _NOT_LARGER else _least(scales, student, larger)
+        told = self.guidance(student), self.strength(student), f"{width}x{height}", upscale
+        return Ask([self.text(student)], negative, *told)
 
     def check(self) -> None:
         """Raises ApiError for what is refused."""
@@ -157,9 +179,18 @@ class TextToImage(BaseModel):
                 return len(value) == len(self._known_styles(student))
             case "override_settings":
                 return all(key in _OF_THE_SERVER for key in value)
-        if name.startswith(_OF_HIGH_RESOLUTION) and not (self.model_extra or {}).get("enable_hr"):
+        if name.startswith(_OF_HIGH_RESOLUTION) and not self.enable_hr:
             return True
+        if name in _LARGER:
+            one = student.upscaler
+            return one is not None and (name != "hr_upscaler" or value in (one.name, *_NOT_LARGER))
         return name in TextToImage.model_fields
+
+
+def _least(scales: Collection[int], student: Student, size: tuple[int, int]) -> int:
+    """The least scale at which a student's picture is as large as this, or the largest there is."""
+    enough = (scale for scale in sorted(scales) if scale * student.width >= size[0] and scale * student.height >= size[1])
+    return next(enough, max(scales, default=1))
 
 
 class ImageToImage(TextToImage):

@@ -12,7 +12,7 @@ PREFIX = "/sdapi/v1"
 _EMPTY = ("hypernetworks", "face-restorers", "realesrgan-models", "sd-vae", "latent-upscale-modes", "loras")
 _SAMPLER = {"name": "Euler a", "aliases": ["k_euler_a", "k_euler_ancestral"], "options": {}}
 _SCHEDULER = {"name": "automatic", "label": "Automatic", "aliases": None, "default_rho": -1, "need_inner_model": False}
-_NO_UPSCALER = {"name": "None", "model_name": None, "model_path": None, "model_url": None, "scale": 4}
+_NO_UPSCALER: dict[str, Any] = {"name": "None", "model_name": None, "model_path": None, "model_url": None, "scale": 4}
 
 
 def routes(server: Server) -> APIRouter:
@@ -40,8 +40,13 @@ def routes(server: Server) -> APIRouter:
 
     @router.get("/upscalers")
     async def upscalers() -> list[dict[str, Any]]:
-        """None."""
-        return [_NO_UPSCALER]
+        """Those that make pictures larger, each of a student, and none."""
+        found = [_NO_UPSCALER]
+        for served in server.students.values():
+            if (one := served.student.upscaler) is not None:
+                scale = max(served.status().upscales, default=_NO_UPSCALER["scale"])
+                found.append({**_NO_UPSCALER, "name": one.name, "model_name": one.name, "scale": scale})
+        return found
 
     @router.get("/prompt-styles")
     async def styles() -> list[dict[str, Any]]:

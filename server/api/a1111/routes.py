@@ -42,7 +42,7 @@ class _Made(NamedTuple):
     def answer(self) -> bytes:
         """The answer as JSON. Takes milliseconds an image: for a thread."""
         student = self.served.student
-        ask, size = self.asked.ask(student), self.asked.size(student)
+        ask, size = self.asked.ask(student), self._size()
         steps = len(student.contract.times)
         seeds = [still.seed for still in self.stills]
         not_honoured = self.asked.not_honoured(student)
@@ -86,6 +86,12 @@ class _Made(NamedTuple):
         about = {"parameters": known, "info": json.dumps(info)}
         return b'{"images":[%b],%b' % (b",".join(pictures), json.dumps(about).encode()[1:])
 
+    def _size(self) -> tuple[int, int]:
+        """Width and height of what was painted, or was to be."""
+        sizes = [still.result.size for still in self.stills if still.result.size is not None]
+        student = self.served.student
+        return sizes[0] if sizes else self.asked.larger(student) or self.asked.size(student)
+
     def _picture(self, still: Still, text: str) -> bytes:
         return with_text(still.result.image, "parameters", text) if self.format == "png" else still.result.image
 
@@ -118,7 +124,7 @@ class _Painter:
         units = asked.units()
         whose = owner(request, self._server)
         served, image_format = self._choices.of(whose, asked.override_settings)
-        ask = asked.ask(served.student)
+        ask = asked.ask(served.student, served.status().upscales)
         wanted = Asked(
             api="sdapi",
             owner=whose,

@@ -131,11 +131,10 @@ def read(data: bytes) -> tuple[Input, bytes | None]:
 
 def written(asked: Input, student: Student, stills: list[Still], repainted: bool) -> bytes:
     """The answer to one message."""
-    width, height = asked.size(student)
     kind = f"image/{asked.format or 'jpeg'}"
     images: list[dict[str, Any]] = []
     for still in stills:
-        content = still.result.image
+        content, (width, height) = still.result.image, still.result.size or (0, 0)
         image = {"content": content, "content_type": kind, "width": width, "height": height}
         if asked.sync_mode:
             image["url"] = f"data:{kind};base64,{base64.b64encode(content).decode()}"

@@ -24,7 +24,6 @@ class Answer:
     stills: Sequence[Still]
     student: Student
     format: str
-    size: str
     base64: bool
     urls: Sequence[str] | None
     without_effect: Sequence[str]
@@ -41,7 +40,7 @@ class Answer:
             "created": int(time.time()),
             "background": "opaque",
             "output_format": self.format,
-            "size": self.size,
+            "size": _size(self.stills[0].result),
             "painted_size": f"{self.student.width}x{self.student.height}",
             "without_effect": list(self.without_effect),
             "usage": self.usage(len(self.stills)),
@@ -70,7 +69,7 @@ class Answer:
         about = {
             "type": kind,
             "created_at": int(time.time()),
-            "size": self.size,
+            "size": _size(still.result),
             "quality": "auto",
             "background": "opaque",
             "output_format": self.format,
@@ -96,6 +95,12 @@ class Answer:
             "output_tokens_details": out,
             "total_tokens": total_in + total_out,
         }
+
+
+def _size(result: Result) -> str:
+    """WIDTHxHEIGHT of an image."""
+    width, height = result.size or (0, 0)
+    return f"{width}x{height}"
 
 
 def failed(refused: Refused, request: str) -> bytes:

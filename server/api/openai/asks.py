@@ -13,6 +13,7 @@ from ..described import narrowed
 Count = Annotated[int, Field(ge=1, le=10)]
 ResponseFormat = Literal["b64_json", "url"]
 OutputFormat = Literal["png", "jpeg", "webp"]
+Upscale = Annotated[int, Field(ge=1, le=16)]
 Word = Annotated[Text, Field(max_length=512)]
 """A value that is taken without effect."""
 
@@ -34,6 +35,7 @@ class _Images(BaseModel):
     n: Count | None = None
     size: Text | None = Field(None, examples=["256x256"], description="WIDTHxHEIGHT or auto")
     response_format: ResponseFormat | None = None
+    upscale: Upscale | None = Field(None, description="how many times larger the picture is made; what may be, /v1/models says")
     seed: Seed | None = None
     user: Word | None = None
     safety_identifier: Word | None = None
@@ -54,9 +56,14 @@ class _Images(BaseModel):
     def streamed(self) -> bool:
         return False
 
+    @property
+    def larger(self) -> int:
+        """How many times."""
+        return 1 if self.upscale is None else self.upscale
+
     def ask(self, student: Student) -> Ask:
         """What is asked of the student."""
-        return Ask([""], size=self.size)
+        return Ask([""], size=self.size, upscale=self.larger)
 
     def wants(self) -> tuple[bool, bool]:
         """Whether images are to be answered in base64, and whether by an address; both, where nothing is said."""
@@ -114,7 +121,7 @@ class ImagesRequest(_Images):
         return bool(self.stream)
 
     def ask(self, student: Student) -> Ask:
-        return Ask([self.prompt], self.negative_prompt or "", self.guidance_scale, size=self.size)
+        return Ask([self.prompt], self.negative_prompt or "", self.guidance_scale, size=self.size, upscale=self.larger)
 
     def without_effect(self, student: Student) -> list[str]:
         steps = self.num_inference_steps
@@ -145,7 +152,8 @@ class EditRequest(ImagesRequest):
     input_fidelity: Word | None = None
 
     def ask(self, student: Student) -> Ask:
-        return Ask([self.prompt], self.negative_prompt or "", self.guidance_scale, self._strength(student), self.size)
+        told = self.negative_prompt or "", self.guidance_scale, self._strength(student), self.size, self.larger
+        return Ask([self.prompt], *told)
 
     def _strength(self, student: Student) -> float:
         return student.strength_for(self.prompt) if self.strength is None else self.strength
@@ -168,4 +176,5 @@ class VariationRequest(_Images):
     strength: Strength | None = Field(None, description="how much is made anew; none: the student's own")
 
     def ask(self, student: Student) -> Ask:
-        return Ask([""], strength=student.strength if self.strength is None else self.strength, size=self.size)
+        strength = student.strength if self.strength is None else self.strength
+        return Ask([""], strength=strength, size=self.size, upscale=self.larger)

@@ -106,11 +106,8 @@ class _Call(NamedTuple):
     def _answer(self, stills: list[Still], served: Served) -> Answer:
         base64, by_address = self.asked.wants()
         urls = self._urls(stills) if by_address else None
-        width, height = self.asked.ask(served.student).pixels() or (served.student.width, served.student.height)
         without = self.asked.without_effect(served.student)
-        return Answer(
-            stills, served.student, self.asked.format, f"{width}x{height}", base64, urls, without, int(self.image is not None)
-        )
+        return Answer(stills, served.student, self.asked.format, base64, urls, without, int(self.image is not None))
 
     def _urls(self, stills: list[Still]) -> list[str] | None:
         images = [still.result.image for still in stills]

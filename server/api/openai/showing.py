@@ -17,7 +17,8 @@ class Showing:
 
     def __init__(self, stills: Stills, served: Served, asked: Asked, steps: Sequence[int]) -> None:
         asked = asked if asked.seed is not None else asked.of_seed(secrets.randbits(32))
-        looks = [replace(asked, most_steps=most) for most in steps]
+        small = replace(asked, ask=replace(asked.ask, upscale=1))  # only the picture itself is made larger
+        looks = [replace(small, most_steps=most) for most in steps]
         self._looks = [asyncio.ensure_future(stills.paint(served, one)) for one in (*looks, asked)]
         for look in self._looks:
             look.add_done_callback(_seen)

@@ -90,7 +90,7 @@ def unpack_result(data: bytes) -> Result:
 
 def pack_status(status: Status) -> bytes:
     values = {name: getattr(status, name) for name in _STATUS_FIELDS}
-    values |= {"state": status.state.value, "seconds": dict(status.seconds)}
+    values |= {"state": status.state.value, "seconds": dict(status.seconds), "upscales": dict(status.upscales)}
     return _pack(list(values.values()))
 
 
