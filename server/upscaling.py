@@ -192,6 +192,8 @@ class Upscaling:
                 if stills and self._may():
                     break
                 self._changed.wait(_LOOK if stills else None)
+                if any(one.task.job.deadline < time.monotonic() for one in self._waiting.values()):
+                    break
             return not self._stopped
 
     def _may(self) -> bool:
@@ -203,8 +205,20 @@ class Upscaling:
         with self._changed:
             return next((self._waiting.pop(job.id) for job in self._lines[kind].pick(1)), None)
 
+    def _overdue(self) -> list[_Picture]:
+        """Those that wait and whose deadline has passed; they wait no more."""
+        now = time.monotonic()
+        with self._changed:
+            late = [one for one in self._waiting.values() if one.task.job.deadline < now]
+            for one in late:
+                del self._waiting[one.task.job.id]
+                self._lines[one.task.job.kind].remove(one.task.job)
+        return late
+
     def _work(self, enlarger: Enlarger, limit: float) -> None:
         """A live frame, if there is one, and a tile of a still."""
+        for one in self._overdue():
+            self._answers.late(one.task.job)
         if (frame := self._pick(JobKind.LIVE)) is not None:
             while not (frame.over or self._stopped):
                 self._advance(frame, enlarger, limit)

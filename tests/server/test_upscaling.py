@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import time
 from dataclasses import replace
 from typing import Any
 
@@ -140,14 +141,13 @@ async def test_no_upscaler_at_all(make_bench: Any) -> None:
 async def test_live_users_have_their_share(make_bench: Any, upscaled: Student) -> None:
     """While somebody is live, the next tile waits as long as leaves stills their share; when nobody is, it comes at once, and
     of those that wait by then, whoever has many delays nobody who has one."""
-    enlarger, device, order = Gated(upscaled), Device(), list[str]()
+    enlarger, live, order = Gated(upscaled), Live(), list[str]()
+    device = Device(live=live)
     bench = await make_bench(of=upscaled, opening=lambda say: enlarger, device=device, stills_share="0.00001")
     assert (await bench.submit()).outcome is Outcome.IMAGE  # a frame
-    assert device.live.lately()
-    always = Live()
-    always.lately = lambda: not over  # type: ignore[method-assign]
+    assert live.lately()
+    live.lately = lambda: not over  # type: ignore[method-assign]
     over = False
-    object.__setattr__(device, "live", always)
     enlarger.tiles = 0
     slow = bench.submit(**STILL, upscale=4)
     await bench.until(lambda: enlarger.tiles == 1)
@@ -187,6 +187,22 @@ async def test_the_end(stage: tuple[Bench, Gated]) -> None:
     assert await asyncio.to_thread(bench.worker.stop)
     assert {result.code for result in await asyncio.gather(*waiting)} == {"shutting_down"}
     assert enlarger.closed
+
+
+async def test_late(make_bench: Any, upscaled: Student) -> None:
+    """Who waits longer than a still is waited for is told so, though another is on its way still."""
+    enlarger, always = Gated(upscaled), Live()
+    always.lately = lambda: True  # type: ignore[method-assign]
+    device = Device(live=always)
+    bench = await make_bench(of=upscaled, opening=lambda say: enlarger, device=device, stills_share="0.00001")
+    enlarger.tiles = 0
+    slow = bench.submit(**STILL, upscale=4)
+    await bench.until(lambda: enlarger.tiles == 1)
+    late = await bench.submit(**STILL, upscale=2, deadline=time.monotonic() + 0.3)
+    assert late.outcome is Outcome.DROPPED_LATE
+    assert not slow.done()
+    slow.cancel()
+    await asyncio.wait([slow])
 
 
 async def test_live_frames_go_first(make_bench: Any, upscaled: Student) -> None:
