@@ -31,11 +31,13 @@ def blocking_stills(
     seed: int | None = None,
     negative_prompt: str = "",
     guidance: float | None = None,
+    upscale: int | None = None,
     format: Literal["png", "jpeg", "webp"] = "png",
     quality: int = 90,
     timeout: float = 60.0,
 ) -> list[Still]:
-    """`n` images from words alone, with seeds that follow each other from `seed`, or any seed.
+    """`n` images from words alone, with seeds that follow each other from `seed`, or any seed. With `upscale`
+    2 or 4 they are made so many times larger, where the student has an upscaler.
 
     Raises BadParams for what the server does not take, with its words; Full with `retry_after` where it has no room just now;
     Refused for a wrong key; Gone where there is no server, or none that answers within `timeout` seconds.
@@ -43,7 +45,10 @@ def blocking_stills(
     asked: dict[str, Any] = {
         "prompt": prompt, "n": n, "response_format": "b64_json", "output_format": format, "output_compression": quality,
     }  # fmt: skip
-    chosen = {"model": student, "seed": seed, "negative_prompt": negative_prompt or None, "guidance_scale": guidance}
+    chosen = {
+        "model": student, "seed": seed, "negative_prompt": negative_prompt or None, "guidance_scale": guidance,
+        "upscale": upscale,
+    }  # fmt: skip
     asked |= {name: value for name, value in chosen.items() if value is not None}
     answer = _post(rest_url(url, PATH), asked, key, timeout)
     return [Still(base64.b64decode(one["b64_json"]), int(one.get("seed") or 0)) for one in answer["data"]]

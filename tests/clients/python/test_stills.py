@@ -48,12 +48,12 @@ def server() -> Iterator[Any]:
 
 async def test_words_become_images(server: Any) -> None:
     """What is chosen is asked for, what is not is left to the server, and images come back with their seeds."""
-    [still] = await stills("a red heart", url=server.url, key="secret", student="embedded", seed=7, format="jpeg")
+    [still] = await stills("a red heart", url=server.url, key="secret", student="embedded", seed=7, format="jpeg", upscale=2)
     assert (still.data, still.seed, still.suffix) == (PNG, 7, "png")
     [(path, headers, asked)] = server.asked
     assert (path, headers["Authorization"]) == ("/v1/images/generations", "Bearer secret")
     assert asked == {
-        "prompt": "a red heart", "n": 1, "model": "embedded", "seed": 7,
+        "prompt": "a red heart", "n": 1, "model": "embedded", "seed": 7, "upscale": 2,
         "response_format": "b64_json", "output_format": "jpeg", "output_compression": 90,
     }  # fmt: skip
 
