@@ -47,7 +47,7 @@ def ratio_of(model: Any, what: str, across: int, down: int) -> int:
         raise EngineError(
             f"{what} does not take a picture of {across}x{down} ({first_line(error)}): export it with open sides"
         ) from error
-    ratio = made[2] // down
+    ratio: int = made[2] // down
     if made != [1, 3, down * ratio, across * ratio]:
         raise EngineError(f"{what} makes {made} of [1, 3, {down}, {across}], which is no picture so many times larger")
     return ratio

@@ -72,7 +72,8 @@ class Canvas:
         """The picture, when every tile is there: uint8 [height * ratio, width * ratio, 3]."""
         if self._whole is not None:
             return self._whole
-        return np.rint(self._sum / self._share).astype(np.uint8)
+        picture: Pixels = np.rint(self._sum / self._share).astype(np.uint8)
+        return picture
 
 
 @lru_cache(4)

@@ -71,7 +71,7 @@ def paint(networks: dict[str, Any], folder: Path, source: Image.Image, prompt: s
     from transformers import CLIPTokenizer
 
     unet, vae, encoder = networks["unet"], networks["vae"], networks["text_encoder"].eval()
-    scheduler = DDPMScheduler(
+    scheduler: Any = DDPMScheduler(
         beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", clip_sample=False, timestep_spacing="trailing"
     )
     scheduler.set_timesteps(1)

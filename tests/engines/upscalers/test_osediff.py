@@ -48,7 +48,8 @@ class _Made:
             student = replace(self._student, width=SIDE, height=SIDE, upscaler=self.upscaler())
             self._open[engine, colours] = made = open_enlarger(student, Place(engine, OPTIONS[engine], self.cache))
             if isinstance(made, TorchEnlarger):  # what is exported is the same but for the end: once is enough
-                made._module.colours = colours
+                module: Any = made._module
+                module.colours = colours
         return self._open[engine, colours]
 
     def theirs(self, source: Pixels, colours: str) -> Pixels:
