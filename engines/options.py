@@ -141,12 +141,6 @@ class FakeOptions(EngineOptions):
     overlap: Annotated[bool, Option("true: ticks overlap, as those of a GPU do", flag="fake_overlap", for_tests=True)] = False
     copies: Annotated[bool, Option("true: source images, copied", flag="fake_copies", for_tests=True)] = False
     gate: Annotated[Path | None, Option("no tick ends before this file is there", flag="fake_gate", for_tests=True)] = None
-    upscale_seconds: Annotated[
-        float, Option("seconds of a tile that is enlarged", least=0, flag="fake_upscale", for_tests=True)
-    ] = 0.0
-    upscale_gate: Annotated[
-        Path | None, Option("no tile is enlarged before this file is there", flag="fake_upscale_gate", for_tests=True)
-    ] = None
 
 
 TENSORRT = ("tensorrt", "tensorrt_rtx")

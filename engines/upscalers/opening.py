@@ -50,7 +50,7 @@ def open_enlarger(student: Student, place: Place, say: Say = log.info) -> Enlarg
     if isinstance(options, FakeOptions):
         from .fake import FakeEnlarger
 
-        return FakeEnlarger(shape_for(student, upscaler, 1), options.upscale_seconds, options.upscale_gate)
+        return FakeEnlarger(shape_for(student, upscaler, 1))
     check_here(upscaler)
     if upscaler.kind == "network":
         return _open_network(student, options)

@@ -14,7 +14,7 @@ from server.api.fal.realtime import Newest, Seats
 from server.stills import Still
 from server.types import Outcome, Result
 
-STILLS = [Still(7, Result(1, Outcome.IMAGE, b"picture"))]
+STILLS = [Still(7, Result(1, Outcome.IMAGE, b"picture", size=(512, 512)))]
 
 
 def message(**values: Any) -> bytes:
