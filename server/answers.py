@@ -111,8 +111,9 @@ class Answers:
         timings = replace(timings, encode=time.perf_counter() - began)
         spent = self._ledger.estimate(task.share)
         joules, meter = (None, "") if spent is None else (spent.joules, spent.meter)
-        told = {"joules": joules, "meter": meter, "tokens": task.tokens, "size": job.size or (width, height)}
-        self._deliver(job, Result(job.id, Outcome.IMAGE, image, task.rows, timings, **told))
+        size = job.size or (width, height)
+        result = Result(job.id, Outcome.IMAGE, image, task.rows, timings, "", "", joules, meter, task.tokens, size)
+        self._deliver(job, result)
 
     def _deliver(self, job: Job, result: Result) -> None:
         self._metrics.result(job.api, result, time.monotonic() - job.created)

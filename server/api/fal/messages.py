@@ -134,7 +134,7 @@ def written(asked: Input, student: Student, stills: list[Still], repainted: bool
     kind = f"image/{asked.format or 'jpeg'}"
     images: list[dict[str, Any]] = []
     for still in stills:
-        content, (width, height) = still.result.image, still.result.size or (0, 0)
+        content, (width, height) = still.result.image, still.result.size or asked.size(student)
         image = {"content": content, "content_type": kind, "width": width, "height": height}
         if asked.sync_mode:
             image["url"] = f"data:{kind};base64,{base64.b64encode(content).decode()}"

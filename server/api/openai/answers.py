@@ -40,7 +40,7 @@ class Answer:
             "created": int(time.time()),
             "background": "opaque",
             "output_format": self.format,
-            "size": _size(self.stills[0].result),
+            "size": _size(self.stills[0].result, self.student),
             "painted_size": f"{self.student.width}x{self.student.height}",
             "without_effect": list(self.without_effect),
             "usage": self.usage(len(self.stills)),
@@ -69,7 +69,7 @@ class Answer:
         about = {
             "type": kind,
             "created_at": int(time.time()),
-            "size": _size(still.result),
+            "size": _size(still.result, self.student),
             "quality": "auto",
             "background": "opaque",
             "output_format": self.format,
@@ -97,9 +97,9 @@ class Answer:
         }
 
 
-def _size(result: Result) -> str:
-    """WIDTHxHEIGHT of an image."""
-    width, height = result.size or (0, 0)
+def _size(result: Result, student: Student) -> str:
+    """WIDTHxHEIGHT of an image; the student's own where whoever painted does not say."""
+    width, height = result.size or (student.width, student.height)
     return f"{width}x{height}"
 
 
