@@ -53,14 +53,14 @@ class Made:
     looks: tuple[str, ...]
 
 
-def from_training(folder: Path) -> Made:
-    """The averaged painter of a training folder and its reader. Raises FileNotFoundError, or ValueError if the reader is of
-    another list of words.
+def from_training(folder: Path, offered: Sequence[str] = tuple(LOOKS)) -> Made:
+    """The averaged painter of a training folder and its reader, with those looks that are learnt and `offered`. Raises
+    FileNotFoundError, or ValueError if the reader is of another list of words.
     """
     saved = torch.load(folder / "painter.pt", map_location="cpu", weights_only=True)
     easel = Easel()
     adopt(easel, saved["average"], saved["looks"])
-    looks = tuple(name for name in LOOKS if name in saved["learnt"])
+    looks = tuple(name for name in LOOKS if name in saved["learnt"] and name in offered)
     return make(easel, torch.load(folder / "reader.pt", weights_only=True), load_small(folder / "things.npz"), looks)
 
 
@@ -69,6 +69,8 @@ def make(easel: Easel, read: dict[str, Any], drawings: Array, looks: tuple[str, 
     tokenizer = build_tokenizer()
     if read["vocabulary"] != tokenizer.get_vocab() or read["looks"] != list(LOOKS):
         raise ValueError("the reader was trained on other words: train it again (training.painter.read)")
+    if unread := set(looks) - set(read.get("knows", LOOKS)):
+        raise ValueError(f"the reader knows no {min(unread)!r}: train one that does (training.painter.read)")
     reader = new_reader(tokenizer)
     reader.load_state_dict(read["reader"])
     text = Text(tokenizer.get_vocab_size(), len(looks), len(drawings), len(COLOURS), easel.painter.maps.shape[0], VARIANTS)
@@ -185,9 +187,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--from", dest="source", type=Path, required=True)
     parser.add_argument("--to", type=Path, required=True)
+    parser.add_argument("--looks", default=",".join(LOOKS), help="of the looks learnt only these, with commas between")
     args = parser.parse_args()
     torch.set_num_threads(1)
-    made = from_training(args.source)
+    made = from_training(args.source, [name.strip() for name in args.looks.split(",")])
     off = export(made, args.to / "painter")
     (args.to / "painter.toml").write_text(student_file(made.looks))
     print_export(off, args.to / "painter")
