@@ -3,6 +3,8 @@
 On a processor it learns from shards that `training.painter.shards` renders beside it, and picks up new ones as they come; on a
 GPU it renders for itself. A checkpoint every two minutes, with a sheet to look at; the same command goes on from there. New
 looks are added to a checkpoint by name, and what has grown keeps the weights that still fit.
+
+`--own --looks A,B` tunes what is of these looks alone: all that looks share stays as it is, and so do all other looks.
 """
 
 import argparse
@@ -116,9 +118,10 @@ AVERAGED = 0.996
 class Trainer:
     """The easel, its average, the optimizer, how far it is, and its checkpoint."""
 
-    def __init__(self, out: Path, rate: float, device: str, texture: float) -> None:
+    def __init__(self, out: Path, rate: float, device: str, texture: float, own: bool = False) -> None:
+        """With `own` only what is of one look each is learned, of the looks that are taught."""
         torch.manual_seed(0)
-        self.out, self.rate, self.device, self.texture = out, rate, device, texture
+        self.out, self.rate, self.device, self.texture, self.own = out, rate, device, texture, own
         self.easel = Easel().to(device)
         self.step, self.spent = 0, 0.0
         self.learnt: tuple[str, ...] = tuple(LOOKS)
@@ -127,16 +130,26 @@ class Trainer:
         saved: dict[str, Any] = {}
         if self._checkpoint.exists():
             saved = torch.load(self._checkpoint, map_location=device, weights_only=True)
-            adopt(self.easel, saved["easel"], saved["looks"])
-            self.step, self.spent = saved["step"], saved["spent"]
+            # what stays is what is exported
+            adopt(self.easel, saved["average" if own else "easel"], saved["looks"])
+            self.step, self.spent, self.learnt = saved["step"], saved["spent"], tuple(saved["learnt"])
+        elif own:
+            raise SystemExit(f"nothing to tune in {out}: train all that looks share first, or begin with from_student")
         self.average = copy.deepcopy(self.easel).eval().requires_grad_(False)
         if saved:
             adopt(self.average, saved["average"], saved["looks"])
         tables = self.easel.tables()
         shared = [p for p in self.easel.parameters() if all(p is not table for table in tables)]
-        groups = [{"params": shared, "pace": 1.0}, {"params": tables, "pace": TABLES}]
-        self.optimizer = torch.optim.AdamW(groups, lr=rate, weight_decay=1e-3, betas=(0.9, 0.99), fused=True)
-        if saved and saved["looks"] == list(LOOKS):
+        groups: list[dict[str, Any]] = [{"params": tables, "pace": TABLES}]
+        if own:
+            for p in shared:
+                p.requires_grad_(False)
+        else:
+            groups.insert(0, {"params": shared, "pace": 1.0})
+        # decay would take the tables of looks along that are not taught
+        decay = 0.0 if own else 1e-3
+        self.optimizer = torch.optim.AdamW(groups, lr=rate, weight_decay=decay, betas=(0.9, 0.99), fused=True)
+        if saved.get("optimizer") and saved["looks"] == list(LOOKS):
             self._resume(saved["optimizer"])
         self.drawings = torch.from_numpy(load_small(out / "things.npz")).to(device)
 
@@ -148,7 +161,7 @@ class Trainer:
         if same and all(one["exp_avg"].shape == own[k] for k, one in state["state"].items()):
             self.optimizer.load_state_dict(state)
         else:
-            print("the network has grown: its optimizer starts anew", flush=True)
+            print("what is learned has grown or is other than before: its optimizer starts anew", flush=True)
 
     def save(self) -> None:
         states = {
@@ -204,10 +217,13 @@ def train(
     texture: float = 2.0,
     photographs: Path | None = None,
     looks: Sequence[str] = tuple(LOOKS),
+    own: bool = False,
 ) -> None:
-    """Train until it has had `seconds`, over all its sittings. Raises SystemExit where there is nothing to learn from."""
-    trainer = Trainer(out, rate, device, texture)
-    trainer.learnt = tuple(looks)
+    """Train until it has had `seconds`, over all its sittings; with `own` what is of these looks alone, beside those that were
+    learnt before. Raises SystemExit where there is nothing to learn from.
+    """
+    trainer = Trainer(out, rate, device, texture, own)
+    trainer.learnt = tuple(name for name in LOOKS if name in looks or (own and name in trainer.learnt))
     rng = random.Random(time.time_ns())
     shards = Shards(out / "shards", looks)
     live = None
@@ -257,13 +273,14 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=0, help="of the processor; 0 for one a core")
     parser.add_argument("--photographs", type=Path, help="where training.photographs fetched to, if not to its own folder")
     parser.add_argument("--looks", default=",".join(LOOKS), help="the looks to be learnt, with commas between; all without")
+    parser.add_argument("--own", action="store_true", help="tune what is of these looks alone; all else stays as it is")
     args = parser.parse_args()
     looks = tuple(name.strip() for name in args.looks.split(","))
     if unknown := set(looks) - set(LOOKS):
         raise SystemExit(f"no look {min(unknown)!r}; there are: {', '.join(LOOKS)}")
     if args.threads:
         torch.set_num_threads(args.threads)
-    train(args.out, args.seconds, args.batch, args.rate, args.device, args.texture, args.photographs, looks)
+    train(args.out, args.seconds, args.batch, args.rate, args.device, args.texture, args.photographs, looks, args.own)
 
 
 if __name__ == "__main__":

@@ -76,6 +76,26 @@ def test_training_learns_saves_and_goes_on(folder: Path, tmp_path: Path) -> None
     assert not Trainer(tmp_path, 2e-3, "cpu", 1.0).optimizer.state_dict()["state"]
 
 
+def test_only_what_is_of_a_look_is_tuned(folder: Path, tmp_path: Path) -> None:
+    """Tuning the looks of a batch alone leaves all that looks share, and all other looks, as they were, to the bit."""
+    (tmp_path / "things.npz").symlink_to(folder / "things.npz")
+    with pytest.raises(SystemExit, match="nothing to tune"):
+        Trainer(tmp_path, 2e-3, "cpu", 1.0, own=True)
+    Trainer(tmp_path, 2e-3, "cpu", 1.0).save()
+    trainer = Trainer(tmp_path, 2e-3, "cpu", 1.0, own=True)
+    before = {name: value.clone() for name, value in trainer.average.state_dict().items()}
+    shards = Shards(folder / "shards", ["thermal"])
+    shards.refresh()
+    for _ in range(2):
+        trainer.learn(shards.draw(2, random.Random(0)), 0.0)
+    taught = list(LOOKS).index("thermal")
+    for kept in (trainer.easel, trainer.average):
+        for name, value in kept.state_dict().items():
+            changed = (value != before[name]).flatten(1).any(1).nonzero().flatten().tolist() if value.ndim > 1 else []
+            assert changed == ([taught] if name in ("look", "head", "touch") else []), name
+            assert value.ndim > 1 or torch.equal(value, before[name]), name
+
+
 def test_what_is_no_number_is_not_learnt_from(folder: Path) -> None:
     """A loss that is no number ends the training before weights or a checkpoint take it up."""
     trainer = Trainer(folder, 2e-3, "cpu", 1.0)
