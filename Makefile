@@ -48,10 +48,13 @@ docs/metrics.md: server/instruments.py server/metrics_doc.py server/types.py | .
 student: .venv/student
 	BIN=$(BIN) OUT=$(STUDENT) HOURS=$(HOURS) DEVICE=$(DEVICE) BATCH=$(BATCH) sh training/make.sh
 
-# Make the painter, the student that is served by default, again. On a GPU: make painter DEVICE=cuda BATCH=64
+# Make the painter, the student that is served by default, again. On a GPU: make painter DEVICE=cuda BATCH=64. Of some looks
+# only: make painter LOOKS="comic,van gogh". From the one that ships: make painter FROM=engines/students/painter
 PAINTER ?= build/painter
+LOOKS ?=
+FROM ?=
 painter: .venv/student
-	BIN=$(BIN) OUT=$(PAINTER) HOURS=$(HOURS) DEVICE=$(DEVICE) BATCH=$(BATCH) sh training/painter/make.sh
+	BIN=$(BIN) OUT=$(PAINTER) HOURS=$(HOURS) DEVICE=$(DEVICE) BATCH=$(BATCH) LOOKS="$(LOOKS)" FROM="$(FROM)" sh training/painter/make.sh
 
 .venv/base: pyproject.toml
 	$(PYTHON) -m venv .venv
