@@ -27,6 +27,8 @@ CYCLES = 11
 FLOW = 3
 STEADY = 6.0
 """How surely a stroke that runs along the forms takes the nearest direction of the bank's."""
+MEETING = 3 + INKS + INKS * 4
+"""Numbers that go over from one cell into the next: the ground's mean colour, the inks' thresholds, uses and colours."""
 QUIET = 0.6
 """Up to this time a picture to repaint is not noised (the contract's `quiet`)."""
 TOUCH = 2 * (2 * sum(WIDTHS[1:]) + WIDTHS[0])
@@ -141,7 +143,6 @@ class Painter(nn.Module):
     bank: Tensor
     waves: Tensor
     axes: Tensor
-    between: Tensor
 
     def __init__(self, maps: Tensor, bank: Tensor) -> None:
         super().__init__()
@@ -151,7 +152,6 @@ class Painter(nn.Module):
         self.register_buffer("waves", cycles(maps.shape[-1]), persistent=False)
         angle = torch.arange(DIRECTIONS) * (2 * math.pi / DIRECTIONS)
         self.register_buffer("axes", torch.stack([angle.cos(), angle.sin()], 1), persistent=False)
-        self.register_buffer("between", _between(), persistent=False)
         self.time = nn.Linear(16, EMBEDDING)
         self.mood = nn.Linear(3, EMBEDDING)
         self.mix = nn.Sequential(nn.Linear(EMBEDDING, EMBEDDING), nn.SiLU(), nn.Linear(EMBEDDING, EMBEDDING), nn.SiLU())
@@ -191,12 +191,10 @@ class Painter(nn.Module):
         embedding = self.embed(told.look, t, mean)
         rgb = x.view(n, 3, CELL * CELL, h, w)
         luma = 0.299 * rgb[:, 0] + 0.587 * rgb[:, 1] + 0.114 * rgb[:, 2]
-        patterns = torch.cat([fixed.maps.mean(2), fixed.waves], 1).expand(n, -1, -1, -1)
         forms = flow(luma)
-        seen = torch.cat([x, forms, patterns], 1)
         a, b, c, d = (2 * width for width in WIDTHS)
         touch = torch.split(told.touch, [b, c, d, d, c, b, a], 1)
-        h0 = F.silu(self.see(F.silu(self.enter(seen))))
+        h0 = F.silu(self.see(F.silu(self._enter(torch.cat([x, forms], 1), fixed))))
         h1 = self.work1(self.down1(h0), embedding, touch[0])
         h2 = self.work2(self.down2(h1), embedding, touch[1])
         deep = self.deep3(self.work3(self.down3(h2), embedding, touch[2]), embedding, touch[3])
@@ -205,11 +203,12 @@ class Painter(nn.Module):
         deep = self.deep0(F.pixel_shuffle(self.up1(deep), 2) + h0, embedding, touch[6])
         return self._head(deep, told.head, rgb, luma, forms, fixed)
 
-    def spread(self, x: Tensor) -> Tensor:
-        """What cells say [n, c, h, w] to what their pixels are [n, c, 16, h, w]: on straight lines from middle to middle."""
-        n, c, h, w = x.shape
-        padded = F.pad(x.reshape(n * c, 1, h, w), (1, 1, 1, 1), mode="replicate")
-        return F.conv2d(padded, self.between.to(x.dtype)).view(n, c, CELL * CELL, h, w)
+    def _enter(self, seen: Tensor, fixed: Fixed) -> Tensor:
+        """The first layer: of what is fixed apart, where a runtime can make it once for all pictures."""
+        weight, bias = self.enter.weight, self.enter.bias
+        patterns = torch.cat([fixed.maps.mean(2), fixed.waves], 1)
+        of_patterns = F.conv2d(patterns, weight[:, seen.shape[1] :], bias)
+        return F.conv2d(seen, weight[:, : seen.shape[1]]) + of_patterns
 
     def _head(self, deep: Tensor, head: Tensor, rgb: Tensor, luma: Tensor, forms: Tensor, fixed: Fixed) -> Tensor:
         n, a, h, w = deep.shape
@@ -217,21 +216,20 @@ class Painter(nn.Module):
         cell, m = CELL * CELL, self.maps.shape[0]
         sizes = [HEAD * a, INKS * m, INKS * 2, INKS * cell * 4, 3, 1, 1]
         matrix, mixed, own, weave, shown, along, soft = torch.split(head, sizes, 1)
-        out = (matrix.view(n, HEAD, a) @ deep.flatten(2)).view(n, HEAD, h, w)
-        sizes = [CHANNELS, *[cell, 4] * INKS, 2]
-        parts = torch.split(out, sizes, 1)
-        ground = parts[0].view(n, 3, cell, h, w)
-        thresholds, used = torch.stack(parts[1:-1:2], 1), torch.cat(parts[2:-1:2], 1)
-        # what cells say as a whole goes over from one to the next, or their borders show
-        flat = torch.cat([ground.mean(2), thresholds.mean(2), used], 1)
-        over = soft[:, :, None, None, None] * (self.spread(flat) - flat[:, :, None])
-        ground = ground + over[:, :3] + rgb * shown[:, :, None, None, None]
-        thresholds = thresholds + over[:, 3 : 3 + INKS]
-        inks = (used[:, :, None] + over[:, 3 + INKS :]).view(n, INKS, 4, cell, h, w)
+        out = (meeting(matrix.view(n, HEAD, a), soft) @ deep.flatten(2)).view(n, -1, h, w)
+        sizes = [CHANNELS, INKS * cell, 2, INKS * 4, MEETING]
+        ground, thresholds, turn, used, flat = torch.split(out, sizes, 1)
+        over = Between(flat)
+        pixels = (n, -1, CELL, CELL, h, w)
+        ground = ground.view(pixels) + over.part(0, 3) + rgb.view(pixels) * shown[:, :, None, None, None, None]
+        thresholds = thresholds.view(pixels)
         # strokes run along the forms: across their gradient, which at twice the angle is the other way
-        turned = parts[-1] - STEADY * along[:, :, None, None] * forms[:, :2]
+        turned = turn - STEADY * along[:, :, None, None] * forms[:, :2]
         heading = (self.axes @ turned.flatten(2)).softmax(1).view(n, DIRECTIONS, 1, h, w)
-        bristles = (heading * bank).sum(1)
+        # one by one: all at once they would be written and read again, eight times what comes of them
+        bristles = heading[:, 0] * bank[:, 0]
+        for k in range(1, DIRECTIONS):
+            bristles = bristles + heading[:, k] * bank[:, k]
         contour = self.contour(luma)
         contour = contour / (F.avg_pool2d(contour.abs().mean(1, keepdim=True), 5, 1, 2) + 0.05)
         textures = (mixed.view(n, INKS, m) @ maps.flatten(2)).view(n, INKS, cell, h, w)
@@ -240,10 +238,62 @@ class Painter(nn.Module):
         for ink in range(INKS):
             own_bristles, own_contour = own[:, 2 * ink, None, None, None], own[:, 2 * ink + 1, None, None, None]
             texture = textures[:, ink] + own_bristles * bristles + own_contour * contour
-            laid = torch.sigmoid(2 * thresholds[:, ink] + (1 + inks[:, ink, 0]) * texture)[:, None]
-            ground = ground + laid * (inks[:, ink, 1:] - ground)
-        painted: Tensor = ground.reshape(n, CHANNELS, h, w)
-        return painted
+            of_cell = used[:, 4 * ink : 4 * ink + 4, None, None]
+            first = 3 + INKS + 4 * ink
+            threshold = thresholds[:, ink : ink + 1] + over.part(3 + ink, 4 + ink)
+            use = of_cell[:, :1] + over.part(first, first + 1)
+            colour = of_cell[:, 1:] + over.part(first + 1, first + 4)
+            laid = torch.sigmoid(2 * threshold + (1 + use) * texture.view(pixels))
+            ground = ground + laid * (colour - ground)
+        return ground.reshape(n, CHANNELS, h, w)
+
+
+def meeting(matrix: Tensor, soft: Tensor) -> Tensor:
+    """A look's matrix [n, HEAD, a], taken apart so that what cells say as a whole can go over from one to the next, by `soft`
+    [n, 1], or their borders show: rows of the ground and of the thresholds without that part of their means, of the direction,
+    of what the inks' uses and colours are in each cell by itself, and MEETING rows of what goes over.
+
+    All of it is linear, so it is done to the matrix, once a picture, and not to what the matrix makes, at every pixel.
+    """
+    n, _, a = matrix.shape
+    parts = torch.split(matrix, [CHANNELS, *[CELL * CELL, 4] * INKS, 2], 1)
+    soft = soft[:, :, None]
+    ground, thresholds = parts[0].view(n, 3, -1, a), torch.stack(parts[1:-1:2], 1)
+    used = torch.cat(parts[2:-1:2], 1)
+    whole, level = soft * ground.mean(2), soft * thresholds.mean(2)
+    ground, thresholds = ground - whole[:, :, None], thresholds - level[:, :, None]
+    alone = (1 - soft) * used
+    return torch.cat([ground.flatten(1, 2), thresholds.flatten(1, 2), parts[-1], alone, whole, level, soft * used], 1)
+
+
+class Between:
+    """What cells say [n, c, h, w] to what their pixels are, on straight lines from middle to middle; beyond the edges cells
+    are as those at the edge. Parts of it are made where they are used: they are sixteen times what they are made of.
+    """
+
+    def __init__(self, cells: Tensor) -> None:
+        # for pixels 0 to 3 of a cell, how far they are from its middle towards the cell before, and the one after
+        off = (torch.arange(CELL, dtype=cells.dtype, device=cells.device) + 0.5) / CELL - 0.5
+        self._before, self._after = (-off).clamp(min=0), off.clamp(min=0)
+        left, right = _neighbours(cells, -1)
+        before, after = self._before[:, None, None], self._after[:, None, None]
+        cells, left, right = cells[:, :, None], left[:, :, None], right[:, :, None]
+        self._across = cells + before * (left - cells) + after * (right - cells)
+        self._above, self._below = _neighbours(self._across, -2)
+
+    def part(self, first: int, end: int) -> Tensor:
+        """Channels from `first` to before `end`: [n, end - first, 4, 4, h, w], the pixels of each cell down and across."""
+        across, above, below = (x[:, first:end, None] for x in (self._across, self._above, self._below))
+        before, after = self._before[:, None, None, None], self._after[:, None, None, None]
+        out: Tensor = across + before * (above - across) + after * (below - across)
+        return out
+
+
+def _neighbours(x: Tensor, axis: int) -> tuple[Tensor, Tensor]:
+    """x moved on by one along an axis, and back by one, its edge kept."""
+    size = x.shape[axis]
+    before = torch.cat([x.narrow(axis, 0, 1), x.narrow(axis, 0, size - 1)], axis)
+    return before, torch.cat([x.narrow(axis, 1, size - 1), x.narrow(axis, size - 1, 1)], axis)
 
 
 def flow(luma: Tensor) -> Tensor:
@@ -267,13 +317,6 @@ def cycles(side: int) -> Tensor:
         for wave in (angle.sin(), angle.cos()):
             planes += [wave[None, :].expand(side, side), wave[:, None].expand(side, side)]
     return torch.stack(planes)
-
-
-def _between() -> Tensor:
-    """Weights [16, 1, 3, 3] that make of cells the values of a cell's pixels, on straight lines from middle to middle."""
-    off = (torch.arange(CELL) + 0.5) / CELL - 0.5
-    line = torch.stack([(-off).clamp(min=0), 1 - off.abs(), off.clamp(min=0)], 1)
-    return torch.einsum("ip,jq->ijpq", line, line).reshape(CELL * CELL, 1, 3, 3)
 
 
 def _contour() -> Tensor:

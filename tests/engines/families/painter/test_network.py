@@ -7,13 +7,19 @@ from torch import Tensor
 
 from engines.families.painter.network import (
     EMBEDDING,
+    HEAD,
+    INKS,
+    MEETING,
     TOUCH,
+    WIDTHS,
+    Between,
     Painter,
     Told,
     compose,
     flow,
     head_size,
     landscape_share,
+    meeting,
     noise_share,
     pack,
     rows,
@@ -21,7 +27,7 @@ from engines.families.painter.network import (
     unpack,
 )
 from engines.families.painter.scene import Asked
-from engines.families.painter.shapes import CHANNELS, ROWS, WIDTH
+from engines.families.painter.shapes import CELL, CHANNELS, ROWS, WIDTH
 from training.looks import MAPS
 
 MAPS_HERE, SIDE = 2, 32
@@ -107,11 +113,32 @@ def test_strokes_run_along_the_forms(painter: Painter) -> None:
         assert torch.equal(one, other) == same
 
 
-def test_one_cell_goes_over_into_the_next(painter: Painter) -> None:
-    """What cells say reaches their pixels on straight lines between the cells' middles."""
+def test_one_cell_goes_over_into_the_next() -> None:
+    """What cells say reaches their pixels on straight lines between the cells' middles, in parts as in all."""
     cells = torch.randn(2, 3, 5, 7)
     smooth = F.interpolate(cells, scale_factor=4, mode="bilinear", align_corners=False)
-    assert torch.allclose(F.pixel_shuffle(painter.spread(cells).flatten(1, 2), 4), smooth, atol=1e-5)
+    over = Between(cells)
+    assert torch.allclose(F.pixel_shuffle(over.part(0, 3).reshape(2, 48, 5, 7), 4), smooth, atol=1e-5)
+    assert torch.allclose(F.pixel_shuffle(over.part(1, 2).reshape(2, 16, 5, 7), 4), smooth[:, 1:2], atol=1e-5)
+
+
+@pytest.mark.parametrize("soft", [0.0, 0.7, 1.0])
+def test_what_goes_over_is_taken_out_of_the_matrix(soft: float) -> None:
+    """Where all cells say the same, the matrix taken apart makes what the matrix makes, however much of it goes over; of what
+    differs from cell to cell, the means go over by that much."""
+    matrix, features = torch.randn(1, HEAD, WIDTHS[0]), torch.randn(1, WIDTHS[0], 1)
+    out = (meeting(matrix, torch.tensor([[soft]])) @ features)[0, :, 0]
+    cell, wanted = CELL * CELL, (matrix @ features)[0, :, 0]
+    over = out[-MEETING:]
+    ground = out[:CHANNELS].view(3, cell) + over[:3, None]
+    assert torch.allclose(ground.flatten(), wanted[:CHANNELS], atol=1e-4)
+    assert torch.allclose(over[:3], soft * wanted[:CHANNELS].view(3, cell).mean(1), atol=1e-4)
+    inks = [wanted[CHANNELS + k * (cell + 4) :][: cell + 4] for k in range(INKS)]
+    thresholds = out[CHANNELS:][: INKS * cell].view(INKS, cell) + over[3 : 3 + INKS, None]
+    assert torch.allclose(thresholds, torch.stack([ink[:cell] for ink in inks]), atol=1e-4)
+    assert torch.allclose(out[CHANNELS + INKS * cell :][:2], wanted[-2:], atol=1e-4)
+    used = out[CHANNELS + INKS * cell + 2 :][: INKS * 4] + over[3 + INKS :]
+    assert torch.allclose(used, torch.cat([ink[cell:] for ink in inks]), atol=1e-4)
 
 
 def test_parts_get_their_part_of_the_fixed_maps() -> None:
