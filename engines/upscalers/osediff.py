@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from ..errors import EngineError
 from ..families.sources import Source
 from ..families.stable_diffusion.adapters import fuse_adapters
-from ..families.stable_diffusion.graphs import DecodeGraph, EncodeGraph, TextGraph
+from ..families.stable_diffusion.graphs import TextGraph
 from ..families.stable_diffusion.hub import fetch_file
 from ..families.stable_diffusion.load import load_parts
 from ..families.stable_diffusion.networks import empty
@@ -45,22 +45,23 @@ class OseDiffGraph(nn.Module):
 
     def __init__(self, unet: nn.Module, vae: nn.Module, conditioning: Tensor, colours: str) -> None:
         super().__init__()
-        self.unet, self.colours = unet, colours
-        self.encode, self.decode = EncodeGraph(vae), DecodeGraph(vae)
+        self.unet, self.vae, self.colours = unet, vae, colours
+        self.scale = float(vae.config.scaling_factor)  # type: ignore[union-attr, arg-type]
         self.register_buffer("conditioning", conditioning)
         self.A, self.B = PREDICTIONS["epsilon"](VariancePreserving().level(TIME))
 
     def forward(self, pixels: Tensor) -> Tensor:
-        x = self.encode(pixels)
+        picture = from_bytes(pixels)
+        x = self.vae.encode(picture).latent_dist.mode() * self.scale  # type: ignore[operator]
         told = self.conditioning.expand(x.shape[0], -1, -1)  # type: ignore[operator]
         t = torch.full((x.shape[0],), float(TIME), device=x.device)
         out = self.unet(x, t, encoder_hidden_states=told, return_dict=False)[0]
-        made: Tensor = self.decode(self.A * x + self.B * out)
-        if self.colours == "none":
-            return made
-        # from whole levels, as its authors have it
-        fixed = give_back(made.permute(0, 3, 1, 2).float() / 255, from_bytes(pixels) / 2 + 0.5, self.colours)
-        return to_bytes(fixed * 255)
+        made = self.vae.decode((self.A * x + self.B * out) / self.scale).sample * 127.5 + 127.5  # type: ignore[operator]
+        if self.colours != "none":
+            # from whole levels, as its authors have it; not from bytes, which TensorRT has at the ends of a graph alone
+            levels = made.clamp(0, 255).round() / 255
+            made = give_back(levels, picture / 2 + 0.5, self.colours) * 255
+        return to_bytes(made)
 
 
 def build(upscaler: Upscaler, file: Source, base: Source, tile: tuple[int, int], folder: Path, say: Say) -> None:
@@ -91,8 +92,8 @@ def read_module(folder: Path) -> OseDiffGraph:
     said = json.loads((folder / NETWORKS).read_text())
     unet, vae = (empty(getattr(diffusers, said[name]["class"]), said[name]["config"], str(folder)) for name in ("unet", "vae"))
     weights = read_weights(folder / GRAPH)
-    for network, prefixes in ((unet, ("unet.",)), (vae, ("encode.vae.", "decode.vae."))):  # a half of one under each name
-        held = {name.removeprefix(one): weights[name] for one in prefixes for name in weights if name.startswith(one)}
+    for network, prefix in ((unet, "unet."), (vae, "vae.")):
+        held = {name.removeprefix(prefix): weights[name] for name in weights if name.startswith(prefix)}
         network.load_state_dict({name: held[name] for name in network.state_dict()}, assign=True)
     return OseDiffGraph(unet, vae, weights["conditioning"], said["colours"]).eval().requires_grad_(False)
 

@@ -12,7 +12,7 @@ from ..say import Say
 from ..student import Student, Upscaler
 from .enlarger import Shape, shape_for
 
-_EXPORTER = "1"
+_EXPORTER = "2"
 """Grows when the graphs that would be written change."""
 
 

@@ -19,7 +19,7 @@ from engines.tensorrt.flavour import EXTRAS
 from engines.tensorrt.gpus import choose_target, parse_gpus
 from engines.upscalers.opening import open_enlarger
 from engines.upscalers.plans import build_plan
-from engines.upscalers.prepare import prepare_upscaler
+from engines.upscalers.prepare import check_upscaler, prepare_upscaler
 
 from ..settings import Settings, SettingsError, add_flags, load_settings
 from ..upscaling import place_of
@@ -67,7 +67,7 @@ def run(flags: dict[str, Any]) -> int:
     student = load_student(name, settings.folders())
     choices = [replace(settings.choices(), width=width, height=height) for width, height in sizes]
     for choice in choices:
-        chosen(student, choice)  # before the first of several is built
+        check_upscaler(chosen(student, choice))  # before the first of several is built
     build, upscale = _with_tensorrt(settings, gpus) if settings.engine in TENSORRT else _with_engine(settings)
     for choice in choices:
         began = time.perf_counter()

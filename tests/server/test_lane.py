@@ -2,13 +2,17 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from engines.choices import Choices
+from engines.families.sources import Source
+from engines.families.upscalers import UpscalerWeights
 from engines.student import Student
 from engines.students import load_student
 from server.lane import lane_of
+from tests.student_files import an_upscaler
 
 PLAIN = Choices()
 
@@ -43,3 +47,15 @@ def test_others(student: Student) -> None:
         lane_of(load_student("sd-turbo"), PLAIN, "1"),
     }
     assert len(lanes) == 4
+
+
+def test_upscalers(student: Student) -> None:
+    """What makes pictures larger counts by its name, its files' names and its numbers, and not by where it lies."""
+
+    def lane(**more: Any) -> str:
+        return lane_of(replace(student, upscaler=replace(an_upscaler(), **more)), PLAIN, "1")
+
+    elsewhere = UpscalerWeights(Source(path=Path("/elsewhere"), file="larger.onnx"))
+    assert lane(weights=elsewhere) == lane()
+    others = [lane(name="other"), lane(tile=512), lane(weights=UpscalerWeights(Source(repo="someone/else", file="x.onnx")))]
+    assert len({lane_of(student, PLAIN, "1"), lane(), *others}) == 5

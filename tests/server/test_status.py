@@ -45,6 +45,16 @@ def test_a_fleet() -> None:
     assert fleet.row_seconds == pytest.approx(1 / (1 / 0.005 + 1 / 0.1))
 
 
+def test_what_a_fleet_makes_larger() -> None:
+    """Of a fleet as much is offered as every worker that is ready can do, as slowly as the slowest; why one cannot is told."""
+    able, slow = replace(READY, upscales={2: 0.1, 4: 0.4}), replace(READY, upscales={2: 0.3})
+    assert dict(Fleet("embedded", (able, able)).upscales) == {2: 0.1, 4: 0.4}
+    assert dict(Fleet("embedded", (able, slow, Status("embedded"))).upscales) == {2: 0.3}
+    none = replace(READY, no_upscale="no room")
+    assert (dict(Fleet("embedded", (able, none)).upscales), Fleet("embedded", (able, none)).no_upscale) == ({}, "no room")
+    assert (dict(Fleet("embedded").upscales), Fleet("embedded").no_upscale) == ({}, "")
+
+
 def test_a_fleet_that_cannot_paint() -> None:
     """It says why: nobody is there, nobody is ready, or nobody can be reached."""
     assert Fleet("embedded").not_ready() == "no worker serves embedded now"

@@ -16,8 +16,11 @@ from engines.errors import EngineError
 from engines.options import EngineOptions, OpenVinoOptions, ReferenceOptions
 from engines.prepare import chosen
 from engines.student import Student, Upscaler
+from engines.tensorrt.build.plans import write_typed
+from engines.tensorrt.flavour import find_flavour, make_logger
 from engines.upscalers import Enlargement, osediff
 from engines.upscalers.enlarger import Enlarger, bicubic
+from engines.upscalers.files import GRAPH
 from engines.upscalers.opening import Place, open_enlarger
 from engines.upscalers.reference import TorchEnlarger
 from engines.upscalers.tiles import Canvas
@@ -115,6 +118,22 @@ def test_it_is_built_once(made: _Made, student: Student, monkeypatch: pytest.Mon
     another = replace(of, upscaler=replace(made.upscaler(), prompt="another"))
     with pytest.raises(EngineError, match="it is built"):
         open_enlarger(another, Place("torch", OPTIONS["torch"], made.cache))
+
+
+def test_tensorrt_takes_it(made: _Made, tmp_path: Path) -> None:
+    """TensorRT-RTX reads the exported graph, typed as it is built: a kind of number that it has not would be refused."""
+    try:
+        flavour = find_flavour("tensorrt_rtx")
+    except EngineError as missing:
+        pytest.skip(f"no plans are built: {missing}")
+    made.enlarger("openvino")
+    [graph] = made.cache.glob(f"graphs/*/{GRAPH}")
+    typed = tmp_path / GRAPH
+    write_typed(graph, typed, "fp16", "the graph")
+    trt, logger = flavour.module, make_logger(flavour)
+    builder = trt.Builder(logger)
+    network = builder.create_network(1 << int(trt.NetworkDefinitionCreationFlag.STRONGLY_TYPED))
+    assert trt.OnnxParser(network, logger).parse_from_file(str(typed)), logger.errors
 
 
 def _broken(folder: Path, tmp_path: Path, change: Callable[[dict[str, Any]], object]) -> Path:

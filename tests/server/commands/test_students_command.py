@@ -7,6 +7,7 @@ import pytest
 
 from engines.students import student_names
 from server.__main__ import main
+from tests.student_files import write_student
 
 STEP = {"t", "a_img", "a_z", "A", "B", "alpha_next", "sigma_next", "keep_img", "keep_z"}
 
@@ -32,6 +33,18 @@ def test_json_has_the_seven_numbers(capsys: pytest.CaptureFixture[str], tmp_path
     assert step == seven | {"keep_img": 1.0, "keep_z": 0.0}
     assert [step["t"] for step in listed["dmd2-sdxl-4step"]["txt2img"]] == [999, 749, 499, 249]
     assert listed["instaflow-0.9b"]["img2img"] is None
+
+
+def test_json_has_upscalers(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """A student's upscaler is told as its file states it, and of those that have none that there is none."""
+    table = '[upscale]\nname = "x2"\nkind = "network"\nlicence = "MIT"\nweights = { path = ".", file = "x2.onnx" }'
+    write_student(tmp_path, "larger", more=table)
+    assert main(["students", "--json", "--cache", str(tmp_path), "--students", str(tmp_path)]) == 0
+    listed = {student["name"]: student["upscaler"] for student in json.loads(capsys.readouterr().out)}
+    assert listed["painter"] is None
+    told = listed["larger"]
+    assert (told["name"], told["kind"], told["licence"], told["tile"]) == ("x2", "network", "MIT", 768)
+    assert told["weights"] == {"file": str(tmp_path / "x2.onnx"), "base": None}
 
 
 def test_builds_are_listed(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
