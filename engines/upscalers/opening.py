@@ -16,10 +16,10 @@ from ..options import (
     TorchOptions,
 )
 from ..say import Say
-from ..student import SCALES, Student
+from ..student import Student
 from .enlarger import Enlarger, Shape, shape_for
 from .files import GRAPH, GRAPH_NAME
-from .prepare import check_here, prepare_upscaler, weights_of
+from .prepare import check_here, graph_file, prepare_upscaler, ratio_for
 
 log = logging.getLogger(__name__)
 
@@ -52,31 +52,30 @@ def open_enlarger(student: Student, place: Place, say: Say = log.info) -> Enlarg
 
         return FakeEnlarger(shape_for(student, upscaler, 1))
     check_here(upscaler)
-    if upscaler.kind == "network":
+    if upscaler.kind == "network" and isinstance(options, OpenVinoOptions):
         return _open_network(student, options)
+    if upscaler.kind == "network" and not isinstance(options, TensorRtOptions):
+        raise EngineError(
+            f"the upscaler {upscaler.name} is a graph, which runs on the engines openvino and tensorrt: choose one of them, or "
+            f"give OSEDiff's file"
+        )
     folder, shape = prepare_upscaler(upscaler, student, place.cache, say)
     say(f"compiling the upscaler {upscaler.name}")
-    return _open_osediff(folder, shape, place, upscaler.name, say)
+    return _open_built(folder, shape, place, upscaler.name, say)
 
 
-def _open_network(student: Student, options: EngineOptions) -> Enlarger:
+def _open_network(student: Student, options: OpenVinoOptions) -> Enlarger:
+    """As it is, on OpenVINO: nothing is written for that."""
     upscaler: Any = student.upscaler
-    file, what = weights_of(upscaler).file, f"the upscaler {upscaler.name}"
-    if file.path is None:
-        raise EngineError(f"{what}: a graph of your own is a file on this machine, not {file}: download it first")
-    if not isinstance(options, OpenVinoOptions):
-        raise EngineError(f"{what} is a graph, which runs on the engine openvino: choose that, or give OSEDiff's file")
-    from .openvino import OpenVinoEnlarger, choose_precision, ratio_of, read_network, with_bytes
+    from .openvino import OpenVinoEnlarger, choose_precision, read_network, with_bytes
 
-    model = read_network(file.path / file.file, what)
-    if (ratio := ratio_of(model, what, student.width, student.height)) not in SCALES:
-        raise EngineError(f"{what} makes pictures {ratio} times larger, not {' or '.join(map(str, SCALES))}: give another")
-    shape = shape_for(student, upscaler, ratio)
-    model = with_bytes(model, what, shape.across, shape.down)
+    what = f"the upscaler {upscaler.name}"
+    shape = shape_for(student, upscaler, ratio_for(upscaler, student))
+    model = with_bytes(read_network(graph_file(upscaler), what), what, shape.across, shape.down)
     return OpenVinoEnlarger(model, shape, choose_precision(options.precision), options)
 
 
-def _open_osediff(folder: Path, shape: Shape, place: Place, name: str, say: Say) -> Enlarger:
+def _open_built(folder: Path, shape: Shape, place: Place, name: str, say: Say) -> Enlarger:
     options = place.options
     if isinstance(options, OpenVinoOptions):
         from .openvino import OpenVinoEnlarger, read_exported

@@ -13,12 +13,18 @@ from onnx import TensorProto, helper
 
 from engines.choices import Choices
 from engines.errors import EngineError
-from engines.options import EngineOptions, FakeOptions, OpenVinoOptions, ReferenceOptions
+from engines.onnx_files import compile_graph
+from engines.options import EngineOptions, FakeOptions, OpenVinoOptions, ReferenceOptions, TensorRtOptions
 from engines.prepare import chosen
 from engines.student import Student
+from engines.tensorrt.flavour import find_flavour
 from engines.upscalers import Enlargement
 from engines.upscalers.enlarger import Enlarger, bicubic
+from engines.upscalers.files import GRAPH
 from engines.upscalers.opening import Place, open_enlarger
+from engines.upscalers.plans import build_plan
+from engines.upscalers.prepare import prepare_upscaler
+from engines.upscalers.wrapping import wrap
 
 Pixels = NDArray[np.uint8]
 OPEN = ("n", 3, "h", "w")
@@ -100,7 +106,7 @@ def test_what_is_no_upscaler(student: Student, tmp_path: Path) -> None:
         _open(student, tmp_path / "text.onnx")
     with pytest.raises(EngineError, match=r"there is no .*none\.onnx"):
         _open(student, tmp_path / "none.onnx")
-    with pytest.raises(EngineError, match="runs on the engine openvino"):
+    with pytest.raises(EngineError, match="runs on the engines openvino and tensorrt"):
         _open(student, tmp_path / "two.onnx", ReferenceOptions())
     for place in (tmp_path, tmp_path / "up.zip"):
         with pytest.raises(EngineError, match="--upscaler: mine: an upscaler is a graph"):
@@ -112,3 +118,30 @@ def test_the_fake_one(student: Student, tmp_path: Path, picture: Callable[..., P
     enlarger = _open(student, tmp_path / "nowhere.onnx", FakeOptions())
     for scale in (2, 4):
         np.testing.assert_array_equal(_enlarged(enlarger, picture(), scale), bicubic(picture(), scale))
+
+
+def test_for_tensorrt(student: Student, tmp_path: Path, picture: Callable[..., Pixels]) -> None:
+    """The graph is written with bytes around it, once, and a plan of TensorRT-RTX's is built of that; half precision and old
+    opsets are refused with what would do."""
+    small = replace(student, width=64, height=32)
+    one = chosen(small, Choices(upscaler=("mine", str(write(tmp_path / "up.onnx"))))).upscaler
+    assert one is not None
+    said: list[str] = []
+    folder, shape = prepare_upscaler(one, small, tmp_path / "cache", said.append)
+    assert (shape.across, shape.down, shape.ratio) == (64, 32, 2)
+    assert prepare_upscaler(one, small, tmp_path / "cache", said.append)[0] == folder
+    assert len(said) == 1
+    tile = picture(1, 64, 32).clip(0, 254)
+    [made] = compile_graph(folder / GRAPH, 1)({"pixels": tile[None]})
+    off = made[0] - tile.repeat(2, 0).repeat(2, 1).astype(int)
+    assert made.dtype == np.uint8
+    assert (off.min(), off.max()) in ((0, 1), (0, 0), (1, 1))
+    half = write(tmp_path / "half.onnx", kind=TensorProto.FLOAT16)
+    with pytest.raises(EngineError, match="export it in float32, of opset 11"):
+        wrap(half, tmp_path / "wrapped.onnx", 64, 32, "it")
+    try:
+        flavour = find_flavour("tensorrt_rtx")
+    except EngineError as missing:
+        pytest.skip(f"no plans are built: {missing}")
+    plan = build_plan("mine", folder, shape, (tmp_path / "cache",), ("sm89",), TensorRtOptions(), flavour, said.append)
+    assert (plan / "upscale.plan").stat().st_size > 0
