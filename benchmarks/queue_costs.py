@@ -43,7 +43,8 @@ class Scripts:
         for _ in range(count // size):
             ids = [next(self._ids) for _ in range(size)]
             for number in ids:
-                self._run("submit", "live", number, f"owner-{number % 50}", _FRONT, 5, 1000, image)
+                owner = f"owner-{number % 50}"
+                self._run("submit", "live", number, owner, f"{owner}-params", _FRONT, 5, 1000, image)
             self._run("take", "live", _WORKER, size)
             for number in ids:
                 self._run("deliver", _WORKER, number, image)

@@ -397,7 +397,19 @@ async def test_poisoned_jobs(make_redis: MakeSides, raw: "redis.Redis", layout: 
 
 
 @pytest.mark.parametrize(
-    "key", ["line:still:me", "turns:still", "waiting:still", "bell:still", "job:1", "fronts", "workers", "said", "loads"]
+    "key",
+    [
+        "line:still:me",
+        "turns:still",
+        "waiting:still",
+        "bell:still",
+        "job:1",
+        "fronts",
+        "workers",
+        "said",
+        "loads",
+        "suspicion:1",
+    ],
 )
 async def test_poisoned_keys(make_redis: MakeSides, raw: "redis.Redis", layout: Layout, key: str) -> None:
     """Whatever lies where something of ours should is thrown away, what waited there is queued again, and all goes on."""
