@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from engines.fake_engine import FakeEngine
-from server.__main__ import main
+from server.command_line import main
 
 _WHERE = os.environ["HANG"]
 _SECONDS = float(os.environ.get("HANG_SECONDS", "1e6"))

@@ -17,7 +17,7 @@ from engines.prepare import chosen
 from engines.student import Student
 from engines.tensorrt import gpus
 from engines.tensorrt.flavour import Flavour, find_flavour
-from server.__main__ import main
+from server.command_line import main
 from server.commands import build, serve
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from server.__main__ import main
+from server.command_line import main
 from server.keys import Allowance, Keys
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from engines.students import student_names
-from server.__main__ import main
+from server.command_line import main
 from tests.student_files import write_student
 
 STEP = {"t", "a_img", "a_z", "A", "B", "alpha_next", "sigma_next", "keep_img", "keep_z"}
