@@ -23,7 +23,7 @@ os.environ["ALLAPRIMA_STUDENT"] = "embedded"
 _LONGEST = (
     "benchmarks/siege/", "end_to_end/test_page", "engines/pytorch/test_ticks", "engines/families/stable_diffusion/test_pic",
     "engines/pytorch/", "engines/gpu/test_on_a_stub", "training/painter/test_export", "training/test_export",
-    "engines/families/stable_diffusion/", "benchmarks/gpu/", "deploy/", "end_to_end/",
+    "engines/families/stable_diffusion/", "engines/upscalers/", "benchmarks/gpu/", "deploy/", "end_to_end/",
 )  # fmt: skip
 """Files that take long, the longest first: one of them alone at the end would leave all other workers idle."""
 
