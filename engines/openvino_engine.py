@@ -25,7 +25,7 @@ from .explain import first_line
 from .families import family_of
 from .graphs import graph_files, ports, with_weights
 from .options import OpenVinoOptions
-from .ports import AROUND_TICKS, GRAPHS, told
+from .ports import AROUND_TICKS, GRAPHS, handed, told
 from .rows import LATENTS_GONE, NOT_A_NUMBER, time_ticks, wrong_with
 from .slots import Latents, Slots
 from .student import Student
@@ -192,9 +192,14 @@ class OpenVinoEngine:
         self._encode, self._denoise = (
             {size: _bound(models[graph, size]) for size in self.batch_sizes} for graph in ("encode", "denoise")
         )
-        # what is painted is decoded from where it lies: of a student of pixels that is megabytes
+        # what is painted is decoded from where it lies, and with it what the encoder hands over: that is megabytes
         self._decode = {
-            size: _bound(models["decode", size], latents=self._denoise[size].outputs["x0"]) for size in self.batch_sizes
+            size: _bound(
+                models["decode", size],
+                latents=self._denoise[size].outputs["x0"],
+                **{name: self._encode[size].outputs[name] for name in handed(self._ports)},
+            )
+            for size in self.batch_sizes
         }
         log.info("%s built for ticks of %s in %.1f s", self.student.name, facts["batch_sizes"], time.perf_counter() - began)
 

@@ -55,3 +55,10 @@ def told(ports: Mapping[str, Port]) -> dict[str, Port]:
 
 def main_output(ports: Mapping[str, Port]) -> str:
     return next(iter(outputs(ports)))
+
+
+def handed(ports: Ports) -> dict[str, Port]:
+    """What the encoder hands to the decoder of the same row beside latents, under one name in both graphs: few students have
+    any. A row is encoded and decoded in one tick then, so that it stays where it is."""
+    taken, first = inputs(ports["decode"]), main_output(ports["encode"])
+    return {name: port for name, port in outputs(ports["encode"]).items() if name in taken and name != first}

@@ -32,7 +32,7 @@ def prepare(student: Student, cache: Path, choices: Choices, say: Say) -> Studen
         if student.graphs is None or not (student.graphs / _SHAPES).exists():
             return student
         shapes = _read_shapes(student.graphs)  # those of its family need not be those of its graphs
-        return replace(student, text_shape=shapes.text, latent_shape=shapes.latents)
+        return replace(student, text_shape=shapes.text, latent_shape=shapes.latents, skips=shapes.skips)
     family = family_of(student)
     digests = Digests(cache)
     located = family.locate(student.weights, choices, digests)
@@ -51,6 +51,7 @@ def prepare(student: Student, cache: Path, choices: Choices, say: Say) -> Studen
         shapes = _build(student, located, folder, say)
         try:
             said = {"text_shape": shapes.text, "latent_shape": shapes.latents, "guidance": shapes.guidance}
+            said |= {"skips": shapes.skips} if shapes.skips else {}
             (folder / _SHAPES).write_text(json.dumps(said) + "\n")
             builds.seal(facts)
         except OSError as error:
@@ -101,13 +102,14 @@ def _with_graphs(student: Student, folder: Path) -> Student:
     shapes = _read_shapes(folder)
     if misfit := student.guidance_misfit(shapes.guidance):
         raise EngineError(misfit)
-    return replace(student, graphs=folder, text_shape=shapes.text, latent_shape=shapes.latents)
+    return replace(student, graphs=folder, text_shape=shapes.text, latent_shape=shapes.latents, skips=shapes.skips)
 
 
 def _read_shapes(folder: Path) -> Shapes:
     try:
         said = json.loads((folder / _SHAPES).read_text())
         (tokens, width), (channels, height, across) = said["text_shape"], said["latent_shape"]
-        return Shapes((tokens, width), (channels, height, across), bool(said["guidance"]))
+        skips = tuple((depth, down, over) for depth, down, over in said.get("skips", ()))
+        return Shapes((tokens, width), (channels, height, across), bool(said["guidance"]), skips)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise EngineError(f"{folder / _SHAPES} cannot be read ({error}): delete {folder} and build again") from error

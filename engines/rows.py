@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from .engine import Conditioning, Painted, Row
-from .ports import Ports, told
+from .ports import Ports, handed, told
 from .student import Student
 
 LATENTS_GONE = "the latents of this job are gone"
@@ -25,6 +25,8 @@ def wrong_with(row: Row, ports: Ports) -> str | None:
         return f"the image has shape {row.image.shape}, not {pixels}"
     if why := wrong_with_mask(row, pixels[:2]):
         return why
+    if handed(ports) and (row.image is None or not row.last):
+        return "this student paints over a picture in one step: the row lacks its image, or is not its job's last"
     for name, port in told(ports["denoise"]).items():
         value = row.told(name)
         if value is None and not port.optional:

@@ -28,11 +28,15 @@ class Located:
 
 @dataclass(frozen=True)
 class Shapes:
-    """What only the networks themselves tell, once they are there: (tokens, width) and (channels, height, width)."""
+    """What only the networks themselves tell, once they are there: (tokens, width) and (channels, height, width).
+
+    `skips` are what the encoder hands to the decoder beside latents.
+    """
 
     text: tuple[int, int]
     latents: tuple[int, int, int]
     guidance: bool
+    skips: tuple[tuple[int, int, int], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -78,12 +82,17 @@ class Family:
             "control": Port(BYTE, (shown, *pixels), optional=True),
             "scale": Port(FLOAT, (shown,), optional=True),
         }
+        skips = {f"skip_{number}": shape for number, shape in enumerate(student.skips, 1)}
         return {
             "text": {
                 **{name: Port(TOKEN, tokens) for name in self.tokenizers},
                 "conditioning": Port(FLOAT, text, output=True),
             },
-            "encode": {"pixels": Port(BYTE, pixels), "latents": Port(FLOAT, latents, output=True)},
+            "encode": {
+                "pixels": Port(BYTE, pixels),
+                "latents": Port(FLOAT, latents, output=True),
+                **{name: Port(FLOAT, shape, output=True) for name, shape in skips.items()},
+            },
             "denoise": {
                 "x": Port(FLOAT, latents),
                 "t": number,
@@ -100,7 +109,11 @@ class Family:
                 "x0": Port(FLOAT, latents, output=True),
                 "x_next": Port(FLOAT, latents, optional=True, output=True),
             },
-            "decode": {"latents": Port(FLOAT, latents), "pixels": Port(BYTE, pixels, output=True)},
+            "decode": {
+                "latents": Port(FLOAT, latents),
+                **{name: Port(FLOAT, shape) for name, shape in skips.items()},
+                "pixels": Port(BYTE, pixels, output=True),
+            },
         }
 
     def parse_weights(self, data: Mapping[str, Any], controls: Mapping[str, Any], folder: Path) -> Weights:

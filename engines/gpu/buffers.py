@@ -57,10 +57,12 @@ class Buffers:
         numbers, results = self.layout.numbers.offset, self.layout.results.offset
         told = {name: self.at["numbers"] + numbers[name] for name in self.layout.told}
         idle = dict.fromkeys(RENOISING, self.at["idle"])
+        # who has any encodes and decodes every row of a tick, so that a row's places in both are one
+        handed = {name: self.at[f"handed {name}"] for name in self.layout.handed}
         return {
-            "encode": {"pixels": self.at["pictures"], "latents": self.at["encoded"]},
+            "encode": {"pixels": self.at["pictures"], "latents": self.at["encoded"], **handed},
             "denoise": {**told, **idle, "x": self.at["x"], "x0": self.at["x0"], "x_next": self.at["spare"]},
-            "decode": {"latents": self.at["decoding"], "pixels": self.at["results"] + results["pixels"]},
+            "decode": {"latents": self.at["decoding"], **handed, "pixels": self.at["results"] + results["pixels"]},
         }
 
     def bring(self, lane: Lane, rows: int, pictures: int, noises: list[int], masks: Sequence[int] = ()) -> None:

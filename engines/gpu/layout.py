@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from ..graphs import ports
-from ..ports import Port, Ports, told
+from ..ports import Port, Ports, handed, told
 from ..student import Student
 from .cuda import Bytes, aligned
 
@@ -121,6 +121,11 @@ class Layout:
         return told(self.ports["denoise"])
 
     @property
+    def handed(self) -> dict[str, Port]:
+        """What the encoder's rows hand to the decoder's, place by place."""
+        return handed(self.ports)
+
+    @property
     def pixels(self) -> Field:
         port = self.ports["encode"]["pixels"]
         return port.dtype, port.shape
@@ -148,11 +153,17 @@ class Layout:
             **{f"lane {lane_of} {name}": size for lane_of in range(LANES) for name, size in lane.items()},
             **{f"lane {lane_of} weights": self.weights.size for lane_of in range(LANES)},
             **dict.fromkeys(("encoded", "x", "x0", "decoding", "idle", "spare"), several),
+            **{f"handed {name}": aligned(self.rows * _bytes(port)) for name, port in self.handed.items()},
             "slots": self.slots * self.latent_bytes,
             "noises": self.noises * self.latent_bytes,
             "masks": self.masked * self.latent_bytes,
             "originals": self.masked * self.latent_bytes,
         }
+
+
+def _bytes(port: Port) -> int:
+    """Of one row."""
+    return port.dtype.itemsize * math.prod(port.shape)
 
 
 LANES = 2

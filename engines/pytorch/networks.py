@@ -25,7 +25,7 @@ from ..gpu.cuda import Address, Cuda, CudaError, Graph, OutOfDeviceMemory, Strea
 from ..gpu.network import Capture, Tensor
 from ..graphs import ports, precisions
 from ..options import TorchOptions
-from ..ports import Port, main_output
+from ..ports import Port, outputs
 from ..say import Say
 from ..student import Student
 from .float8 import quantise_graph
@@ -45,7 +45,7 @@ _RUN_AS_THEY_ARE = frozenset({"text"})
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TypedGraph:
-    """A graph ready to be put on a device. `tensors` is its inputs in order, and then its output; each of one row."""
+    """A graph ready to be put on a device. `tensors` is its inputs in order, and then its outputs; each of one row."""
 
     graph: fx.GraphModule
     precision: str
@@ -69,9 +69,8 @@ def typed_graphs(student: Student, options: TorchOptions, modules: GraphModules 
     modules = read_modules(student) if modules is None else modules
     computed, declared = precisions(student, options.precision), ports(student)
     made = {}
-    for name in example_inputs(declared):
-        what = f"the {name} network of {student.name}"
-        made[name] = typed_graph(getattr(modules, name), declared[name], computed[name], what)
+    for name, of in declared.items():
+        made[name] = typed_graph(getattr(modules, name), of, computed[name], f"the {name} network of {student.name}")
         if name == "denoise" and options.fp8:
             log.info("%d products of %s are made in fp8", quantise_graph(made[name].graph), student.name)
     return made
@@ -80,11 +79,12 @@ def typed_graphs(student: Student, options: TorchOptions, modules: GraphModules 
 def typed_graph(module: nn.Module, declared: Mapping[str, Port], precision: str, what: str) -> TypedGraph:
     """A module as a graph in a precision, with the ports that are declared for it. Raises EngineError."""
     [given] = example_inputs({"graph": declared}).values()
-    output = main_output(declared)  # of a denoiser alone: renoising is done outside, where the noise lies
-    traced = trace(module, {one: torch.from_numpy(array) for one, array in given.items()}, (output,))
+    # of a denoiser x0 alone: renoising, which is the rest, is done outside, where the noise lies
+    kept = [one for one, port in outputs(declared).items() if not port.optional]
+    traced = trace(module, {one: torch.from_numpy(array) for one, array in given.items()}, kept)
     taken = [str(node.target) for node in traced.graph.find_nodes(op="placeholder")]
     graph = fuse(type_graph(traced, precision, what))
-    tensors = {one: Tensor(port.dtype, port.shape, port.output) for one in (*taken, output) if (port := declared[one])}
+    tensors = {one: Tensor(port.dtype, port.shape, port.output) for one in (*taken, *kept) if (port := declared[one])}
     return TypedGraph(graph, precision, tensors)
 
 
@@ -260,18 +260,19 @@ class TorchNetwork:
 
 
 def _writing(graph: fx.GraphModule) -> fx.GraphModule:
-    """A copy with code of its own that shares the weights, and writes its output into one more argument.
+    """A copy with code of its own that shares the weights, and writes its outputs into as many more arguments.
 
     Of its own, since torch.compile keeps what it makes by the code, and only so much for each.
     """
     copied = fx.Graph()
-    outputs: Any = copied.graph_copy(graph.graph, {})
-    (given,) = outputs
-    last = list(copied.find_nodes(op="placeholder"))[-1]
-    with copied.inserting_after(last):
-        out = copied.placeholder("out")
-    written = copied.call_function(torch.ops.aten.copy_.default, (out, given))
-    copied.output((written,))
+    given: Any = copied.graph_copy(graph.graph, {})
+    written = []
+    for number, one in enumerate(given):
+        last = list(copied.find_nodes(op="placeholder"))[-1]
+        with copied.inserting_after(last):
+            out = copied.placeholder(f"out_{number}")
+        written.append(copied.call_function(torch.ops.aten.copy_.default, (out, one)))
+    copied.output(tuple(written))
     copied.lint()
     return fx.GraphModule(graph, copied)
 

@@ -83,7 +83,7 @@ class TorchEngine:
         return Slots(self.student.latent_shape, weigh=family_of(self.student).mask_weights)
 
     def _paint(self, rows: Sequence[Row]) -> list[Painted]:
-        opened = self._open(rows)
+        opened, handed = self._open(rows)
         alive = [i for i, x in enumerate(opened) if not isinstance(x, str)]
         painted = [Painted(error=x) if isinstance(x, str) else Painted() for x in opened]
         if not alive:
@@ -101,26 +101,32 @@ class TorchEngine:
             else:
                 self._slots.keep(rows[i], x0[place])
         if last:
-            for (i, _), image in zip(last, self._decode(x0[[place for _, place in last]]), strict=True):
+            seen = [handed[i] for i, _ in last]
+            for (i, _), image in zip(last, self._decode(x0[[place for _, place in last]], seen), strict=True):
                 painted[i] = Painted(image=image)
         return painted
 
-    def _open(self, rows: Sequence[Row]) -> list[Floats | str]:
-        """Each row's input of the network, or what is wrong with the row."""
+    def _open(self, rows: Sequence[Row]) -> tuple[list[Floats | str], list[list[torch.Tensor]]]:
+        """Each row's input of the network, or what is wrong with the row; and what its encoder hands to its decoder."""
         opened: list[Floats | str] = []
-        for row in rows:
+        handed: list[list[torch.Tensor]] = [[] for _ in rows]
+        for at, row in enumerate(rows):
             if why := wrong_with(row, self._ports):
                 opened.append(why)
                 continue
+            encoded = None
+            if row.image is not None:
+                encoded, handed[at] = self._encode(row.image)
             try:
-                opened.append(self._slots.open(row, None if row.image is None else self._encode(row.image)))
+                opened.append(self._slots.open(row, encoded))
             except KeyError:
                 opened.append(LATENTS_GONE)
-        return opened
+        return opened, handed
 
-    def _encode(self, image: Pixels) -> Floats:
-        latents: Floats = _numpy(self._modules.encode(torch.from_numpy(np.ascontiguousarray(image[None])).to(self.device)))[0]
-        return latents
+    def _encode(self, image: Pixels) -> tuple[Floats, list[torch.Tensor]]:
+        given = self._modules.encode(torch.from_numpy(np.ascontiguousarray(image[None])).to(self.device))
+        latents, *handed = given if isinstance(given, tuple) else (given,)
+        return _numpy(latents)[0], handed
 
     def _denoise(self, rows: Sequence[Row], x: Floats) -> Floats:
         given = []
@@ -134,8 +140,9 @@ class TorchEngine:
         x0, _ = self._modules.denoise(*given)
         return _numpy(x0)
 
-    def _decode(self, x0: Floats) -> NDArray[np.uint8]:
-        pixels: NDArray[np.uint8] = self._modules.decode(torch.from_numpy(x0).to(self.device)).cpu().numpy()
+    def _decode(self, x0: Floats, handed: Sequence[Sequence[torch.Tensor]]) -> NDArray[np.uint8]:
+        beside = [torch.cat(each) for each in zip(*handed, strict=True)]
+        pixels: NDArray[np.uint8] = self._modules.decode(torch.from_numpy(x0).to(self.device), *beside).cpu().numpy()
         return np.ascontiguousarray(pixels)
 
 

@@ -56,6 +56,8 @@ class Student:
     suggestions: tuple[str, ...] = ()
     style_strengths: tuple[tuple[str, float], ...] = ()
     """Of styles, at which strength each is fully there."""
+    skips: tuple[tuple[int, int, int], ...] = ()
+    """Shapes of what the encoder hands to the decoder beside latents, deepest first; known once there are graphs."""
     negative_prompt: bool = False
     """No file may say so, until an engine carries one."""
 

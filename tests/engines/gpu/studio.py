@@ -29,6 +29,12 @@ def small(guidance: bool = False) -> Student:
     )
 
 
+def handing() -> Student:
+    """One that takes the picture itself, whose encoder hands something to its decoder."""
+    contract = Contract("scaled-linear", "sample", (999,), start="image")
+    return replace(small(), contract=contract, strength=1.0, skips=((2, 3, 5), (1, 8, 8)))
+
+
 def two_steps(student: Student) -> Contract:
     return replace(student.contract, times=(1.0, 0.5))
 

@@ -17,7 +17,7 @@ from engines.rows import LATENTS_GONE
 from engines.student import Student
 from engines.students import load_student
 from tests.engines.gpu.double import CudaDouble
-from tests.engines.gpu.studio import Studio, small
+from tests.engines.gpu.studio import Studio, handing, small
 from tests.engines.gpu.suite import image, overlapped
 from tests.engines.gpu.toy import ToyNetwork, ToyNetworks, tokens_of
 
@@ -241,6 +241,28 @@ def test_too_many_masks() -> None:
         studio.engine.tick([first])
     assert studio.engine.tick([jobs[0][1]])[0].error == LATENTS_GONE
     image(studio.engine.tick([jobs[-1][1]])[0])
+
+
+def test_what_an_encoder_hands_to_its_decoder() -> None:
+    """Each row is decoded with what its own picture left, in overlapping ticks, beside rows that have none and are told so."""
+    studio = Studio(student=handing())
+    [step] = studio.student.any_job()
+
+    def rows(*pictures: int | None) -> list[Row]:
+        images = [None if one is None else np.full((64, 64, 3), 16 * one, np.uint8) for one in pictures]
+        return [Row(7 + at, 0, step, True, studio.prompt, 1, picture) for at, picture in enumerate(images)]
+
+    alone = {one: image(studio.engine.tick(rows(one))[0]) for one in range(8)}
+    assert len({picture.tobytes() for picture in alone.values()}) == 8
+    plain = Studio(student=replace(handing(), skips=()))
+    assert (image(plain.engine.tick(rows(7))[0]) != alone[7]).any()
+    work = [(1, None, 2), (3, 4, 5, None), (None, 6), (None,), (7, 0)]
+    for given, painted in zip(work, overlapped(studio.engine, [rows(*one) for one in work]), strict=True):
+        for one, got in zip(given, painted, strict=True):
+            if one is None:
+                assert "the row lacks its image" in (got.error or "")
+            else:
+                np.testing.assert_array_equal(image(got), alone[one])
 
 
 def test_guidance_reaches_the_network() -> None:

@@ -59,9 +59,19 @@ def denoise(inputs: Arrays) -> Arrays:
     return {"x0": x0, "x_next": (told["alpha_next"] * x0 + told["sigma_next"] * inputs["noise_next"]).astype(F)}
 
 
+def handed(inputs: Arrays, student: Student) -> Arrays:
+    """pixels -> what the encoder hands to the decoder: how light each picture is."""
+    light = inputs["pixels"].mean((1, 2, 3), dtype=np.float64).astype(F) / F(255)
+    shapes = {f"skip_{number}": shape for number, shape in enumerate(student.skips, 1)}
+    return {name: np.ascontiguousarray(np.broadcast_to(light[:, None, None, None], (len(light), *shape)))
+            for name, shape in shapes.items()}  # fmt: skip
+
+
 def decode(inputs: Arrays) -> Arrays:
-    """latents -> pixels: the first three channels, eight times as large."""
-    colours = np.nan_to_num(inputs["latents"][:, :3]) * F(127.5) + F(127.5)
+    """latents -> pixels: the first three channels, eight times as large, lighter by what was handed over."""
+    lighter = sum(value.mean((1, 2, 3)) for name, value in inputs.items() if name != "latents")
+    latents = inputs["latents"] + np.asarray(lighter, F).reshape(-1, 1, 1, 1)
+    colours = np.nan_to_num(latents[:, :3]) * F(127.5) + F(127.5)
     small = np.rint(colours.clip(0, 255)).astype(np.uint8).transpose(0, 2, 3, 1)
     return {"pixels": np.ascontiguousarray(small.repeat(8, 1).repeat(8, 2))}
 
@@ -127,7 +137,7 @@ class ToyNetworks:
     def load(self, graph: str, size: int) -> ToyNetwork:
         functions: dict[str, Function] = {
             "text": text(self.student.text_shape[1]),
-            "encode": lambda inputs: encode(inputs, self.student.latent_shape[0]),
+            "encode": lambda inputs: encode(inputs, self.student.latent_shape[0]) | handed(inputs, self.student),
             "denoise": denoise,
             "decode": decode,
         }
