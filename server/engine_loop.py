@@ -149,13 +149,14 @@ class EngineLoop:
         task.image, task.mask, task.decoding = decoded.pixels, decoded.mask, None
         task.timings = Timings(decode=task.job.decoding + decoded.seconds)
         if task.job.looks:
-            task.inputs = decoded.seen
+            task.image, task.inputs, task.shown = decoded.seen
         return True
 
     def _next(self, task: Task) -> Row | None:
         """The task's next step; None, and the job answered, if there is none to paint."""
         if task.job.show == "eyes" and task.job.looks:
-            self._answers.image(task, task.inputs["control"].max(0), self._prefetch.encoded)
+            assert task.shown is not None  # who looks is shown what was seen
+            self._answers.image(task, task.shown, self._prefetch.encoded)
             return None
         return self._row(task)
 

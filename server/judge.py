@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-from engines.student import MOST_SCALE, SCALES, Student, UnsupportedStrength
+from engines.student import MOST_SCALE, PICTURE, SCALES, Student, UnsupportedStrength
 
 from .eyes import AS_IS, Knob, knobs_of
 from .types import Looks
@@ -136,14 +136,16 @@ def _judge_guidance(guidance: float, student: Student) -> None:
 
 
 def _judge_looks(looks: Looks, student: Student) -> None:
-    have = ", ".join(control.name for control in student.controls)
+    have = ", ".join(sight.name for sight in student.sights)
     for name, scale, knobs in looks:
-        control = student.control(name)
+        control = student.sight(name)
         if control is None:
             why = f"choose among {have}" if have else "it has no control network (--control)"
             raise Unfit("eyes", f"{student.name} has no eye {name[:_LONGEST]!r}: {why}")
         if not 0 <= scale <= MOST_SCALE:
             raise Unfit("eyes", f"a scale is 0 to {MOST_SCALE:g}, not {scale:g}")
+        if name == PICTURE and scale != 1:
+            raise Unfit("eyes", f"the eye {PICTURE} makes what is painted over, and counts as a whole: leave its scale out")
         known = {**knobs_of(control.eye), AS_IS: Knob(0, 0, 1)}
         for knob, value in knobs:
             if knob not in known:

@@ -151,13 +151,15 @@ def _unknown(key: str) -> str:
 
 def scale_of(student: Student, name: str) -> float:
     """How much a control counts where nobody says so."""
-    control = student.control(name)
-    return 1.0 if control is None else control.scale
+    sight = student.sight(name)
+    return 1.0 if sight is None else sight.scale
 
 
 def first_params(student: Student) -> Params:
-    """What is in force before a client has said a word: a student that cannot repaint looks by the first of its eyes."""
-    eyes = () if student.img2img else tuple(EyeParam(name=control.name) for control in student.controls[:1])
+    """What is in force before a client has said a word: a student that cannot repaint looks by the first of its eyes, and one
+    that has an eye for the picture itself by that."""
+    looking = student.sights[:1] if student.eye or not student.img2img else ()
+    eyes = tuple(EyeParam(name=one.name) for one in looking)
     return Params(guidance=student.guidance.default if student.guidance else None, eyes=eyes)
 
 

@@ -207,9 +207,13 @@ def _scales(served: Served, ask: Ask) -> Collection[int] | None:
 
 def _seen(asked: Asked, student: Student) -> Asked:
     """The same with what is to be judged of its picture. One that its student cannot repaint is shown to the first of its
-    eyes, where it has any, and strength is how much that counts. Raises Unfit if there is nothing to be shown."""
+    eyes, where it has any, and strength is how much that counts; of one that takes the picture itself, its eye makes that.
+    Raises Unfit if there is nothing to be shown."""
     if asked.looks and asked.image is None:
         raise Unfit("eyes", "an eye is shown a picture: send one with it")
+    eye = student.eye
+    if eye and asked.image is not None and asked.repaint and not any(name == eye.name for name, *_ in asked.looks):
+        asked = replace(asked, looks=((eye.name, 1.0, ()), *asked.looks))
     if asked.image is not None and not student.img2img and student.controls:
         share = 1.0 if asked.ask.strength is None else asked.ask.strength
         first = student.controls[0]

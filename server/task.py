@@ -21,7 +21,8 @@ from .types import Job, Timings
 
 @dataclass(slots=True, eq=False)
 class Task:
-    """A job and how far it is. `index` is the next step to begin; `over`: it has its answer, whatever is still under way."""
+    """A job and how far it is. `shown` is what eyes saw. `index` is the next step to begin; `over`: it has its answer,
+    whatever is still under way."""
 
     job: Job
     steps: tuple[Step, ...]
@@ -29,6 +30,7 @@ class Task:
     image: Pixels | None = None
     mask: Mask | None = None
     inputs: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+    shown: Pixels | None = None
     index: int = 0
     over: bool = False
     rows: int = 0

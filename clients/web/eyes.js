@@ -50,11 +50,14 @@ export class Eyes {
     this.#build(chosen);
   }
 
-  /** A slider for each number of an eye. Its scale is the strength where the student cannot repaint. */
+  /**
+   * A slider for each number of an eye. Its scale is the strength where the student cannot repaint; the eye of a student
+   * that takes the picture itself has none.
+   */
   #build(chosen) {
     const eye = chosen && this.#find(chosen.name);
     const numbers = eye ? Object.entries(eye.knobs) : [];
-    if (eye && this.#canRepaint) numbers.unshift(["scale", { default: eye.scale, least: 0, most: MOST_SCALE }]);
+    if (eye && this.#canRepaint && eye.scale !== null) numbers.unshift(["scale", { default: eye.scale, least: 0, most: MOST_SCALE }]);
     this.#sliders.replaceChildren(...numbers.map(([name, bounds]) => this.#slider(name, bounds, chosen)));
     this.#shown.closest("label").hidden = !eye;
   }

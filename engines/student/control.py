@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 MOST_SCALE = 2.0
 """Of a control: above 1, which is what it was trained at, pictures come apart sooner or later."""
+PICTURE = "picture"
+"""What the eye is called that looks for a student which takes the picture itself: no control may be."""
 NOT_STATED = "not stated here: that of its weights"
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,31}")

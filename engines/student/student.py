@@ -51,6 +51,8 @@ class Student:
     guidance: Guidance | None = None
     controls: tuple[Control, ...] = ()
     upscaler: Upscaler | None = None
+    eye: Control | None = None
+    """Of a student that takes the picture itself, what makes it of a frame; None takes frames as they are."""
     strength: float = 0.5
     styles: tuple[str, ...] = ()
     suggestions: tuple[str, ...] = ()
@@ -78,9 +80,14 @@ class Student:
         """Whether it can make something of a frame: repaint it, or see it."""
         return self.img2img or bool(self.controls)
 
-    def control(self, name: str) -> Control | None:
-        """The control of that name, if it has one."""
-        return next((control for control in self.controls if control.name == name), None)
+    @property
+    def sights(self) -> tuple[Control, ...]:
+        """All that looks at a frame: the eye of the picture itself, and those of controls."""
+        return (*([self.eye] if self.eye else []), *self.controls)
+
+    def sight(self, name: str) -> Control | None:
+        """That of a name, if there is one."""
+        return next((one for one in self.sights if one.name == name), None)
 
     def strength_for(self, prompt: str) -> float:
         """The strength to offer for a prompt: that of the first style that it names, or the student's own."""

@@ -7,7 +7,7 @@ from typing import Any
 
 from ..families import find_family
 from ..families.upscalers import parse_upscaler
-from ..student import Contract, Control, Guidance, Student
+from ..student import PICTURE, Contract, Control, Guidance, Student
 
 STUDENTS = Path(__file__).parent
 
@@ -55,7 +55,7 @@ _KEYS = {
         "name", "title", "licence", "source", "architecture", "graphs", "image", "weights", "contract", "guidance", "prompt",
         "control", "upscale",
     },
-    "image": {"width", "height"},
+    "image": {"width", "height", "eye"},
     "contract": {
         "schedule", "prediction", "times", "sampler", "strengths", "start", "map_times", "network_times", "boundary", "eta",
         "fade", "noise", "default_strength", "options",
@@ -113,11 +113,16 @@ def _parse(data: Mapping[str, Any], folder: Path) -> Student:
         guidance=Guidance(**{key: float(value) for key, value in data["guidance"].items()}) if "guidance" in data else None,
         controls=described,
         upscaler=parse_upscaler(data["upscale"], folder) if "upscale" in data else None,
+        eye=Control(PICTURE, image["eye"], data["licence"]) if "eye" in image else None,
         strength=strength,
         styles=tuple(prompt.get("styles", ())),
         suggestions=tuple(prompt.get("suggestions", ())),
         style_strengths=tuple((style, float(one)) for style, one in prompt.get("style_strengths", {}).items()),
     )
+    if student.eye and student.txt2img:
+        raise ValueError("image.eye looks for a student that takes the picture itself: it goes with contract.start = 'image'")
+    if student.eye and any(control.name == PICTURE for control in described):
+        raise ValueError(f"control.{PICTURE}: image.eye is called so: give it another name")
     if unknown := {style for style, _ in student.style_strengths} - set(student.styles):
         raise ValueError(f"prompt.style_strengths: {min(unknown)!r} is none of prompt.styles")
     if student.img2img:

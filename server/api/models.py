@@ -5,7 +5,7 @@ from typing import Any
 
 from fastapi import APIRouter
 
-from engines.student import Student
+from engines.student import PICTURE, Student
 
 from ..eyes import knobs_of
 from ..served import Served
@@ -20,13 +20,15 @@ def guidance_bounds(student: Student) -> dict[str, float] | None:
 
 
 def described_eyes(student: Student) -> list[dict[str, Any]]:
-    """A student's eyes: their names, how much they count unasked, their licences, and what may be set of them."""
+    """A student's eyes: their names, how much they count unasked (that of the picture itself as a whole: null), their
+    licences, and what may be set of them."""
     return [
         {
-            "name": control.name, "sees": control.eye, "scale": control.scale, "licence": control.licence,
+            "name": control.name, "sees": control.eye, "licence": control.licence,
+            "scale": None if control.name == PICTURE else control.scale,
             "knobs": {name: asdict(knob) for name, knob in knobs_of(control.eye).items()},
         }
-        for control in student.controls
+        for control in student.sights
     ]  # fmt: skip
 
 

@@ -72,7 +72,7 @@ def _described(student: Student, built: list[str]) -> dict[str, Any]:
         }
         if student.img2img
         else None,
-        "eyes": [control.name for control in student.controls],
+        "eyes": [sight.name for sight in student.sights],
         "upscaler": _upscaler(student),
         "guidance": asdict(student.guidance) if student.guidance else None,
         "weights": student.weights.described() if student.weights else None,

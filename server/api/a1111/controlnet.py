@@ -66,11 +66,11 @@ class Unit(BaseModel):
     def _control(self, student: Student) -> Control:
         wanted = (self.model or "").partition(" [")[0].lower()
         by_module = wanted in ("", "none")
-        for control in student.controls:
+        for control in student.sights:
             if self.module in (control.name, control.eye) if by_module else wanted == control.name:
                 return control
         said = f"module {self.module!r}" if by_module else f"model {self.model!r}"
-        have = ", ".join(control.name for control in student.controls) or "none"
+        have = ", ".join(control.name for control in student.sights) or "none"
         raise ApiError(422, f"{NAME}: {said} not found; of {student.name} there are: {have}", "model_not_found", _PARAM)
 
     def _knobs(self, control: Control) -> list[tuple[str, float]]:
@@ -87,7 +87,7 @@ class Unit(BaseModel):
     def not_honoured(self, student: Student) -> list[str]:
         """Names of the fields that were sent and change nothing."""
         named = set(Unit.model_fields)
-        control = next((one for one in student.controls if one.name == self.look(student)[0]), None)
+        control = student.sight(self.look(student)[0])
         if control is not None and (control.eye != "canny" or self.module in _READY):
             named -= {"threshold_a", "threshold_b"}
         sent = {name: getattr(self, name) for name in self.model_fields_set} | (self.model_extra or {})
@@ -164,4 +164,4 @@ def routes(server: Server) -> APIRouter:
 
 
 def _controls(server: Server) -> list[Control]:
-    return [control for served in server.students.values() for control in served.student.controls]
+    return [sight for served in server.students.values() for sight in served.student.sights]

@@ -5,17 +5,20 @@ import base64
 import json
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
+from functools import partial
 
 import httpx
+import numpy as np
 import pytest
 
 from engines.fake_engine import FakeEngine
-from engines.student import Student
+from engines.student import PICTURE, Control, Student
 from engines.student.contract import Contract
 from server.app import make_app
 from server.params import first_params, merge
 from server.server import Server, build_server
 from server.settings import load_settings
+from tests.server.api.test_a1111 import opened
 from tests.server.api.test_fal import answered
 from wire import WireError
 
@@ -29,9 +32,21 @@ def taking(student: Student) -> Student:
 
 
 @pytest.fixture
-async def http(taking: Student) -> AsyncIterator[httpx.AsyncClient]:
-    """A client of a server of that student."""
-    built: Server = build_server(load_settings({"engine": "fake"}), [(taking, lambda say: FakeEngine(taking, (1, 2)))])
+def sketching(taking: Student) -> Student:
+    """One that takes it as ink on paper."""
+    return replace(taking, name="sketching", eye=Control(PICTURE, "ink"))
+
+
+def _engine(of: Student, say: object) -> FakeEngine:
+    return FakeEngine(of, (1, 2))
+
+
+@pytest.fixture
+async def http(taking: Student, sketching: Student) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of a server of these students."""
+    settings = load_settings({"engine": "fake", "student": "embedded,sketching"})
+    made = [(one, partial(_engine, one)) for one in (taking, sketching)]
+    built: Server = build_server(settings, made)
     built.start()
     for _ in range(1000):
         if built.not_ready() is None:
@@ -89,8 +104,50 @@ def test_fal(taking: Student, sent: bytes) -> None:
 
 async def test_models(http: httpx.AsyncClient) -> None:
     """The list of students says that it makes nothing of a prompt, and its one strength."""
-    [told] = (await http.get("/v1/models")).json()["data"]
-    assert (told["txt2img"], told["img2img"], told["strengths"]) == (False, True, [1.0])
+    told, other = (await http.get("/v1/models")).json()["data"]
+    assert (told["txt2img"], told["img2img"], told["strengths"], told["eyes"]) == (False, True, [1.0], [])
+    [eye] = other["eyes"]
+    assert (eye["name"], eye["sees"], eye["scale"], list(eye["knobs"])) == (PICTURE, "ink", None, ["level"])
+
+
+@pytest.fixture
+def halves(encoded: Callable[..., bytes]) -> bytes:
+    """A picture that is dark on the left and light on the right."""
+    pixels = np.full((256, 256, 3), 240, np.uint8)
+    pixels[:, :128] = 20
+    return encoded(pixels, image_format="PNG")
+
+
+def _left(image: str) -> int:
+    """How light a picture is on its left, of one that differs on its right."""
+    pixels = np.asarray(opened(image))
+    assert abs(int(pixels[128, 30, 0]) - int(pixels[128, 220, 0])) > 200
+    return int(pixels[128, 30, 0])
+
+
+async def test_an_eye_for_the_picture(http: httpx.AsyncClient, halves: bytes) -> None:
+    """What a student paints over is what its eye makes of a picture, unless a client says that it is ready."""
+    for model, light in (("embedded", False), ("sketching", True)):
+        asked = {"prompt": "x", "model": model, "response_format": "b64_json"}
+        answer = await http.post("/v1/images/edits", data=asked, files={"image": halves})
+        assert (_left(answer.json()["data"][0]["b64_json"]) > 200) == light
+    asked = {"prompt": "x", "init_images": [base64.b64encode(halves).decode()], "width": 256, "height": 256}
+    asked["override_settings"] = {"sd_model_checkpoint": "sketching"}
+    for module, light in ((None, True), ("ink", True), ("none", False)):
+        unit = {"model": PICTURE, "module": module}
+        scripts = {} if module is None else {"alwayson_scripts": {"controlnet": {"args": [unit]}}}
+        answer = await http.post("/sdapi/v1/img2img", json={**asked, **scripts})
+        assert (_left(answer.json()["images"][0]) > 200) == light, answer.text[:200]
+
+
+def test_the_eye_live(sketching: Student) -> None:
+    """Live it looks from the start. Its knobs are set as others' are, it has no scale; without it frames are as they are."""
+    begun = first_params(sketching)
+    assert begun.looks(sketching) == ((PICTURE, 1.0, ()),)
+    assert merge(begun, {"eyes": [{"name": PICTURE, "knobs": {"level": 90}}]}, 100, sketching).looks(sketching)
+    assert merge(begun, {"eyes": []}, 100, sketching).looks(sketching) == ()
+    with pytest.raises(WireError, match="leave its scale out"):
+        merge(begun, {"eyes": [{"name": PICTURE, "scale": 0.5}]}, 100, sketching)
 
 
 def test_live(taking: Student) -> None:

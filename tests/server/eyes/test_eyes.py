@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from engines.errors import EngineError
-from engines.student import Control, Student
+from engines.student import PICTURE, Control, Student
 from server.eyes import EYES, EyeFailed, Eyes, knobs_of
 from server.eyes import eyes as module
 
@@ -96,11 +96,27 @@ def _student(student: Student, *eyes: str) -> Student:
 def test_what_a_row_is_told(student: Student, picture: Any) -> None:
     """Each control that looks has its picture and its scale, and the others nothing."""
     eyes = Eyes(_student(student, "canny", "grey", "palette"), {})
-    told = eyes.see(picture(1), (("c2", 0.5, (("cell", 16.0),)), ("c1", 1.5, ())))
+    image, told, shown = eyes.see(picture(1), (("c2", 0.5, (("cell", 16.0),)), ("c1", 1.5, ())))
     np.testing.assert_array_equal(told["scale"], np.array([0, 1.5, 0.5], np.float32))
     assert not told["control"][0].any()
-    np.testing.assert_array_equal(told["control"][1], _looked("grey", picture(1)))
-    np.testing.assert_array_equal(told["control"][2], _looked("palette", picture(1), cell=16))
+    grey, palette = _looked("grey", picture(1)), _looked("palette", picture(1), cell=16)
+    for got, expected in ((told["control"][1], grey), (told["control"][2], palette), (shown, np.maximum(grey, palette))):
+        np.testing.assert_array_equal(got, expected)
+    np.testing.assert_array_equal(image, picture(1))
+
+
+@pytest.mark.parametrize("controlled", [False, True])
+def test_the_picture_itself(student: Student, picture: Any, controlled: bool) -> None:
+    """The eye of a student that takes the picture itself makes that, where it looks; controls see the frame."""
+    seeing = replace(_student(student, *(["grey"] if controlled else [])), eye=Control(PICTURE, "ink"))
+    looks = (("c0", 1.0, ()),) if controlled else ()
+    ink = np.where(picture(1) < 90, 255, 0)
+    seen = Eyes(seeing, {}).see(picture(1), ((PICTURE, 1.0, (("level", 90.0),)), *looks))
+    np.testing.assert_array_equal(seen.image, ink)
+    np.testing.assert_array_equal(seen.shown, np.maximum(ink, _looked("grey", picture(1))) if controlled else ink)
+    assert list(seen.inputs) == (["control", "scale"] if controlled else [])
+    for as_is in (((PICTURE, 1.0, (("as_is", 1.0),)),), looks):
+        np.testing.assert_array_equal(Eyes(seeing, {}).see(picture(1), as_is).image, picture(1))
 
 
 def test_an_eye_too_few(student: Student, tmp_path: Path) -> None:
@@ -142,7 +158,7 @@ def write(tmp_path: Path) -> Write:
 def _seen_by(student: Student, path: Path, frame: Pixels) -> Pixels:
     eyes = Eyes(_student(student, "depth"), {"depth": path})
     eyes.open()
-    picture: Pixels = eyes.see(frame, (("c0", 1.0, ()),))["control"][0]
+    picture: Pixels = eyes.see(frame, (("c0", 1.0, ()),)).inputs["control"][0]
     return picture
 
 
