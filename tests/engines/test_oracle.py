@@ -38,10 +38,13 @@ GUIDED = "lcm-dreamshaper-v7"
 
 
 def _is_one_step(published: oracle.Published, strength: float | None) -> bool:
-    return (strength is None or strength in published.strengths) and len(published.times_of(strength)) == 1
+    known = published.stills if strength is None else strength in published.strengths
+    return known and len(published.times_of(strength)) == 1
 
 
 NAMES = student_names()
+MAKING = [name for name in NAMES if name not in PUBLISHED or PUBLISHED[name].stills]
+"""Students that make something of a prompt alone."""
 REPAINTING = [name for name in NAMES if name in PUBLISHED and PUBLISHED[name].strengths]
 TCD = ("hyper-sd15-lora", "hyper-sdxl-lora", "tcd-sd15-lora")
 ONE_STEP = {
@@ -188,28 +191,29 @@ def graphs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def get_painter(graphs: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Painter]]:
-    """`get_painter(kind, xl, controlled)`: an engine of ticks of 1 and 8, the same one each time."""
-    made: dict[tuple[str, bool, bool], Painter] = {}
+    """`get_painter(kind, xl, more)`: an engine of ticks of 1 and 8, the same one each time; `more` is "controlled", with two
+    controls, or "handing", whose encoder hands something to its decoder."""
+    made: dict[tuple[str, bool, str], Painter] = {}
 
-    def get(kind: str, xl: bool = False, controlled: bool = False) -> Painter:
-        if (kind, xl, controlled) not in made:
-            of = oracle.graphs(graphs.parent / "controlled", True) if controlled and kind == "openvino" else graphs
-            made[kind, xl, controlled] = Painter(_make_engine(kind, xl, controlled, of, tmp_path_factory.mktemp("engines")))
-        return made[kind, xl, controlled]
+    def get(kind: str, xl: bool = False, more: str = "") -> Painter:
+        if (kind, xl, more) not in made:
+            of = oracle.graphs(graphs.parent / more, **{more: True}) if more and kind == "openvino" else graphs
+            made[kind, xl, more] = Painter(_make_engine(kind, xl, more, of, tmp_path_factory.mktemp("engines")))
+        return made[kind, xl, more]
 
     yield get
     for painter in made.values():
         painter.engine.close()
 
 
-def _make_engine(kind: str, xl: bool, controlled: bool, graphs: Path, cache: Path) -> Engine:
-    sizes = (1, MOST_ROWS)
+def _make_engine(kind: str, xl: bool, more: str, graphs: Path, cache: Path) -> Engine:
+    sizes, has = (1, MOST_ROWS), {more: True} if more else {}
     if kind == "openvino":
-        return OpenVinoEngine(oracle.small(load_student(GUIDED), graphs, controlled), sizes, cache, OpenVinoOptions("fp32", 1))
+        return OpenVinoEngine(oracle.small(load_student(GUIDED), graphs, **has), sizes, cache, OpenVinoOptions("fp32", 1))
     student = load_student("sdxl-turbo" if xl else GUIDED)
     with pytest.MonkeyPatch.context() as patch:  # the oracle's modules in place of those that weights would fill
-        patch.setattr(reference, "read_modules", lambda _: oracle.modules(xl, controlled))
-        return TorchEngine(oracle.small(student, oracle.write_tokenizers(cache, 1 + xl), controlled), sizes)
+        patch.setattr(reference, "read_modules", lambda _: oracle.modules(xl, **has))
+        return TorchEngine(oracle.small(student, oracle.write_tokenizers(cache, 1 + xl), **has), sizes)
 
 
 @pytest.fixture(params=["openvino", "torch"])
@@ -225,7 +229,7 @@ def test_every_student_is_published() -> None:
     assert set(PUBLISHED) == set(NAMES)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", MAKING)
 def test_stills(painter: Painter, name: str) -> None:
     """A still is what the student's authors would make, at each of its steps."""
     assert painter.error(Wish(name, picture="heart", seed=1)) <= EXACT
@@ -282,7 +286,7 @@ def test_sdxl_is_told_more(get_painter: Callable[[str, bool], Painter], name: st
 
 def test_all_students_in_the_same_ticks(painter: Painter) -> None:
     """Rows of all students, steps and strengths may share ticks: every image is, to a pixel's last bit, what it is alone."""
-    wishes = [Wish(name, None, "boat", i) for i, name in enumerate([*NAMES, *CONTRACTS])]
+    wishes = [Wish(name, None, "boat", i) for i, name in enumerate([*MAKING, *CONTRACTS])]
     wishes += [
         Wish(name, strength, picture, seed)
         for name, published in (PUBLISHED | ELSEWHERE).items()
@@ -318,10 +322,10 @@ def test_masks(painter: Painter, name: str) -> None:
 def test_controls(get_painter: Callable[..., Painter], kind: str) -> None:
     """Each student's image maker reads the pictures that it is shown, each as much as its scale says, and the server returns
     exactly what it makes: stills and repaintings, alone, and beside jobs that are shown nothing; and masks go with it."""
-    painter = get_painter(kind, controlled=True)
+    painter = get_painter(kind, more="controlled")
     ways: cycle[tuple[float, ...] | None] = cycle([(1.0, 0.0), (0.5, 1.5), None, (0.0, 0.75), (2.0, 1.0)])
-    wishes = [Wish(name, None, "star", i, scales=next(ways)) for i, name in enumerate(NAMES)]
-    wishes += [Wish(name, PUBLISHED[name].strengths[-2], "boat", i, scales=next(ways)) for i, name in enumerate(REPAINTING)]
+    wishes = [Wish(name, None, "star", i, scales=next(ways)) for i, name in enumerate(MAKING)]
+    wishes += [Wish(name, PUBLISHED[name].strengths[-2:][0], "boat", i, scales=next(ways)) for i, name in enumerate(REPAINTING)]
     jobs = [painter.rows(wish, wish.steps()) for wish in wishes]
     for painted in ([painter.alone(rows) for rows in jobs], painter.together(jobs, random.Random(2))):
         for wish, got in zip(wishes, painted, strict=True):
@@ -337,9 +341,26 @@ def test_controls(get_painter: Callable[..., Painter], kind: str) -> None:
 @pytest.mark.parametrize("name", ["sdxl-turbo", "dmd2-sdxl-4step"])
 def test_controls_of_sdxl(get_painter: Callable[..., Painter], name: str) -> None:
     """In SDXL's graphs, too, what is shown is read."""
-    painter = get_painter("torch", True, True)
+    painter = get_painter("torch", True, "controlled")
     for scales in ((1.0, 0.5), (0.0, 0.0), None):
         assert painter.error(Wish(name, picture="boat", seed=5, scales=scales)) <= EXACT
+
+
+@pytest.mark.parametrize("kind", ["openvino", "torch"])
+def test_what_an_encoder_hands_to_its_decoder(get_painter: Callable[..., Painter], kind: str) -> None:
+    """Of students that take the picture itself, an image maker that reads the picture, and a decoder that is handed what its
+    encoder saw: the server returns exactly what they make, alone and beside others, each of its own picture."""
+    painter = get_painter(kind, more="handing")
+    names = [name for name in NAMES if not load_student(name).txt2img]
+    assert len(names) == 6
+    wishes = [Wish(name, 1.0, picture, i) for i, (name, picture) in enumerate(zip(2 * names, cycle(oracle.PICTURES)))]
+    jobs = [painter.rows(wish, wish.steps()) for wish in wishes]
+    for painted in ([painter.alone(rows) for rows in jobs], painter.together(jobs, random.Random(3))):
+        for wish, got in zip(wishes, painted, strict=True):
+            assert wish.source is not None
+            assert _distance(got, oracle.with_handed(wish.seen()[-1].landed.numpy(), wish.source)) <= EXACT
+    still = painter.rows(Wish("sd-turbo"), Wish("sd-turbo").steps())
+    assert "the row lacks its image" in str(painter.alone(still))
 
 
 def test_guidance_is_told_row_by_row(painter: Painter) -> None:
@@ -391,6 +412,9 @@ def cast(steps: tuple[Step, ...]) -> tuple[Step, ...]:
         ("sd-turbo", None, {"start": "unit"}),
         ("sdxl-turbo", None, {"start": "unit"}),
         ("sd-turbo", 0.5, {"prediction": "v"}),
+        ("pix2pix-turbo-edges", 1.0, {"noise": 0.01}),
+        ("pix2pix-turbo-sketch", 1.0, {"noise": 0.4}),
+        ("cyclegan-turbo-night", 1.0, {"start": "unit", "strengths": "any"}),
         ("sdxl-lightning-1step", None, {"start": "unit"}),
         ("sdxl-lightning-1step", None, {"prediction": "epsilon"}),
         ("sdxl-lightning-4step", None, {"sampler": "renoise"}),

@@ -22,6 +22,7 @@ from .graphs import modules_around
 from .load import load_parts
 from .networks import empty
 from .parts import Parts
+from .skips import SkippingVae, codec_around, skip_shapes
 from .tokenizer import write_tokenizer
 from .variants import NETWORKS, Variant
 from .weights import Weights
@@ -36,7 +37,8 @@ def build_graphs(student: Student, variant: Variant, weights: Weights, folder: P
     `ports` declares the graphs of a student whose shapes are its networks'.
     """
     parts = load_parts(weights, variant, say)
-    modules = modules_around(parts.unet, parts.vae, parts.encoders, student.width, student.height, [*parts.controls.values()])
+    size, controls = (student.width, student.height), [*parts.controls.values()]
+    modules = modules_around(parts.unet, parts.vae, parts.encoders, *size, controls, codec_around(parts.vae, parts.unit))
     guidance = bool(modules.denoise.guidance_width)
     if misfit := student.guidance_misfit(guidance):  # before the export, which takes minutes
         raise EngineError(misfit)
@@ -46,7 +48,7 @@ def build_graphs(student: Student, variant: Variant, weights: Weights, folder: P
             for file, source, encoder in zip(variant.tokenizers.values(), parts.tokenizers, parts.encoders, strict=True)
         ]
         shapes = shapes_of(parts, variant, student, tokens[0])
-        shaped = replace(student, text_shape=shapes.text, latent_shape=shapes.latents)
+        shaped = replace(student, text_shape=shapes.text, latent_shape=shapes.latents, skips=shapes.skips)
         write_graphs(ports(shaped), modules, folder, say, student.name)
         (folder / NETWORKS).write_text(json.dumps(_networks(parts, modules, folder, student), indent=1) + "\n")
     except OSError as error:
@@ -65,6 +67,7 @@ def shapes_of(parts: Parts, variant: Variant, student: Student, tokens: int) -> 
         text=(tokens + variant.pooled_rows, sum(config.hidden_size for config in configs)),
         latents=(unet.in_channels, *student.latent_shape[1:]),
         guidance=unet.time_cond_proj_dim is not None,
+        skips=skip_shapes(parts.vae, student.width, student.height),
     )
 
 
@@ -81,6 +84,8 @@ def _networks(parts: Parts, modules: GraphModules, folder: Path, student: Studen
         "vae": described(parts.vae),
         "encoders": [described(encoder) for encoder in parts.encoders],
         "controls": [described(control) for control in parts.controls.values()],
+        # of an autoencoder with skip connections, what it is told
+        **({"skips": {"unit": parts.unit}} if skip_shapes(parts.vae, student.width, student.height) else {}),
         # what no image depends on is in no graph: SDXL uses the last layer but one of its text encoders
         "unused": sorted(
             name for graph, held in _held(modules, written) for name, _ in graph.named_parameters() if name not in held
@@ -110,12 +115,15 @@ def read_modules(folder: Path) -> GraphModules:
     import transformers
 
     networks = json.loads((folder / NETWORKS).read_text())
+    skips = networks.get("skips")
     unet, vae, *encoders = (
-        empty(getattr(diffusers if i < 2 else transformers, said["class"]), said["config"], str(folder))
+        empty(SkippingVae if i == 1 and skips else getattr(diffusers if i < 2 else transformers, said["class"]),
+              said["config"], str(folder))
         for i, said in enumerate((networks["unet"], networks["vae"], *networks["encoders"]))
-    )
+    )  # fmt: skip
     controls = [empty(getattr(diffusers, said["class"]), said["config"], str(folder)) for said in networks.get("controls", ())]
-    modules = modules_around(unet, vae, encoders, networks["width"], networks["height"], controls)
+    codec = codec_around(vae, bool(skips and skips["unit"]))
+    modules = modules_around(unet, vae, encoders, networks["width"], networks["height"], controls, codec)
     weights = {name: read_weights(folder / f"{name}.onnx") for name in GRAPHS}
     for module, held in _held(modules, weights):
         _assign(module, held, networks["unused"])

@@ -17,7 +17,7 @@ from ..family import Family, Located, Shapes
 from ..sources import Source, fingerprint
 from .locate import locate
 from .variants import NETWORKS, SD15, Variant
-from .weights import ControlWeights, Lora, Weights, parse_weights
+from .weights import ControlWeights, Lora, TranslatorWeights, Weights, parse_weights
 
 if TYPE_CHECKING:
     from ..modules import GraphModules
@@ -43,6 +43,7 @@ class StableDiffusion(Family):
         located = replace(located, loras=loras)
         facts = {
             "weights": ", ".join(fingerprint(source, digests) for source in (located.base, located.unet) if source),
+            **({"translator": _translating(located.translator, digests)} if located.translator else {}),
             "vae": fingerprint(located.tiny, digests) if located.tiny else "its own",
             **({"controls": _told_apart(located.controls, digests)} if located.controls else {}),
             "loras": ", ".join(f"{fingerprint(lora.source, digests)} at {lora.weight:g}" for lora in loras) or "none",
@@ -70,6 +71,10 @@ class StableDiffusion(Family):
         except (OSError, ValueError, KeyError, TypeError):
             overflows = True  # to say so of an autoencoder that does not is no harm
         return frozenset({"encode", "decode"} if overflows else ())
+
+
+def _translating(translator: TranslatorWeights, digests: Digests) -> str:
+    return f"{fingerprint(translator.source, digests)} {translator.direction} at {translator.weight:g}"
 
 
 def _controls(own: Sequence[ControlWeights], choices: Choices) -> tuple[ControlWeights, ...]:

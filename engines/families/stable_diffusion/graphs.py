@@ -173,8 +173,10 @@ def modules_around(
     width: int,
     height: int,
     controls: Sequence[nn.Module] = (),
+    codec: tuple[nn.Module, nn.Module] | None = None,
 ) -> GraphModules:
-    """The graphs around networks: one text encoder is SD 1.5 or 2.1, two are SDXL."""
+    """The graphs around networks: one text encoder is SD 1.5 or 2.1, two are SDXL. `codec`: the graphs around the
+    autoencoder, where they are no plain ones."""
     text: nn.Module
     denoise: DenoiseGraph
     if len(encoders) == 2:
@@ -183,4 +185,5 @@ def modules_around(
         denoise = ControlledXLGraph(unet, *sizes, controls) if controls else DenoiseXLGraph(unet, *sizes)
     else:
         text, denoise = TextGraph(encoders[0]), ControlledGraph(unet, controls) if controls else DenoiseGraph(unet)
-    return GraphModules(text, EncodeGraph(vae), denoise, DecodeGraph(vae))
+    encode, decode = codec or (EncodeGraph(vae), DecodeGraph(vae))
+    return GraphModules(text, encode, denoise, decode)

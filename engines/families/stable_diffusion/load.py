@@ -1,6 +1,7 @@
 """A student's networks from published weights: diffusers' folders, one file in either layout, LoRA files fused."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from .lora import fuse
 from .networks import State, empty, make, read_config, read_folder
 from .parts import Parts, check_parts
 from .state import read_state
+from .translator import read_translator, translate
 from .variants import Variant
 from .weights import ControlWeights, Weights
 from .whole import Whole, whole_model
@@ -31,10 +33,12 @@ def load_parts(weights: Weights, variant: Variant, say: Say) -> Parts:
     encoders = _names("text_encoder", variant.text_encoders)
     tokenizers = _names("tokenizer", variant.text_encoders)
     beside = (*(lora.source for lora in weights.loras), *(control.source for control in weights.controls))
-    for source in (weights.base, weights.tiny, weights.unet, *beside):
+    translated = weights.translator
+    for source in (weights.base, weights.tiny, weights.unet, *beside, translated.source if translated else None):
         _check_here(source)
     # what is small or may be mistaken first, since a base is gigabytes
     loras = [_path(lora.source, say) for lora in weights.loras]
+    translator = read_translator(_path(translated.source, say), translated.direction) if translated else None
     tiny = _folder(weights.tiny, [("", MODEL)], say) if weights.tiny is not None else None
     unet = _folder(weights.unet, [("", MODEL)], say) if weights.unet is not None and not weights.unet.file else None
     file = _read_file(weights.unet, say) if weights.unet is not None and weights.unet.file else None
@@ -54,6 +58,10 @@ def load_parts(weights: Weights, variant: Variant, say: Say) -> Parts:
         tokenizers=[base / name for name in tokenizers],
     )
     check_parts(parts, variant, what)
+    if translated is not None and translator is not None:
+        vae = translate(translator, translated.weight, parts.unet, parts.vae)
+        parts = replace(parts, vae=vae, unit=translator.unit)
+        say(f"changed the UNet and the autoencoder by {translated}")
     for control in weights.controls:
         parts.controls[control.name] = _control(control, parts.unet, say)
     networks = {"unet": parts.unet, **dict(zip(encoders, parts.encoders, strict=True))}

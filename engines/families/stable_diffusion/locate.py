@@ -2,7 +2,8 @@
 
 `--weights PATH` may be, and is told apart by what lies there:
 
-- one file: the UNet alone, or a whole checkpoint, in diffusers' or in Stability's layout;
+- one file: the UNet alone, or a whole checkpoint, in diffusers' or in Stability's layout; of a student with a translator
+  that;
 - a folder with `model_index.json`: a whole pipeline in diffusers' layout. It is self-contained: its own VAE is used. What
   makes a student of it, a UNet or LoRAs of their own, is a file beside that one, or lies where the student's file says on
   this machine;
@@ -26,6 +27,8 @@ def locate(weights: Weights, given: Path | None, full_vae: bool = False) -> Weig
 
 
 def _from(weights: Weights, given: Path) -> Weights:
+    if given.is_file() and weights.translator is not None:
+        return replace(weights, translator=replace(weights.translator, source=Source(path=given.parent, file=given.name)))
     if given.is_file():
         return replace(weights, unet=Source(path=given.parent, file=given.name))
     if not given.is_dir():
@@ -45,7 +48,10 @@ def _from_pipeline(weights: Weights, given: Path) -> Weights:
     merged = f"; if the pipeline's own UNet is the student's already, give --weights {given / 'unet'}"
     unet = _beside(weights.unet, given, "UNet", merged) if weights.unet is not None else None
     loras = tuple(Lora(_beside(lora.source, given, "LoRA"), lora.weight) for lora in weights.loras)
-    return Weights(base=Source(path=given), tiny=None, unet=unet, loras=loras, controls=weights.controls)
+    translator = weights.translator
+    if translator is not None:
+        translator = replace(translator, source=_beside(translator.source, given, "translator"))
+    return replace(weights, base=Source(path=given), tiny=None, unet=unet, loras=loras, translator=translator)
 
 
 def _beside(source: Source, pipeline: Path, what: str, otherwise: str = "") -> Source:
@@ -71,9 +77,12 @@ def _from_mirror(weights: Weights, given: Path) -> Weights:
     base, tiny, unet = mirrored(weights.base), mirrored(weights.tiny), mirrored(weights.unet)
     loras = tuple(Lora(mirrored(lora.source) or lora.source, lora.weight) for lora in weights.loras)
     controls = tuple(ControlWeights(one.name, mirrored(one.source) or one.source) for one in weights.controls)
+    translator = weights.translator
+    if translator is not None:
+        translator = replace(translator, source=mirrored(translator.source) or translator.source)
     if not found:
         raise EngineError(
             f"--weights: {given} is neither a pipeline (model_index.json), nor a UNet (config.json), nor a mirror of the hub "
             f"(looked for {weights.base.repo}/ in it)"
         )
-    return Weights(base=base or weights.base, tiny=tiny, unet=unet, loras=loras, controls=controls)
+    return Weights(base or weights.base, tiny, unet, loras, controls, translator)

@@ -12,13 +12,17 @@ from .variants import VARIANTS, Variant
 
 @dataclass(frozen=True)
 class Parts:
-    """The networks of one student, in float32, and the folders of its tokenizers. `controls` are by name, in order."""
+    """The networks of one student, in float32, and the folders of its tokenizers. `controls` are by name, in order.
+
+    `unit`: its autoencoder is told colours from 0 to 1.
+    """
 
     unet: nn.Module
     vae: nn.Module
     encoders: list[nn.Module]
     tokenizers: list[Path]
     controls: dict[str, nn.Module] = field(default_factory=dict)
+    unit: bool = False
 
 
 def check_parts(parts: Parts, variant: Variant, what: str) -> None:

@@ -14,7 +14,7 @@ three bytes of a pixel, and encoders that look a prompt up. A prompt is "STUDENT
 """
 
 from .answers import added, made, network, seen
-from .codec import STEP, source, to_latents, to_pixels
+from .codec import STEP, source, to_latents, to_pixels, with_handed
 from .files import CONTROLS, graphs, modules, small, write_tokenizers
 from .levels import STABLE_DIFFUSION
 from .loops import Seen
@@ -25,5 +25,5 @@ from .students import ANY, ELSEWHERE, FOUR, PUBLISHED, Published
 __all__ = [
     "ANY", "CONTROLS", "ELSEWHERE", "FOUR", "LATENTS", "PICTURES", "PUBLISHED", "SIDE", "STABLE_DIFFUSION", "STEP",
     "Latents", "Published", "Seen", "added", "graphs", "made", "modules", "network", "prompt", "seen", "small",
-    "source", "to_latents", "to_pixels", "write_tokenizers",
+    "source", "to_latents", "to_pixels", "with_handed", "write_tokenizers",
 ]  # fmt: skip

@@ -8,6 +8,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from engines.families.stable_diffusion.graphs import DecodeGraph, EncodeGraph
+
 from .shapes import LATENTS, SIDE, Latents
 
 STEP, OFFSET = 2.0**-19, 2.0**23
@@ -36,6 +38,38 @@ class ExactCodec(nn.Module):
         bytes_ = torch.cat([high, middle, whole_ - high * 65536 - middle * 256], 1)
         blocks = bytes_.repeat_interleave(SIDE // (channels * h), 2).repeat_interleave(SIDE // w, 3)
         return SimpleNamespace(sample=blocks / 127.5 - 1)
+
+
+class HandingEncode(EncodeGraph):
+    """Beside latents, two things that only the picture says: the latents the other way round, and half of them."""
+
+    def __init__(self) -> None:
+        super().__init__(ExactCodec())
+
+    def forward(self, pixels: Tensor) -> Any:
+        latents = super().forward(pixels)
+        return latents, latents.flip(1)[:, :2], 0.5 * latents
+
+
+class HandingDecode(DecodeGraph):
+    """Adds to latents what the encoder handed over."""
+
+    def __init__(self) -> None:
+        super().__init__(ExactCodec())
+
+    def forward(self, latents: Tensor, skip_1: Tensor, skip_2: Tensor) -> Tensor:  # type: ignore[override]
+        return super().forward(latents + nn.functional.pad(skip_1, (0, 0, 0, 0, 0, 2)) + skip_2)
+
+
+HANDED = ((2, *LATENTS[1:]), LATENTS)
+"""The shapes of that."""
+
+
+def with_handed(painted: Latents, picture: Latents) -> Latents:
+    """What is decoded of latents that were painted over a picture."""
+    flipped = picture[::-1].copy()
+    flipped[2:] = 0
+    return np.asarray(painted + flipped + 0.5 * picture)
 
 
 def to_pixels(latents: Latents) -> NDArray[np.uint8]:

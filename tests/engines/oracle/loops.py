@@ -46,6 +46,14 @@ def once(net: Net, picture: Tensor | None, z: Noises, times: tuple[float, ...], 
     yield Seen(x, t, (x - (1 - acp) ** 0.5 * net(x, t)) / acp**0.5)
 
 
+def translated(net: Net, picture: Tensor | None, z: Noises, times: tuple[float, ...], r: float = 1.0) -> Iterator[Seen]:
+    """img2img-turbo's pix2pix_turbo.py: the picture in the place of noise, or so much of it beside noise."""
+    assert picture is not None
+    (t,) = times
+    x = picture * r + z(0) * (1 - r)
+    yield Seen(x, t, (x - (1 - _acp(t)) ** 0.5 * net(x, t)) / _acp(t) ** 0.5)
+
+
 def dmd2(net: Net, picture: Tensor | None, z: Noises, times: tuple[float, ...]) -> Iterator[Seen]:
     """DMD2's demo: x0 of the network's noise, and fresh noise to the next time's level."""
     x0 = picture

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from .levels import DDPM, SIM_SIGMA, STABLE_DIFFUSION, WRITTEN_DOWN
-from .loops import Loop, dmd2, edm, euler, flow_match, lcm, once, own, painter, rectified, sana, sim, tcd
+from .loops import Loop, dmd2, edm, euler, flow_match, lcm, once, own, painter, rectified, sana, sim, tcd, translated
 
 ANY = (0.0, 0.002, 0.02, 0.25, 0.5, 0.77, 1.0)
 """Strengths to try of a student that takes any."""
@@ -28,6 +28,7 @@ class Published:
     strengths: tuple[float, ...] = ()
     start: Callable[[float], float] = whole
     guided: bool = False
+    stills: bool = True
 
     def times_of(self, strength: float | None) -> tuple[float, ...]:
         """The times of a still, or of img2img: where the strength starts, and those of a still below."""
@@ -42,9 +43,14 @@ _DMD2 = Published("epsilon", dmd2, (999, 749, 499, 249), FOUR)
 _LCM = Published("epsilon", lcm, (999, 759, 499, 259), ANY)
 _HYPER_LORA = Published("epsilon", partial(tcd, eta=1.0), (999,), ANY)
 _TURBO = Published("epsilon", euler, (999,), ANY)
+_TRANSLATED = Published("epsilon", translated, (999,), (1.0,), stills=False)
 _WRITTEN_DOWN = Published("epsilon-written-down", partial(once, acp=WRITTEN_DOWN), (999,))
 
 PUBLISHED = {
+    "cyclegan-turbo-clear": _TRANSLATED,
+    "cyclegan-turbo-day": _TRANSLATED,
+    "cyclegan-turbo-night": _TRANSLATED,
+    "cyclegan-turbo-rain": _TRANSLATED,
     "2-rectified-flow": Published(
         "towards-the-picture", rectified, tuple(1000.0 * (1 - i / 8) for i in range(8)), ANY, lambda s: 1000.0 * s
     ),
@@ -65,6 +71,8 @@ PUBLISHED = {
     "nitrosd-realism-4step": Published("epsilon", partial(lcm, shifted=250), (999, 749, 499, 249), FOUR),
     "nitrosd-vibrant": Published("epsilon", partial(lcm, shifted=500), (999,)),
     "painter": Published("sample", painter, (1.0,), ANY, lambda s: s),
+    "pix2pix-turbo-edges": _TRANSLATED,
+    "pix2pix-turbo-sketch": Published("epsilon", partial(translated, r=0.4), (999,), (1.0,), stills=False),
     "pso-sdxl": _DMD2,
     "sd-turbo": _TURBO,
     "sdxl-lightning-1step": Published("sample", partial(euler, output="sample"), (999,)),

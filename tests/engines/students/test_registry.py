@@ -40,8 +40,14 @@ AT_399 = renoised((399, None))
 TURBO: list[Numbers] = [(999, 0, 0.997667, 14.6488, -14.6146, 0, 0)]
 HYPER_LORA: list[Numbers] = [(999, 0, 1, 14.6426, -14.5793, 0, 0)]
 
+TRANSLATED: list[Numbers] = [(999, 1, 0, 14.6488, -14.6146, 0, 0)]
+
 PUBLISHED: dict[str, list[Numbers]] = {
     "2-rectified-flow": [(1000 - 125 * i, 0, float(not i), 1, 0.125, float(i < 7), 0) for i in range(8)],
+    "cyclegan-turbo-clear": TRANSLATED,
+    "cyclegan-turbo-day": TRANSLATED,
+    "cyclegan-turbo-night": TRANSLATED,
+    "cyclegan-turbo-rain": TRANSLATED,
     "disback-sdxl": AT_399,
     "dmd2-sd15": WRITTEN_DOWN,
     "dmd2-sdxl-1step": AT_399,
@@ -59,6 +65,8 @@ PUBLISHED: dict[str, list[Numbers]] = {
     "nitrosd-realism-4step": renoised((249, 749), (187, 499), (124, 249), (62, None)),
     "nitrosd-vibrant": renoised((499, None)),
     "painter": [(1, 0, 1, 0, 1, 0, 0)],
+    "pix2pix-turbo-edges": TRANSLATED,
+    "pix2pix-turbo-sketch": [(999, 0.4, 0.6, 14.6488, -14.6146, 0, 0)],
     "pso-sdxl": DMD2_4STEP,
     "sd-turbo": TURBO,
     "sdxl-lightning-1step": [(999, 0, 0.997667, 0, 1, 0, 0)],
@@ -85,6 +93,7 @@ ANY = {
     "lcm-lora-sdxl", "painter", "sd-turbo", "sdxl-turbo", "slam-sd15-lora", "tcd-sd15-lora",
 }  # fmt: skip
 OURS = {"embedded", "painter"}
+TRANSLATORS = {name for name in PUBLISHED if name.startswith(("cyclegan", "pix2pix"))}
 LEVELS = {"dmd2-sdxl-4step", "dmd2-sdxl-4step-lora", "nitrosd-realism-4step", "pso-sdxl", "sdxl-lightning-4step"}
 
 
@@ -99,9 +108,9 @@ def test_every_student_is_written_down() -> None:
     assert set(PUBLISHED) == set(student_names())
 
 
-def test_numbers_of_stills(one: Student) -> None:
-    """A still's seven numbers per step are the published ones."""
-    steps = one.contract.still()
+def test_numbers(one: Student) -> None:
+    """The seven numbers per step are the published ones: of a still, or where there are none, over a picture."""
+    steps = one.contract.still() if one.txt2img else one.contract.repaint(1.0)
     assert [s.t for s in steps] == [numbers[0] for numbers in PUBLISHED[one.name]]
     for step, numbers in zip(steps, PUBLISHED[one.name], strict=True):
         got = (step.t, step.a_img, step.a_z, step.A, step.B, step.alpha_next, step.sigma_next)
@@ -128,6 +137,9 @@ def test_strengths(one: Student) -> None:
     elif one.name in LEVELS:
         assert taken == {(25, 1), (50, 2), (75, 3), (100, 4)}
         assert one.contract.known_strengths() == (0.25, 0.5, 0.75, 1.0)
+    elif one.name in TRANSLATORS:
+        assert taken == {(100, 1)}
+        assert not one.txt2img
     else:
         assert not taken
         assert not one.img2img
@@ -158,8 +170,10 @@ def test_where_its_weights_are(one: Student) -> None:
     if weights is None:
         assert one.graphs is not None
         return
-    assert weights.tiny is not None
-    assert weights.tiny.repo == ("madebyollin/taesdxl" if one.architecture == "sdxl" else "madebyollin/taesd")
+    assert (weights.tiny is None) == (weights.translator is not None) == (one.name in TRANSLATORS)
+    assert weights.tiny is None or weights.tiny.repo == (
+        "madebyollin/taesdxl" if one.architecture == "sdxl" else "madebyollin/taesd"
+    )
     assert re.fullmatch(r"[\w.-]+/[\w.-]+", weights.base.repo)
     assert not weights.base.file
     unet = weights.unet
@@ -189,9 +203,9 @@ def test_the_page_tells_of_each(one: Student) -> None:
     (row,) = [line for line in PAGE.splitlines() if line.startswith(f"| `{one.name}` |")]
     _, _, pixels, steps, strengths, *_ = (cell.strip() for cell in row.split("|"))
     assert pixels.endswith(f", {one.width}")
-    assert steps == str(len(one.contract.still()))
+    assert steps == str(len(one.contract.times))
     known = ", ".join(f"{strength:g}" for strength in one.contract.known_strengths())
-    assert strengths == (known or one.contract.strengths)
+    assert strengths == ((known or one.contract.strengths) if one.txt2img else "the picture itself")
 
 
 def test_the_pages_example(tmp_path: Path) -> None:

@@ -131,12 +131,12 @@ async def test_an_eye_for_the_picture(http: httpx.AsyncClient, halves: bytes) ->
         asked = {"prompt": "x", "model": model, "response_format": "b64_json"}
         answer = await http.post("/v1/images/edits", data=asked, files={"image": halves})
         assert (_left(answer.json()["data"][0]["b64_json"]) > 200) == light
-    asked = {"prompt": "x", "init_images": [base64.b64encode(halves).decode()], "width": 256, "height": 256}
-    asked["override_settings"] = {"sd_model_checkpoint": "sketching"}
+    more = {"width": 256, "height": 256, "override_settings": {"sd_model_checkpoint": "sketching"}}
+    whole = {"prompt": "x", "init_images": [base64.b64encode(halves).decode()], **more}
     for module, light in ((None, True), ("ink", True), ("none", False)):
         unit = {"model": PICTURE, "module": module}
         scripts = {} if module is None else {"alwayson_scripts": {"controlnet": {"args": [unit]}}}
-        answer = await http.post("/sdapi/v1/img2img", json={**asked, **scripts})
+        answer = await http.post("/sdapi/v1/img2img", json={**whole, **scripts})
         assert (_left(answer.json()["images"][0]) > 200) == light, answer.text[:200]
 
 

@@ -23,11 +23,13 @@ def test_the_table_names_every_student(capsys: pytest.CaptureFixture[str], tmp_p
 
 
 def test_json_has_the_seven_numbers(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    """As JSON each student has its name, and under txt2img the seven numbers of each step, and what a mask keeps."""
+    """As JSON each student has its name, and under txt2img the seven numbers of each step, and what a mask keeps; null, where
+    it makes nothing of a prompt alone."""
     assert main(["students", "--json", "--cache", str(tmp_path)]) == 0
     listed = {student["name"]: student for student in json.loads(capsys.readouterr().out)}
     assert sorted(listed) == student_names()
-    assert all(set(step) == STEP for student in listed.values() for step in student["txt2img"])
+    assert all(set(step) == STEP for student in listed.values() for step in student["txt2img"] or ())
+    assert listed["pix2pix-turbo-edges"]["txt2img"] is None
     (step,) = listed["instaflow-0.9b"]["txt2img"]
     seven = {"t": 1000.0, "a_img": 0.0, "a_z": 1.0, "A": 1.0, "B": 1.0, "alpha_next": 0.0, "sigma_next": 0.0}
     assert step == seven | {"keep_img": 1.0, "keep_z": 0.0}
