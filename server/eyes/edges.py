@@ -48,6 +48,6 @@ def _soft(pixels: Pixels, knobs: Knobs) -> Pixels:
     return _in_colours(np.clip(knobs["gain"] * cv.magnitude(across, down).max(2), 0, 255).astype(np.uint8))
 
 
-CANNY = Eye(_canny, {"low": Knob(100, 0, 1000), "high": Knob(200, 0, 1000)}, "cv2")
-LINES = Eye(_lines, {"width": Knob(1.0, 0.5, 8), "gain": Knob(12, 0.5, 100)}, "cv2")
-SOFT = Eye(_soft, {"width": Knob(1.5, 0, 16), "gain": Knob(6, 0.5, 100)}, "cv2")
+CANNY = Eye(_canny, {"low": Knob(100, 0, 1000), "high": Knob(200, 0, 1000)})
+LINES = Eye(_lines, {"width": Knob(1.0, 0.5, 8), "gain": Knob(12, 0.5, 100)})
+SOFT = Eye(_soft, {"width": Knob(1.5, 0, 16), "gain": Knob(6, 0.5, 100)})

@@ -32,8 +32,7 @@ class Knob:
 
 @dataclass(frozen=True, slots=True)
 class Eye:
-    """`see` makes uint8 [height, width, 3] of the same, told every knob. Takes milliseconds. `needs` names a package."""
+    """`see` makes uint8 [height, width, 3] of the same, told every knob. Takes milliseconds."""
 
     see: Callable[[Pixels, Knobs], Pixels]
     knobs: Mapping[str, Knob] = field(default_factory=dict)
-    needs: str = ""

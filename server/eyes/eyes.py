@@ -1,7 +1,6 @@
 """All eyes there are, and those of one student at work."""
 
 from collections.abc import Mapping
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -51,8 +50,6 @@ class Eyes:
                     f"{control.name} of {student.name} is what an eye called {control.eye} sees, and there "
                     f"is none: give --eye {control.eye}=FILE.onnx, or state one of {', '.join(EYES)}"
                 )
-            elif (package := EYES[control.eye].needs) and find_spec(package) is None:
-                raise EngineError(f"the eye {control.eye} needs the extra: pip install 'allaprima[eyes]'")
 
     def open(self) -> None:
         """Be ready, which takes seconds where there are networks. Raises EngineError."""

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from engines.errors import EngineError
 from engines.student import PICTURE, Control, Student
 from server.eyes import EYES, EyeFailed, Eyes, knobs_of
-from server.eyes import eyes as module
 
 Pixels = NDArray[np.uint8]
 EDGES = ("canny", "lines", "soft")
@@ -125,14 +124,6 @@ def test_an_eye_too_few(student: Student, tmp_path: Path) -> None:
         Eyes(_student(student, "depth"), {})
     with pytest.raises(EngineError, match="--eye depth: there is no file"):
         Eyes(_student(student, "depth"), {"depth": tmp_path / "none.onnx"})
-
-
-def test_without_opencv(student: Student, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Eyes for edges name the extra that they need; those for colours need none."""
-    monkeypatch.setattr(module, "find_spec", lambda package: None)
-    Eyes(_student(student, "grey", "palette", "tile"), {})
-    with pytest.raises(EngineError, match=r"allaprima\[eyes\]"):
-        Eyes(_student(student, "soft"), {})
 
 
 # networks -------------------------------------------------------------------------------------------------------------
