@@ -109,11 +109,14 @@ class Params(BaseModel):
         )
 
     def strength_of(self, student: Student) -> float:
-        """The strength in force: the one that was chosen, or what the student offers for the prompt."""
+        """The strength in force: the one that was chosen, or what the student offers for its eyes, or the prompt."""
         if self.strength is not None:
             return self.strength
         if not student.img2img:
             return 1.0  # of what it is shown
+        by_eyes = [control.strength for eye in self.eyes if (control := student.control(eye.name)) is not None]
+        if (shown := max((one for one in by_eyes if one is not None), default=None)) is not None:
+            return shown
         offered = {text: student.strength_for(text) for text, _ in self.blend()}
         if len(set(offered.values())) == 1:
             return offered[self.blend()[0][0]]

@@ -16,13 +16,15 @@ _NAME = re.compile(r"[a-z][a-z0-9_]{0,31}")
 class Control:
     """A control network (ControlNet, T2I-Adapter) beside a student's own. `eye` is what makes its picture of a frame.
 
-    `scale` is how much it counts where nobody says so: 0 is as if it were not there. Raises ValueError.
+    `scale` is how much it counts where nobody says so: 0 is as if it were not there. `strength` is what a student that can
+    repaint frames offers for those that are shown to it, where its own is not. Raises ValueError.
     """
 
     name: str
     eye: str
     licence: str = NOT_STATED
     scale: float = 1.0
+    strength: float | None = None
 
     def __post_init__(self) -> None:
         for what, name in (("a control", self.name), ("an eye", self.eye)):

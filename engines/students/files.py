@@ -96,7 +96,7 @@ def _parse(data: Mapping[str, Any], folder: Path) -> Student:
     controls = {name: dict(said) for name, said in data.get("control", {}).items()}
     described = tuple(_control(name, said) for name, said in controls.items())
     if "graphs" in data and any(controls.values()):
-        raise ValueError("control: graphs that are ready have their controls in them: state eye, licence and scale alone")
+        raise ValueError("control: graphs that are ready have their controls in them: state no weights of theirs")
     student = Student(
         name=data["name"],
         title=data["title"],
@@ -126,8 +126,11 @@ def _parse(data: Mapping[str, Any], folder: Path) -> Student:
     if unknown := {style for style, _ in student.style_strengths} - set(student.styles):
         raise ValueError(f"prompt.style_strengths: {min(unknown)!r} is none of prompt.styles")
     if student.img2img:
-        for one in (strength, *(one for _, one in student.style_strengths)):
+        by_eyes = [control.strength for control in described if control.strength is not None]
+        for one in (strength, *by_eyes, *(one for _, one in student.style_strengths)):
             student.contract.repaint(one)  # a default that the student cannot do is a mistake in its file
+    elif stated := next((control.name for control in described if control.strength is not None), None):
+        raise ValueError(f"control.{stated}: strength is what a student repaints with, and this one cannot: state scale")
     return student
 
 
@@ -135,4 +138,5 @@ def _control(name: str, said: dict[str, Any]) -> Control:
     """A control as its table says it; what is left there says where its weights are. Raises ValueError and KeyError."""
     if "licence" not in said:
         raise ValueError(f"control.{name} lacks its licence")
-    return Control(name, said.pop("eye", name), said.pop("licence"), float(said.pop("scale", 1.0)))
+    scale, strength = float(said.pop("scale", 1.0)), said.pop("strength", None)
+    return Control(name, said.pop("eye", name), said.pop("licence"), scale, None if strength is None else float(strength))

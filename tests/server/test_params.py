@@ -192,6 +192,17 @@ def test_a_student_that_repaints_looks_when_it_is_told_to() -> None:
     assert (both.strength, both.looks(student)) == (0.5, (("edges", 0.8, ()),))
 
 
+def test_an_eye_may_offer_a_strength() -> None:
+    """Where nobody chose a strength, that of what sees the frame is in force, before that of a style."""
+    student = _seeing(True)
+    student = replace(student, controls=(replace(student.controls[0], strength=1.0), student.controls[1]))
+    plain = merge(first_params(student), {"eyes": [{"name": "far"}]}, 100, student)
+    assert plain.strength_of(student) == student.strength
+    seeing = merge(plain, {"eyes": [{"name": "far"}, {"name": "edges"}]}, 100, student)
+    assert (seeing.strength_of(student), seeing.told(student)["strength"]) == (1.0, 1.0)
+    assert merge(seeing, {"strength": 0.4}, 100, student).strength_of(student) == 0.4
+
+
 @pytest.mark.parametrize(
     ("eyes", "complaint"),
     [

@@ -153,6 +153,20 @@ def test_impossible_default() -> None:
     assert parse_student(data, Path()).strength == 1.0
 
 
+def test_a_strength_for_who_is_shown() -> None:
+    """A control may state the strength that goes with it: one that its student can do, if it repaints at all."""
+    data = _data()
+    data["control"] = {"edges": {"repo": "someone/edges", "licence": "theirs", "strength": 0.5}}
+    data["contract"] |= {"times": [1], "strengths": "any"}
+    assert [control.strength for control in parse_student(data, Path()).controls] == [0.5]
+    data["control"]["edges"]["strength"] = 1.5
+    with pytest.raises(BadStudent, match=r"strength"):
+        parse_student(data, Path())
+    data["contract"]["strengths"] = "none"
+    with pytest.raises(BadStudent, match=r"control\.edges: strength is what a student repaints with, and this one cannot"):
+        parse_student(data, Path())
+
+
 def test_folders_come_first(tmp_path: Path) -> None:
     """A file in a folder of one's own adds a student, and the first folder named wins."""
     one, two = tmp_path / "one", tmp_path / "two"
