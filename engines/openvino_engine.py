@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -24,8 +25,9 @@ from .errors import EngineError
 from .explain import first_line
 from .families import family_of
 from .graphs import graph_files, ports, with_weights
+from .openvino_parts import part
 from .options import OpenVinoOptions
-from .ports import AROUND_TICKS, GRAPHS, handed, told
+from .ports import AROUND_TICKS, SHOWN, handed, told
 from .rows import LATENTS_GONE, NOT_A_NUMBER, time_ticks, wrong_with
 from .slots import Latents, Slots
 from .student import Student
@@ -40,7 +42,7 @@ _HINTS = {"bf16": "bf16", "fp32": "f32"}
 _RECIPE = "2"
 """Grows when something else would be kept of the same graphs."""
 _Key: TypeAlias = tuple[str, int]
-"""A graph, and the size that it is compiled for."""
+"""A graph, or a part of one, and the size that it is compiled for."""
 
 
 @dataclass(slots=True, eq=False)
@@ -101,12 +103,9 @@ class OpenVinoEngine:
             raise EngineError(f"{len(rows)} rows in a tick; this engine was built for at most {self.batch_sizes[-1]}")
         denoise = self._denoise[size]
         wrong = self._open(rows, size)
-        # by declared names alone: the runtime may know a port by others, too, of which no row tells anything
-        for name in told(self._ports["denoise"]).keys() & denoise.inputs.keys():
-            for place, row in enumerate(rows):
-                value = row.told(name)
-                # what a row does not tell is zero
-                denoise.inputs[name][place] = 0 if value is None or wrong[place] else value
+        self._tell(denoise, rows, wrong)
+        if size in self._controls:
+            self._show(rows, size, wrong)
         denoise.run()
         x0 = denoise.outputs["x0"][: len(rows)]
         sound = np.isfinite(x0.reshape(len(rows), -1).sum(1))
@@ -119,7 +118,7 @@ class OpenVinoEngine:
         self._slots.forget(job)
 
     def close(self) -> None:
-        del self._text, self._encode, self._denoise, self._decode
+        del self._text, self._encode, self._denoise, self._controls, self._decode
         self._mapped.clear()  # which they used
 
     # the parts of a tick -----------------------------------------------------------------------------------------
@@ -142,6 +141,29 @@ class OpenVinoEngine:
             except KeyError:
                 x[place], wrong[place] = 0, LATENTS_GONE
         return wrong
+
+    def _tell(self, part: _Bound, rows: Sequence[Row], wrong: Sequence[str | None]) -> None:
+        """Write what rows tell of the inputs of a part."""
+        # by declared names alone: the runtime may know a port by others, too, of which no row tells anything
+        for name in told(self._ports["denoise"]).keys() & part.inputs.keys():
+            for place, row in enumerate(rows):
+                value = row.told(name)
+                # what a row does not tell is zero
+                part.inputs[name][place] = 0 if value is None or wrong[place] else value
+
+    def _show(self, rows: Sequence[Row], size: int, wrong: Sequence[str | None]) -> None:
+        """Write what controls add to each row: nothing, which takes no time, where none is shown anything."""
+        seeing = [not why and bool(np.any(row.inputs.get("scale", 0))) for row, why in zip(rows, wrong, strict=True)]
+        added = self._denoise[size].inputs[SHOWN]
+        if any(seeing):
+            self._tell(self._controls[size], rows, wrong)
+            self._controls[size].run()
+        elif size not in self._added:
+            return
+        for place in range(size):
+            if place >= len(rows) or not seeing[place]:
+                added[place] = 0
+        (self._added.add if any(seeing) else self._added.discard)(size)
 
     def _close(self, rows: Sequence[Row], size: int, x0: Latents, painted: list[Painted]) -> list[Painted]:
         """Decode the rows that are done and keep the latents of the others."""
@@ -186,18 +208,26 @@ class OpenVinoEngine:
         cache, facts = BuildCache(root), self._facts(config, Digests(root))
         folder = cache.folder(facts)
         began = time.perf_counter()
-        wanted = [(graph, size) for graph in GRAPHS for size in (self.batch_sizes if graph in AROUND_TICKS else (1,))]
+        controls = (SHOWN,) if SHOWN in self._ports["denoise"] else ()
+        wanted = [("text", 1), *((graph, size) for graph in (*AROUND_TICKS, *controls) for size in self.batch_sizes)]
         models = self._kept(folder, wanted, config) or self._compiled(cache, folder, facts, wanted, config)
         self._text = _bound(models["text", 1])
         self._encode, self._denoise = (
             {size: _bound(models[graph, size]) for size in self.batch_sizes} for graph in ("encode", "denoise")
         )
-        # what is painted is decoded from where it lies, and with it what the encoder hands over: that is megabytes
+        # what has megabytes is read from where it lies: what controls see and add, what is painted and decoded, and with that
+        # what the encoder hands over
+        self._controls = {
+            size: _bound(models[SHOWN, size], self._denoise[size].inputs) for size in self.batch_sizes if controls
+        }
+        self._added: set[int] = set()
         self._decode = {
             size: _bound(
                 models["decode", size],
-                latents=self._denoise[size].outputs["x0"],
-                **{name: self._encode[size].outputs[name] for name in handed(self._ports)},
+                {
+                    "latents": self._denoise[size].outputs["x0"],
+                    **{name: self._encode[size].outputs[name] for name in handed(self._ports)},
+                },
             )
             for size in self.batch_sizes
         }
@@ -230,6 +260,8 @@ class OpenVinoEngine:
         """Compile, and keep what is compiled. Where it cannot be kept that is said, and the engine runs all the same."""
         models, keeping = {}, True
         read = {name: self._core.read_model(path) for name, path in self._files.items()}
+        if any(graph == SHOWN for graph, _ in wanted):
+            read[SHOWN], read["denoise"] = part(read["denoise"], self.student.name)
         for graph, size in wanted:
             models[graph, size] = compiled = self._compile(read[graph], size, config)
             keeping = keeping and self._keep(compiled, folder / _blob(graph, size))
@@ -271,9 +303,9 @@ def _blob(graph: str, size: int) -> str:
     return f"{graph}-{size}.blob"
 
 
-def _bound(model: Any, **given: NDArray[Any]) -> _Bound:
+def _bound(model: Any, given: Mapping[str, NDArray[Any]] = MappingProxyType({})) -> _Bound:
     request = model.create_infer_request()
-    return _Bound(request, _bind(request, request.model_inputs, given), _bind(request, request.model_outputs, {}))
+    return _Bound(request, _bind(request, request.model_inputs, given), _bind(request, request.model_outputs, given))
 
 
 def _bind(request: Any, ports: Iterable[Any], given: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:

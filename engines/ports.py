@@ -35,6 +35,10 @@ Ports: TypeAlias = Mapping[str, Mapping[str, Port]]
 RENOISING = frozenset({"alpha_next", "sigma_next", "noise_next"})
 """Inputs of the denoiser that engines do not use: they look noise up and renoise outside the network."""
 
+SHOWN = "shown"
+"""An output of a denoiser: what its controls add, by way of this alone, and 0 in rows that are shown nothing. An engine may
+compute what leads there in ticks that have rows with controls, and else give the rest of the graph zeros."""
+
 FLOAT, BYTE, TOKEN = np.dtype(np.float32), np.dtype(np.uint8), np.dtype(np.int64)
 
 

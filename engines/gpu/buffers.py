@@ -8,7 +8,7 @@ numbers and pictures arrive in the other lane and the last one's images leave fr
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ..ports import RENOISING
+from ..ports import RENOISING, SHOWN
 from .cuda import Address, Bytes, Cuda, Event
 from .layout import LANES, Block, Layout, Views
 
@@ -57,11 +57,12 @@ class Buffers:
         numbers, results = self.layout.numbers.offset, self.layout.results.offset
         told = {name: self.at["numbers"] + numbers[name] for name in self.layout.told}
         idle = dict.fromkeys(RENOISING, self.at["idle"])
+        unread = dict.fromkeys(("x_next", SHOWN), self.at["spare"])
         # who has any encodes and decodes every row of a tick, so that a row's places in both are one
         handed = {name: self.at[f"handed {name}"] for name in self.layout.handed}
         return {
             "encode": {"pixels": self.at["pictures"], "latents": self.at["encoded"], **handed},
-            "denoise": {**told, **idle, "x": self.at["x"], "x0": self.at["x0"], "x_next": self.at["spare"]},
+            "denoise": {**told, **idle, "x": self.at["x"], "x0": self.at["x0"], **unread},
             "decode": {"latents": self.at["decoding"], **handed, "pixels": self.at["results"] + results["pixels"]},
         }
 

@@ -137,7 +137,7 @@ class TorchEngine:
                 if value is not None:
                     array[place] = value
             given.append(torch.from_numpy(array).to(self.device))
-        x0, _ = self._modules.denoise(*given)
+        x0, *_ = self._modules.denoise(*given)
         return _numpy(x0)
 
     def _decode(self, x0: Floats, handed: Sequence[Sequence[torch.Tensor]]) -> NDArray[np.uint8]:

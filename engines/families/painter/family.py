@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...masks import Mask, Weights, pixel_weights
+from ...ports import FLOAT, SHOWN, Port, Ports
+from ...student import Student
 from ..family import Family
 from .shapes import CELL, CHANNELS, PIXELS, ROWS, TOKENS, WIDTH
 
@@ -15,6 +17,13 @@ if TYPE_CHECKING:
 @dataclass(frozen=True)
 class PainterFamily(Family):
     """`training.painter` makes its graphs. Its latents are pixels, so that a mask keeps them one by one."""
+
+    def ports(self, student: Student) -> Ports:
+        declared = super().ports(student)
+        if not student.controls:
+            return declared
+        shown = Port(FLOAT, student.latent_shape, optional=True, output=True)
+        return {**declared, "denoise": {**declared["denoise"], SHOWN: shown}}
 
     def read_modules(self, folder: Path) -> "GraphModules":
         from .modules import read_modules

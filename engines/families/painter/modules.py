@@ -8,8 +8,10 @@ from torch import Tensor, nn
 
 from ...onnx_files import load_weights, read_weights
 from ...ports import GRAPHS
+from ..affine import AffineGraph
 from ..modules import GraphModules
 from ..wrappers import TextGraph, Unguided, from_bytes, to_bytes
+from .control import Control, facts
 from .network import Painter
 from .scene import MAP
 from .shapes import CELL
@@ -35,6 +37,38 @@ class DenoiseGraph(Unguided):
         return self.painter
 
 
+class ControlledGraph(AffineGraph):
+    """The painter with its control network before it: control uint8 [n, 1, 512, 512, 3], scale [n, 1].
+
+    Beside x0 and x_next it gives what was added to what is painted, `shown`, as latents: 0 where the scale is.
+    """
+
+    def __init__(self, painter: Painter, control: Control) -> None:
+        super().__init__()
+        self.painter, self.control = painter, control
+
+    def forward(  # type: ignore[override]
+        self,
+        x: Tensor,
+        t: Tensor,
+        conditioning: Tensor,
+        A: Tensor,
+        B: Tensor,
+        alpha_next: Tensor,
+        sigma_next: Tensor,
+        noise_next: Tensor,
+        control: Tensor,
+        scale: Tensor,
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        told = self.painter.unpack(conditioning)
+        content, u = self.painter.composed(x, t, told.asked)
+        # eyes for lines give all three colours alike
+        lines = F.pixel_unshuffle(control[:, 0, :, :, 1][:, None].to(torch.float32) / 255, CELL)
+        shown = scale[:, :, None, None] * self.control(content, lines, facts(t, u, told.asked))
+        out = self.painter.paint_whole(content + shown, t, told)
+        return *self.step(x, out, A, B, alpha_next, sigma_next, noise_next), shown
+
+
 class DecodeGraph(nn.Module):
     """latents float32 [n, 48, 128, 128] -> pixels uint8 [n, 512, 512, 3]."""
 
@@ -42,8 +76,9 @@ class DecodeGraph(nn.Module):
         return to_bytes(F.pixel_shuffle(latents * 127.5 + 127.5, CELL))
 
 
-def modules_around(text: Text, painter: Painter) -> GraphModules:
-    return GraphModules(TextGraph(text), EncodeGraph(), DenoiseGraph(painter), DecodeGraph())
+def modules_around(text: Text, painter: Painter, control: Control | None = None) -> GraphModules:
+    denoise = DenoiseGraph(painter) if control is None else ControlledGraph(painter, control)
+    return GraphModules(TextGraph(text), EncodeGraph(), denoise, DecodeGraph())
 
 
 def read_modules(folder: Path) -> GraphModules:
@@ -62,4 +97,8 @@ def read_modules(folder: Path) -> GraphModules:
     painter = Painter(torch.zeros_like(maps), torch.zeros_like(bank))
     load_weights(text, of_text, "text.")
     load_weights(painter, of_painter, "painter.")
-    return modules_around(text, painter)
+    control = None
+    if any(name.startswith("control.") for name in of_painter):
+        control = Control()
+        load_weights(control, of_painter, "control.")
+    return modules_around(text, painter, control)

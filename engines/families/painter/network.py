@@ -172,11 +172,21 @@ class Painter(nn.Module):
         return out
 
     def forward(self, x: Tensor, t: Tensor, conditioning: Tensor) -> Tensor:
-        told = unpack(conditioning, self.maps.shape[0])
-        noise = noise_share(t).clamp(min=0.05)
-        drawn, cover = scene(choices(x, noise), told.asked, grid(x.shape[-1] * 2, x))
-        content = compose(x, t, drawn * 2 - 1, cover)
-        return self.paint(content, t, told, content.view(x.shape[0], 3, -1).mean(-1), self.fixed())
+        told = self.unpack(conditioning)
+        return self.paint_whole(self.composed(x, t, told.asked)[0], t, told)
+
+    def unpack(self, conditioning: Tensor) -> Told:
+        return unpack(conditioning, self.maps.shape[0])
+
+    def composed(self, x: Tensor, t: Tensor, asked: Asked) -> tuple[Tensor, Tensor]:
+        """What is to be painted, as latents [n, 48, h, w], and what the noise chose of it [n, 12]."""
+        u = choices(x, noise_share(t).clamp(min=0.05))
+        drawn, cover = scene(u, asked, grid(x.shape[-1] * 2, x))
+        return compose(x, t, drawn * 2 - 1, cover), u
+
+    def paint_whole(self, content: Tensor, t: Tensor, told: Told) -> Tensor:
+        """Paint whole pictures that were composed."""
+        return self.paint(content, t, told, content.view(content.shape[0], 3, -1).mean(-1), self.fixed())
 
     def fixed(self, origins: Sequence[tuple[int, int]] | None = None, side: int = 0) -> Fixed:
         """For whole pictures, or for squares whose upper left cells are `origins`, one a row of a batch."""

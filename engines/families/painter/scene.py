@@ -63,7 +63,7 @@ class Asked:
     drawings: Tensor
 
 
-def _palette(u: Tensor, asked: Asked) -> tuple[Tensor, Tensor, Tensor]:
+def palette(u: Tensor, asked: Asked) -> tuple[Tensor, Tensor, Tensor]:
     """Colours of the sky above, of the horizon, and of the nearest ground: [n, 3] each."""
     hue, far = u[:, 6], u[:, 7]
     ones = torch.ones_like(hue)
@@ -81,7 +81,7 @@ def _palette(u: Tensor, asked: Asked) -> tuple[Tensor, Tensor, Tensor]:
 def landscape(u: Tensor, asked: Asked, at: Grid) -> Tensor:
     """The background alone, RGB [n, 3, h, w] in [0, 1]."""
     x, y = at
-    above, horizon, ground = (c[:, :, None, None] for c in _palette(u, asked))
+    above, horizon, ground = (c[:, :, None, None] for c in palette(u, asked))
     line = _each(0.52 + 0.2 * u[:, 9])
     picture = torch.lerp(above, horizon, (y / line).clamp(0, 1)[:, None] ** 1.5)
     calm = 1 - 0.7 * _each(asked.coloured * asked.named)
