@@ -6,7 +6,7 @@ HOURS ?= 2
 DEVICE ?= cpu
 BATCH ?= 16
 
-.PHONY: run test check bench soak siege dashboards student painter clean
+.PHONY: run test check bench soak siege dashboards student painter painter-eye clean
 
 run: .venv/base
 	$(BIN)/allaprima serve
@@ -55,6 +55,11 @@ LOOKS ?=
 FROM ?=
 painter: .venv/student
 	BIN=$(BIN) OUT=$(PAINTER) HOURS=$(HOURS) DEVICE=$(DEVICE) BATCH=$(BATCH) LOOKS="$(LOOKS)" FROM="$(FROM)" sh training/painter/make.sh
+
+# Of it, its eye alone: build/painter/student is then the painter that ships with an eye of its own
+EYE_HOURS ?= 1
+painter-eye: .venv/student
+	BIN=$(BIN) OUT=$(PAINTER) EYE_HOURS=$(EYE_HOURS) DEVICE=$(DEVICE) sh training/painter/make_eye.sh
 
 .venv/base: pyproject.toml
 	$(PYTHON) -m venv .venv

@@ -21,7 +21,8 @@ from torch import nn
 from engines.examples import Array
 from engines.families.export import write_graphs as export_graphs
 from engines.families.modules import GraphModules
-from engines.families.painter.modules import modules_around, read_modules
+from engines.families.painter.control import Control
+from engines.families.painter.modules import ControlledGraph, modules_around, read_modules
 from engines.families.painter.network import QUIET
 from engines.families.painter.shapes import PIXELS
 from engines.families.painter.text import Text, packed
@@ -32,6 +33,7 @@ from training.graph_files import differences, print_export, replace_verified, se
 from training.looks import LOOKS
 
 from .easel import Easel, adopt
+from .eye import FILE, read_control
 from .read import new_reader
 from .studio import COLOURS, LEAST_TIME
 from .things import SETS, VARIANTS, load_small, things
@@ -40,9 +42,9 @@ from .words import COLOUR_WORDS, FILLERS, SUBJECTS, build_tokenizer, look_phrase
 log = logging.getLogger(__name__)
 
 
-def student(folder: Path = Path(), looks: Sequence[str] = tuple(LOOKS)) -> Student:
-    """The painter as its file has it, its graphs in `folder`/painter, with the looks that it has learnt."""
-    return parse_student(tomllib.loads(student_file(looks)), folder)
+def student(folder: Path = Path(), looks: Sequence[str] = tuple(LOOKS), eye: bool = False) -> Student:
+    """The painter as its file has it, its graphs in `folder`/painter, with the looks that it has learnt; perhaps an eye."""
+    return parse_student(tomllib.loads(student_file(looks, eye)), folder)
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,15 @@ class Made:
 
     modules: GraphModules
     looks: tuple[str, ...]
+
+    @property
+    def eye(self) -> bool:
+        """Whether its denoiser has a control network."""
+        return isinstance(self.modules.denoise, ControlledGraph)
+
+    @property
+    def student(self) -> Student:
+        return student(looks=self.looks, eye=self.eye)
 
 
 def from_training(folder: Path, offered: Sequence[str] = tuple(LOOKS)) -> Made:
@@ -61,7 +72,13 @@ def from_training(folder: Path, offered: Sequence[str] = tuple(LOOKS)) -> Made:
     easel = Easel()
     adopt(easel, saved["average"], saved["looks"])
     looks = tuple(name for name in LOOKS if name in saved["learnt"] and name in offered)
-    return make(easel, torch.load(folder / "reader.pt", weights_only=True), load_small(folder / "things.npz"), looks)
+    made = make(easel, torch.load(folder / "reader.pt", weights_only=True), load_small(folder / "things.npz"), looks)
+    return with_eye(made, read_control(folder)) if (folder / FILE).exists() else made
+
+
+def with_eye(made: Made, control: Control) -> Made:
+    """The same painter with a control network before it."""
+    return Made(modules_around(made.modules.text.text, made.modules.denoise.painter, control), made.looks)
 
 
 def make(easel: Easel, read: dict[str, Any], drawings: Array, looks: tuple[str, ...] = tuple(LOOKS)) -> Made:
@@ -86,16 +103,16 @@ def make(easel: Easel, read: dict[str, Any], drawings: Array, looks: tuple[str, 
     return Made(modules_around(text, easel.painter), looks)
 
 
-def example_inputs(n: int, vocabulary: int) -> dict[str, dict[str, Array]]:
+def example_inputs(n: int, vocabulary: int, eye: bool = False) -> dict[str, dict[str, Array]]:
     """Inputs of each graph by name, for a batch of n: sentences of any words, pixels, noise and steps."""
-    made = sentence_inputs(ports(student()), n, vocabulary, seed=n)
+    made = sentence_inputs(ports(student(eye=eye)), n, vocabulary, seed=n)
     made["denoise"]["conditioning"] *= np.float32(0.3)
     return made
 
 
 def write_graphs(made: Made, folder: Path) -> None:
     """The four graphs, the tokenizer, the vocabulary and whom to thank, into a folder that exists. Unverified: see `verify`."""
-    export_graphs(ports(student()), made.modules, folder, log.debug, "painter")
+    export_graphs(ports(made.student), made.modules, folder, log.debug, "painter")
     build_tokenizer(made.looks).save(str(folder / "tokenizer.json"))
     (folder / "vocabulary.json").write_text(json.dumps(vocabulary(made.looks), indent=1) + "\n")
     (folder / "ATTRIBUTION.md").write_text(attribution())
@@ -103,8 +120,8 @@ def write_graphs(made: Made, folder: Path) -> None:
 
 def verify(modules: GraphModules, folder: Path) -> dict[str, float]:
     """The largest difference of each output between torch and OpenVINO on the files. See `differences`."""
-    words = modules.text.text.reader.tokens.num_embeddings
-    return differences(ports(student()), modules, folder, lambda n: example_inputs(n, words))
+    words, eye = modules.text.text.reader.tokens.num_embeddings, isinstance(modules.denoise, ControlledGraph)
+    return differences(ports(student(eye=eye)), modules, folder, lambda n: example_inputs(n, words, eye))
 
 
 def export(made: Made, to: Path) -> dict[str, float]:
@@ -141,8 +158,16 @@ SUGGESTIONS = (
 )  # fmt: skip
 
 
-def student_file(looks: Sequence[str] = tuple(LOOKS)) -> str:
-    """The student's TOML."""
+EYE = """[control.lines]
+licence = "Apache-2.0"
+# shown to it, a frame is painted from noise alone, along its lines
+strength = 1.0
+
+"""
+
+
+def student_file(looks: Sequence[str] = tuple(LOOKS), eye: bool = False) -> str:
+    """The student's TOML, perhaps with an eye."""
     others = [name for name in LOOKS if name not in looks]
     suggested = ",\n".join(f"    {json.dumps(one)}" for one in SUGGESTIONS if not any(name in one for name in others))
     # what is not there to be chosen is last
@@ -170,7 +195,7 @@ fade = {LEAST_TIME}
 # no noise up to there: what is painted is a function of the picture, and strength says how broad the strokes are
 options = {{ quiet = {QUIET} }}
 
-[prompt]
+{EYE if eye else ""}[prompt]
 negative = false
 styles = [
 {styles},
@@ -192,7 +217,7 @@ def main() -> None:
     torch.set_num_threads(1)
     made = from_training(args.source, [name.strip() for name in args.looks.split(",")])
     off = export(made, args.to / "painter")
-    (args.to / "painter.toml").write_text(student_file(made.looks))
+    (args.to / "painter.toml").write_text(student_file(made.looks, made.eye))
     print_export(off, args.to / "painter")
 
 

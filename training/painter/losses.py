@@ -16,6 +16,15 @@ def _texture(x: Tensor) -> Tensor:
     return F.avg_pool2d(F.avg_pool2d(rough, 4), 3, 1, 1)
 
 
+def drawing_loss(drawn: Tensor, wanted: Tensor, weight: Tensor) -> Tensor:
+    """Pixels, their means and their differences: the loss of what there is one right answer to."""
+    off = (drawn - wanted) * weight
+    dx, dy = _slopes(off)
+    coarse = F.avg_pool2d(off, 4)
+    means = coarse.abs().mean() + F.avg_pool2d(coarse, 4).abs().mean()
+    return off.abs().mean() + 2 * means + 1.5 * (dx.abs().mean() + dy.abs().mean())
+
+
 def painting_loss(painted: Tensor, wanted: Tensor, weight: Tensor, texture: float) -> Tensor:
     """Pixels, their means, their differences, their roughness; pictures [n, 3, h, w] in [-1, 1], `weight` [n, 1, h, w] of each.
 
@@ -23,12 +32,8 @@ def painting_loss(painted: Tensor, wanted: Tensor, weight: Tensor, texture: floa
     last term asks for as much roughness as the painting has, wherever its strokes lie. Means over 4 and 16 pixels are what
     colours are learned by: there strokes cancel out, and do not drown them.
     """
-    off = (painted - wanted) * weight
-    dx, dy = _slopes(off)
     rough = (_texture(painted * weight) - _texture(wanted * weight)).abs().mean()
-    coarse = F.avg_pool2d(off, 4)
-    means = coarse.abs().mean() + F.avg_pool2d(coarse, 4).abs().mean()
-    return off.abs().mean() + 2 * means + 1.5 * (dx.abs().mean() + dy.abs().mean()) + texture * rough
+    return drawing_loss(painted, wanted, weight) + texture * rough
 
 
 def margin(n: int, side: int, origins: list[tuple[int, int]] | None, whole: int, width: int) -> Tensor:

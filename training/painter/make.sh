@@ -1,7 +1,7 @@
 #!/bin/sh
-# Make the painter: photographs, drawings, reader, painter, graphs. Run it again to go on.
-# BIN: folder of python; OUT: folder of the training; HOURS: of training; DEVICE: cpu or cuda; BATCH: pictures a step;
-# LOOKS: the looks to be learnt, with commas between, all if empty; FROM: a folder of graphs to begin from, nothing if empty.
+# Make the painter: photographs, drawings, reader, painter, eye, graphs. Run it again to go on.
+# BIN: folder of python; OUT: folder of the training; HOURS: of training; EYE_HOURS: of the eye's, 1 without; DEVICE: cpu or cuda;
+# BATCH: pictures a step; LOOKS: the looks to be learnt, with commas between, all if empty; FROM: a folder of graphs to begin from, nothing if empty.
 set -eu
 python="$BIN/python"
 mkdir -p "$OUT"
@@ -23,4 +23,5 @@ if [ "$DEVICE" = cpu ]; then
     trap 'kill "$painting" 2>/dev/null || true' EXIT INT TERM
 fi
 $python -m training.painter.train --out "$OUT" --seconds $((HOURS * 3600)) --device "$DEVICE" --batch "$BATCH" "$@"
+$python -m training.painter.eye --out "$OUT" --seconds $((${EYE_HOURS:-1} * 3600)) --device "$DEVICE"
 $python -m training.painter.export --from "$OUT" --to "$OUT/student"

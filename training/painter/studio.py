@@ -80,50 +80,21 @@ def times(kind: str, rng: random.Random) -> float:
     return rng.choice((0.5, rng.uniform(LEAST_TIME, QUIET)))
 
 
-class Studio:
-    """Draws sources and paints them. `drawings` is the file of `things`; `photographs` are PIL images."""
+class Plain:
+    """Draws plain pictures: photographs, of PIL images, and dead leaves."""
 
-    def __init__(self, drawings: Path, photographs: list[Image.Image], device: str, seed: int) -> None:
+    def __init__(self, photographs: list[Image.Image], device: str, seed: int) -> None:
         self.device = device
         self.reseed(seed)
-        self.drawings = torch.from_numpy(load(drawings)).to(device)
         self.photographs = [_pixels(image).to(device) for image in photographs]
-        self.looks = list(LOOKS)
 
     def reseed(self, seed: int) -> None:
-        """Draw as a new studio of this seed would."""
+        """Draw as a new one of this seed would."""
         self.rng, self.generator = random.Random(seed), torch.Generator().manual_seed(seed)
 
-    def paint(self, look: int, kind: str, n: int) -> Batch:
-        """n pictures of a kind (repaint, between, still), painted in a look."""
-        return self.painted(self.sources(n, kind), [look], kind)[0]
-
-    def painted(self, sources: Tensor, looks: list[int], kind: str) -> list[Batch]:
-        """The same sources [n, 3, 512, 512] in several looks, each at a time of its own."""
-        batches = []
-        for look in looks:
-            t = times(kind, self.rng)
-            batch = self._asking(sources, look, t)
-            content = sources
-            if t > QUIET:
-                content = self._content(batch, sources, t)
-            batch.target = _bytes(LOOKS[self.looks[look]].paint(content, breadth_at(t)))
-            batches.append(batch)
-        return batches
-
-    def sources(self, n: int, kind: str = "repaint") -> Tensor:
-        """Plain pictures float [n, 3, 512, 512]: photographs, dead leaves, scenes. A still needs none: zeros."""
-        if kind == "still":
-            return torch.zeros(n, 3, PIXELS, PIXELS, device=self.device)
-        return torch.stack([self._source() for _ in range(n)])
-
-    def _source(self) -> Tensor:
-        kind = self.rng.random()
-        if kind < 0.65 and self.photographs:
-            return self._photograph()
-        if kind < 0.8:
-            return self._leaves()
-        return self._content(self._asking(torch.zeros(1, 3, 1, 1, device=self.device), 0, 1.0), None, 1.0)[0]
+    def plain(self) -> Tensor:
+        """One of either, float [3, 512, 512]."""
+        return self._photograph() if self.rng.random() < 0.85 and self.photographs else self._leaves()
 
     def _photograph(self) -> Tensor:
         """A random square of a photograph, perhaps mirrored, its exposure and colours a little changed."""
@@ -165,6 +136,46 @@ class Studio:
             there = x[:, top:bottom, left:right]
             there += (colour[:, None, None] * shade - there) * cover
         return x.clamp(0, 1)
+
+
+class Studio(Plain):
+    """Draws sources and paints them. `drawings` is the file of `things`; `photographs` are PIL images."""
+
+    def __init__(self, drawings: Path, photographs: list[Image.Image], device: str, seed: int) -> None:
+        super().__init__(photographs, device, seed)
+        self.drawings = torch.from_numpy(load(drawings)).to(device)
+        self.looks = list(LOOKS)
+
+    def paint(self, look: int, kind: str, n: int) -> Batch:
+        """n pictures of a kind (repaint, between, still), painted in a look."""
+        return self.painted(self.sources(n, kind), [look], kind)[0]
+
+    def painted(self, sources: Tensor, looks: list[int], kind: str) -> list[Batch]:
+        """The same sources [n, 3, 512, 512] in several looks, each at a time of its own."""
+        batches = []
+        for look in looks:
+            t = times(kind, self.rng)
+            batch = self._asking(sources, look, t)
+            content = sources
+            if t > QUIET:
+                content = self._content(batch, sources, t)
+            batch.target = _bytes(LOOKS[self.looks[look]].paint(content, breadth_at(t)))
+            batches.append(batch)
+        return batches
+
+    def sources(self, n: int, kind: str = "repaint") -> Tensor:
+        """Plain pictures float [n, 3, 512, 512]: photographs, dead leaves, scenes. A still needs none: zeros."""
+        if kind == "still":
+            return torch.zeros(n, 3, PIXELS, PIXELS, device=self.device)
+        return torch.stack([self._source() for _ in range(n)])
+
+    def _source(self) -> Tensor:
+        kind = self.rng.random()
+        if kind < 0.65 and self.photographs:
+            return self._photograph()
+        if kind < 0.8:
+            return self._leaves()
+        return self._content(self._asking(torch.zeros(1, 3, 1, 1, device=self.device), 0, 1.0), None, 1.0)[0]
 
     def _asking(self, sources: Tensor, look: int, t: float) -> Batch:
         n, rng = sources.shape[0], self.rng

@@ -11,9 +11,9 @@ from ...ports import GRAPHS
 from ..affine import AffineGraph
 from ..modules import GraphModules
 from ..wrappers import TextGraph, Unguided, from_bytes, to_bytes
-from .control import Control, facts
-from .network import Painter
-from .scene import MAP
+from .control import Control
+from .network import Painter, landscape_share, scene_share
+from .scene import MAP, palette
 from .shapes import CELL
 from .text import Text
 
@@ -61,10 +61,12 @@ class ControlledGraph(AffineGraph):
         scale: Tensor,
     ) -> tuple[Tensor, Tensor, Tensor]:
         told = self.painter.unpack(conditioning)
-        content, u = self.painter.composed(x, t, told.asked)
+        content, u, thing = self.painter.composed(x, t, told.asked)
+        before = thing * scene_share(t)[:, None, None, None]
         # eyes for lines give all three colours alike
         lines = F.pixel_unshuffle(control[:, 0, :, :, 1][:, None].to(torch.float32) / 255, CELL)
-        shown = scale[:, :, None, None] * self.control(content, lines, facts(t, u, told.asked))
+        added = self.control(content, lines, palette(u, told.asked), landscape_share(t), before)
+        shown = scale[:, :, None, None] * added
         out = self.painter.paint_whole(content + shown, t, told)
         return *self.step(x, out, A, B, alpha_next, sigma_next, noise_next), shown
 

@@ -178,11 +178,13 @@ class Painter(nn.Module):
     def unpack(self, conditioning: Tensor) -> Told:
         return unpack(conditioning, self.maps.shape[0])
 
-    def composed(self, x: Tensor, t: Tensor, asked: Asked) -> tuple[Tensor, Tensor]:
-        """What is to be painted, as latents [n, 48, h, w], and what the noise chose of it [n, 12]."""
+    def composed(self, x: Tensor, t: Tensor, asked: Asked) -> tuple[Tensor, Tensor, Tensor]:
+        """What is to be painted, as latents [n, 48, h, w]; what the noise chose of it [n, 12]; the thing's cover
+        [n, 1, 2 h, 2 w].
+        """
         u = choices(x, noise_share(t).clamp(min=0.05))
         drawn, cover = scene(u, asked, grid(x.shape[-1] * 2, x))
-        return compose(x, t, drawn * 2 - 1, cover), u
+        return compose(x, t, drawn * 2 - 1, cover), u, cover
 
     def paint_whole(self, content: Tensor, t: Tensor, told: Told) -> Tensor:
         """Paint whole pictures that were composed."""
