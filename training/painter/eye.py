@@ -92,7 +92,8 @@ class Trainer:
             saved: dict[str, Any] = torch.load(self._checkpoint, map_location=device, weights_only=True)
             self.control.load_state_dict(saved["control"])
             self.average.load_state_dict(saved["average"])
-            self.optimizer.load_state_dict(saved["optimizer"])
+            if "optimizer" in saved:
+                self.optimizer.load_state_dict(saved["optimizer"])
             self.step, self.spent = saved["step"], saved["spent"]
 
     def save(self) -> None:
@@ -125,6 +126,11 @@ class Trainer:
             torch._foreach_lerp_(list(self.average.parameters()), list(self.control.parameters()), 1 - decay)
         self.step += 1
         return loss.item()
+
+
+def first_state(control: Control) -> dict[str, Any]:
+    """What a training begins with that goes on from a control without the state of its optimizer."""
+    return {"control": control.state_dict(), "average": control.state_dict(), "step": 0, "spent": 0.0}
 
 
 def read_control(folder: Path) -> Control:

@@ -15,11 +15,13 @@ import torch
 from tokenizers import Tokenizer
 from torch import Tensor
 
-from engines.families.painter.modules import read_modules
+from engines.families.painter.modules import ControlledGraph, read_modules
 from engines.families.painter.text import Text
 from training.looks import LOOKS
 
 from .easel import Easel
+from .eye import FILE as EYE
+from .eye import first_state
 from .words import build_tokenizer
 
 SAME = 2e-3
@@ -90,10 +92,10 @@ def _spread(rows: Tensor, places: list[int]) -> Tensor:
 
 
 def begin(student: Path, out: Path) -> tuple[str, ...]:
-    """Write `painter.pt`, and `reader.pt` unless there is one; the looks that are learnt. Raises FileExistsError rather than
-    write over a checkpoint, and as `read_easel` and `read_reader` do.
+    """Write `painter.pt`, and `reader.pt` and `eye.pt` unless they are there; the looks that are learnt. Raises
+    FileExistsError rather than write over a checkpoint, and as `read_easel` and `read_reader` do.
     """
-    checkpoint, reader = out / "painter.pt", out / "reader.pt"
+    checkpoint, reader, eye = out / "painter.pt", out / "reader.pt", out / EYE
     if checkpoint.exists():
         raise FileExistsError(f"{checkpoint} is there already: go on from it, or name another folder")
     easel, looks = read_easel(student)
@@ -104,6 +106,9 @@ def begin(student: Path, out: Path) -> tuple[str, ...]:
     torch.save(saved, checkpoint)
     if read is not None:
         torch.save(read, reader)
+    denoise = read_modules(student).denoise
+    if isinstance(denoise, ControlledGraph) and not eye.exists():
+        torch.save(first_state(denoise.control), eye)
     return looks
 
 

@@ -1,7 +1,8 @@
 #!/bin/sh
 # Make the painter: photographs, drawings, reader, painter, eye, graphs. Run it again to go on.
-# BIN: folder of python; OUT: folder of the training; HOURS: of training; EYE_HOURS: of the eye's, 1 without; DEVICE: cpu or cuda;
-# BATCH: pictures a step; LOOKS: the looks to be learnt, with commas between, all if empty; FROM: a folder of graphs to begin from, nothing if empty.
+# BIN: folder of python; OUT: folder of the training; HOURS: of training, EYE_HOURS of the eye's; DEVICE: cpu or cuda;
+# BATCH: pictures a step; LOOKS: the looks to be learnt, with commas between, all if empty; FROM: a folder of graphs to begin
+# from, nothing if empty.
 set -eu
 python="$BIN/python"
 mkdir -p "$OUT"

@@ -25,12 +25,13 @@ def _make(steps: Path, **settings: str) -> list[str]:
 
 
 def test_from_nothing(steps: Path) -> None:
-    """Photographs, drawings, a reader, the training of all looks, the graphs."""
+    """Photographs, drawings, a reader, the training of all looks, that of the eye, the graphs."""
     assert _make(steps) == [
         "-m training.photographs",
         "-m training.painter.things --to OUT",
         "-m training.painter.read --out OUT",
         "-m training.painter.train --out OUT --seconds 3600 --device cuda --batch 4",
+        "-m training.painter.eye --out OUT --seconds 3600 --device cuda",
         "-m training.painter.export --from OUT --to OUT/student",
     ]
 
