@@ -127,27 +127,27 @@ def chalk(x: Tensor, breadth: float) -> Tensor:
     return over(out, colour("f4f2ea", x), 0.85 * edge * smoothstep(grain + 0.8, 0.0, 1.0)) + 0.02 * blur(cover, 4.0)
 
 
+def _hatching(x: Tensor, rise: int) -> Tensor:
+    """How far each pixel is from the middle of the nearest of slanting lines, in pixels, which repeat every 8 pixels across and
+    down as the halftone screen does; `rise` is 1 or -1.
+    """
+    at = places(x.shape[-2], x.shape[-1], x.device)
+    phase = (at[..., 0] + rise * at[..., 1]).unsqueeze(1) / 8
+    return (phase - phase.floor() - 0.5).abs() * (8 / 2**0.5)
+
+
 def ink_hatch(x: Tensor, breadth: float) -> Tensor:
-    """Pen and ink: four families of lines that swell with the dark, and contours."""
+    """Pen and ink: lines that swell with the dark, in the darks others across them, contours, and solid black."""
     x = expose(x, 0.56)
     along = flow(x, 3.0)
     t = blur(tone(x, 0.7, 0.57), 0.9)
-    at = places(x.shape[-2], x.shape[-1], x.device)
-    px = at[..., 0].unsqueeze(1) + 1.6 * texture("smooth", 14.0, x, 1)
-    py = at[..., 1].unsqueeze(1) + 1.6 * texture("smooth", 14.0, x, 2)
-    pressure = 0.05 * texture("smooth", 4.0, x)
+    pressure = 0.06 * texture("smooth", 6.0, x)
     white = torch.ones_like(t)
-    for ux, uy, pitch, cut, reach in (
-        (0.656, 0.755, 5.6, 0.68, 0.42),
-        (-0.755, 0.656, 5.6, 0.46, 0.34),
-        (0.1, 0.995, 5.0, 0.29, 0.22),
-        (0.995, -0.1, 5.0, 0.15, 0.15),
-    ):
-        pitch = pitch * breadth
-        phase = (px * ux + py * uy) / pitch
-        off = (phase - phase.floor() - 0.5).abs() * pitch
-        share = ((cut - t) / reach + pressure).clamp(0, 1) * smoothstep(cut - t, 0.0, 0.05)
-        white = white * (1 - (share * 0.34 * pitch - off + 0.5).clamp(0, 1) * smoothstep(share, 0.0, 0.12))
+    for rise, cut, reach in ((1, 0.80, 0.52), (-1, 0.48, 0.36)):
+        share = ((cut - t) / reach + pressure).clamp(0, 1)
+        half = (0.55 + 1.3 * share) * breadth
+        white = white * (1 - (half - _hatching(x, rise) + 0.5).clamp(0, 1) * smoothstep(share, 0.0, 0.14))
+    white = white * smoothstep(t, 0.10, 0.18)
     line = torch.maximum(lines(t, along, 1.2 * breadth, 7.0, 0.4, 0.85), lines(t, along, 2.5 * breadth, 8.0, 0.5, 0.9))
     ink = 1 - white * (1 - line)
     return over(colour("f7f0df", x) * relief(pattern("paper", x), 0.02), colour("1c1a22", x), ink)
@@ -253,7 +253,8 @@ def _seal(x: Tensor) -> Tensor:
 
 
 def scratch(x: Tensor, breadth: float) -> Tensor:
-    """A black card scratched to the rainbow under it."""
+    """A black card scratched to the shining foil under it."""
+    foil = x.new_tensor([[-0.05, 0.25, -0.15], [-0.37, 0.05, 0.23]])[:, None, :, None, None]
     x = expose(x, 0.52)
     along = flow(x, 4.0, texture("swirl", 50.0, x))
     t = blur(tone(x, 0.85, 0.48), 1.1)
@@ -265,9 +266,8 @@ def scratch(x: Tensor, breadth: float) -> Tensor:
         lines(sharp, along, 1.3 * breadth, 8.0, 0.4, 0.85), lines(sharp, along, 2.4 * breadth, 8.0, 0.55, 0.95)
     )
     cut = cut * (1 - dark)
-    at = places(x.shape[-2], x.shape[-1], x.device)
-    turn = (at[..., 0] + 0.55 * at[..., 1]).unsqueeze(1) / 490 + 0.16 * texture("smooth", 60.0, x)
-    third = 2 * torch.pi / 3
-    hue = torch.cat([0.55 + 0.45 * torch.cos(2 * torch.pi * turn + i * third) for i in range(3)], 1)
+    # a foil that goes from pink to gold across, and to blue and green down
+    across, down = pattern("across", x), pattern("down", x)
+    hue = (colour("a38ca3", x) + across * foil[0] + down * foil[1]).clamp(0, 1)
     hue = mix(hue, torch.ones_like(hue), 0.55 * smoothstep(t, 0.6, 0.95))
     return over(colour("0c0c0f", x).expand_as(x), hue, cut)

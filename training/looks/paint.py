@@ -33,9 +33,9 @@ def van_gogh(x: Tensor, breadth: float) -> Tensor:
     ground = Canvas(bright * 0.6, torch.zeros_like(x[:, :1]))
     canvas = lay(ground, _VAN_GOGH[0], bright, along, breadth)
     canvas = lay(canvas, _VAN_GOGH[1], sharpen(bright, 0.6, 2.0), along, breadth, where=along.detail, calm=0.8)
-    bristles = contrast(smear(texture("noise", 0.7, x), along, 9.0), 8.0, 0.1)
-    light = relief(canvas.height + 0.35 * bristles, 0.55)
-    light = mix(light, torch.ones_like(light), 0.5 * along.detail)
+    hairs = bristles(x, along, 10.0, 0.6)
+    light = relief(canvas.height, 0.35) * (1 + 0.2 * torch.tanh(hairs))
+    light = mix(light, torch.ones_like(light), 0.4 * along.detail)
     out = mix(canvas.colour, bright, 0.22 * along.detail) * light
     line = lines(tone(x, 0.4, 0.5), along, 1.6, 9.0, 0.4, 0.95)
     return over(out, colour("101a3c", x), 0.6 * line)

@@ -84,6 +84,6 @@ def winter(x: Tensor, breadth: float) -> Tensor:
     crystals = torch.maximum(crystals, smoothstep(texture("hatch", 22.0, x, 90), 0.6, 1.6))
     crystals = torch.maximum(crystals, smoothstep(texture("hatch", 22.0, x, 150), 0.6, 1.6))
     out = over(out, colour("f4faff", x), corner * (0.45 + 0.5 * crystals))
-    far = smoothstep(texture("noise", 0.9, x), 2.2, 2.7)
+    far = smoothstep(pattern("paper", x), 1.9, 2.4)
     near = blur(smoothstep(texture("noise", 2.0, x), 2.75, 3.1), 1.0)
     return over(out, colour("ffffff", x), (0.75 * far + 0.9 * near).clamp(0, 1))

@@ -137,18 +137,16 @@ def noir(x: Tensor, breadth: float) -> Tensor:
     return over(out, mix(colour("3a0306", x), colour("d8121f", x), light.clamp(0, 1)), red)
 
 
-def _turned(x: Tensor, degrees: float, pitch: float) -> Tensor:
-    """A halftone screen at any angle, spread evenly over about [0, 1]."""
-    at = places(x.shape[-2], x.shape[-1], x.device)
-    c, s = math.cos(math.radians(degrees)) * 2 * math.pi / pitch, math.sin(math.radians(degrees)) * 2 * math.pi / pitch
-    u, v = (at[..., 0] * c + at[..., 1] * s).unsqueeze(1), (at[..., 1] * c - at[..., 0] * s).unsqueeze(1)
-    wave = 0.5 * (torch.cos(u) + torch.cos(v))
+def _coarse(x: Tensor) -> Tensor:
+    """An upright halftone screen that repeats every 8 pixels, spread evenly over about [0, 1]."""
+    at = places(x.shape[-2], x.shape[-1], x.device) * (2 * math.pi / 8)
+    wave = 0.5 * (torch.cos(at[..., 0]) + torch.cos(at[..., 1])).unsqueeze(1)
     return 0.5 + 0.5 * wave.sign() * (1 - (1 - wave.abs()).clamp(min=0) ** 1.8)
 
 
 def riso(x: Tensor, breadth: float) -> Tensor:
     """A risograph: pink, blue and yellow ink, coarse screens, out of register."""
-    x = sharpen(expose(blur(x, 0.9), 0.55), 0.9, 4.0)
+    x = sharpen(expose(blur(x, 0.9 * breadth), 0.55), 0.9, 4.0)
     t, a, b = split(x)
     warm = smoothstep(a + 0.5 * b, 0.02, 0.35)
     cool = smoothstep(-b, 0.0, 0.25)
@@ -157,9 +155,8 @@ def riso(x: Tensor, breadth: float) -> Tensor:
     yellow = smoothstep(b, 0.08, 0.4)
     grain = 1 - 0.16 * smoothstep(pattern("paper", x), 0.5, 1.4)
     out = colour("f6f0e2", x) * (1 - 0.75 * yellow * (1 - colour("ffd640", x)) * grain)
-    for ink, amount, turn, move in (("ff4f79", pink, 75.0, (-2, 3)), ("1f4f9e", blue, 45.0, (2, -2))):
-        cover = smoothstep(_turned(x, turn, 5.6 * breadth) - (1 - shift(amount, *move)), -0.2, 0.2)
-        out = out * (1 - cover * grain * 0.95 * (1 - colour(ink, x)))
+    for ink, amount, screen, move in (("ff4f79", pink, _coarse(x), (-2, 3)), ("1f4f9e", blue, pattern("screen", x), (2, -2))):
+        out = out * (1 - dots(screen, shift(amount, *move)) * grain * 0.95 * (1 - colour(ink, x)))
     return out
 
 
