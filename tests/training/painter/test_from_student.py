@@ -53,7 +53,7 @@ def test_what_it_makes_paints_as_the_student(shipped: Path, again: Made) -> None
     with torch.no_grad():
         asked = [made.text(_prompt("van gogh")) for made in (before, again.modules)]
         painted = [made.denoise.painter(x, t, one) for made, one in zip((before, again.modules), asked, strict=True)]
-    assert torch.allclose(*asked, atol=2e-3)
+    assert (asked[0] - asked[1]).abs().max() < 2e-3
     assert (painted[0] - painted[1]).abs().max() < 2e-2
     assert (painted[0] - painted[1]).abs().mean() < 1e-3
 
