@@ -297,7 +297,7 @@ async def test_full(make_redis: MakeSides, own_server: RedisServer) -> None:
     sides.worker.announce(READY)
     answers = await _submit(sides, _job(1), _job(2))
     with redis.Redis.from_url(own_server.url) as client:
-        client.config_set("maxmemory", "1mb")
+        client.config_set("maxmemory", "100kb")
         client.config_set("maxmemory-policy", "noeviction")
         with pytest.raises(QueueFull, match="memory is full"):
             await sides.submit(_job(3))
