@@ -14,7 +14,7 @@ from allaprima import sources
 from allaprima.stream import Problem, Stream
 
 from ..serving import Serving, get
-from .people import Person, people, stills
+from .people import Found, Person, people, stills
 from .stand import Relay, Stand
 
 _AFTER = 3.0
@@ -126,8 +126,11 @@ async def redis_restarted(stand: Stand, users: int = 4, asked: int = 60) -> Figu
     _, [front] = stand.have(workers=1, fronts=1)
     seeds = range(asked)
     async with people(front.url, users, _FPS) as crowd:
-        asking = asyncio.create_task(stills(front.port, seeds))
-        await asyncio.sleep(0.6)  # all are admitted, and few are painted
+        answered = list[Found]()
+        asking = asyncio.create_task(stills(front.port, seeds, answered))
+        # all are admitted, however long that takes: who comes while nobody can be asked is refused
+        while (await asyncio.to_thread(front.metric, "allaprima_stills") or 0) + len(answered) < asked:  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
         stand.redis.kill()
         killed = time.monotonic()
         await asyncio.to_thread(stand.redis.start)

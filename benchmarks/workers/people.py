@@ -82,16 +82,22 @@ async def _receive(stream: Stream, person: Person) -> None:
             person.others[answer.kind.name.lower()] += 1
 
 
-async def stills(port: int, seeds: Sequence[int]) -> list[tuple[int, int, str]]:
-    """A still of each seed, all at once: seed that was painted, status, and what was wrong."""
+Found = tuple[int, int, str]
+
+
+async def stills(port: int, seeds: Sequence[int], found: list[Found] | None = None) -> list[Found]:
+    """A still of each seed, all at once: seed that was painted, status, and what was wrong. `found` has those there are."""
+    found = [] if found is None else found
     limits = httpx.Limits(max_connections=len(seeds))
     async with httpx.AsyncClient(
         base_url=f"http://127.0.0.1:{port}", timeout=_REST_WITHIN, limits=limits, trust_env=False
     ) as http:
-        return await asyncio.gather(*(_still(http, seed) for seed in seeds))
+        for done in asyncio.as_completed([_still(http, seed) for seed in seeds]):
+            found.append(await done)
+    return found
 
 
-async def _still(http: httpx.AsyncClient, seed: int) -> tuple[int, int, str]:
+async def _still(http: httpx.AsyncClient, seed: int) -> Found:
     try:
         reply = await http.post("/v1/images/generations", json={"prompt": "a boat", "seed": seed, "output_format": "jpeg"})
     except httpx.TransportError as error:
