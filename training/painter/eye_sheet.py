@@ -30,16 +30,18 @@ WIDTH, COLUMNS = 1500, 6
 
 
 def paint_lines(engine: Engine, seen: Pixels, prompts: Sequence[str], seed: int, scale: float = 1.0) -> list[Pixels]:
-    """What is painted from noise of lines uint8 [h, w], one picture a prompt. Raises RuntimeError with a row's error."""
+    """What is painted from noise of lines uint8 [h, w], a picture a prompt. Raises RuntimeError with a row's error."""
     (step,) = engine.student.contract.still()
     told: dict[str, NDArray[Any]] = {
         "control": np.repeat(seen[None, :, :, None], 3, -1),
         "scale": np.array([scale], np.float32),
     }
+    rows = [
+        Row(number, 0, step, True, engine.condition(prompt), seed + number, inputs=told)
+        for number, prompt in enumerate(prompts)
+    ]
     painted = []
-    for number, prompt in enumerate(prompts):
-        row = Row(number, 0, step, True, engine.condition(prompt), seed + number, inputs=told)
-        (one,) = engine.tick([row])
+    for prompt, one in zip(prompts, engine.tick(rows), strict=True):
         if one.image is None:
             raise RuntimeError(f"{prompt!r}: {one.error}")
         painted.append(one.image)

@@ -49,6 +49,8 @@ def test_what_it_makes_paints_as_the_student(shipped: Path, again: Made) -> None
     assert list(again.looks) == list(json.loads((shipped / "vocabulary.json").read_text())["looks"])
     own, theirs = (modules.text.text.reader.state_dict() for modules in (again.modules, before))
     assert all(torch.equal(own[name], theirs[name]) for name in theirs)
+    own, theirs = (modules.denoise.control.state_dict() for modules in (again.modules, before))
+    assert all(torch.equal(own[name], theirs[name]) for name in theirs)
     x, t = torch.rand(1, 48, 128, 128) * 2 - 1, torch.tensor([0.5])
     with torch.no_grad():
         asked = [made.text(_prompt("van gogh")) for made in (before, again.modules)]

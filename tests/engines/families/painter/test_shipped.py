@@ -19,7 +19,7 @@ Pixels = NDArray[np.uint8]
 @pytest.fixture(scope="module")
 def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
     options = OpenVinoOptions(threads=1, precision="fp32")
-    made = make_engine("openvino", load_student("painter"), (1,), options, cache=tmp_path_factory.mktemp("cache"))
+    made = make_engine("openvino", load_student("painter"), (2,), options, cache=tmp_path_factory.mktemp("cache"))
     yield made
     made.close()
 
@@ -56,6 +56,31 @@ def test_stills_show_what_is_named(engine: Engine) -> None:
     assert red[0] > red[2] + 40
     assert _far(_paint(engine, "a flibbertigibbet"), _paint(engine, "")) < 3
     assert _paint(engine, "a flibbertigibbet").std() > 15
+
+
+def test_its_eye_draws_what_it_is_shown(engine: Engine) -> None:
+    """From noise, along lines: dark where the lines are, its own tones and the scene's colours where things are drawn, and the
+    scene where nothing is. At scale 0, and beside it in a tick, the picture is to the bit the one without."""
+    (control,) = engine.student.controls
+    assert (control.name, control.eye, control.strength) == ("lines", "lines", 1.0)
+    seen = np.zeros((1, 512, 512, 3), np.uint8)
+    seen[:, 100:300, 100:104] = seen[:, 100:300, 296:300] = seen[:, 100:104, 100:300] = seen[:, 296:300, 100:300] = 255
+    (step,), said = engine.student.contract.still(), engine.condition("photo")
+    nothing, unseen, drawn = (
+        Row(job, 0, step, True, said, 3, inputs=told)
+        for job, told in enumerate(({}, *({"control": seen, "scale": np.array([scale], np.float32)} for scale in (0.0, 1.0))))
+    )
+    plain, zero, alone = (engine.tick([row])[0].image for row in (nothing, unseen, drawn))
+    beside, together = (one.image for one in engine.tick([nothing, drawn]))
+    assert plain is not None
+    assert alone is not None
+    assert np.array_equal(zero, plain)
+    assert np.array_equal(beside, plain)
+    assert np.array_equal(together, alone)
+    line, inside = alone[150:250, 100:104].astype(float), alone[150:250, 110:118].astype(float)
+    assert line.mean() < inside.mean() - 20
+    assert _far(alone[420:], plain[420:]) < 6
+    assert _far(alone[100:300, 100:300], plain[100:300, 100:300]) > 12
 
 
 def test_the_words_it_knows() -> None:
