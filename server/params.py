@@ -114,7 +114,7 @@ class Params(BaseModel):
             return self.strength
         if not student.img2img:
             return 1.0  # of what it is shown
-        by_eyes = [control.strength for eye in self.eyes if (control := student.control(eye.name)) is not None]
+        by_eyes = [sight.strength for eye in self.eyes if (sight := student.sight(eye.name)) is not None]
         if (shown := max((one for one in by_eyes if one is not None), default=None)) is not None:
             return shown
         offered = {text: student.strength_for(text) for text, _ in self.blend()}
