@@ -67,7 +67,8 @@ export class Eyes {
     const field = document.createElement("input");
     const said = document.createElement("output");
     const value = (name === "scale" ? chosen.scale : chosen.knobs?.[name]) ?? usual;
-    Object.assign(field, { type: "range", min: least, max: most, step: (most - least) / 200, value });
+    // any: in steps of its own the field would move away from what the server has
+    Object.assign(field, { type: "range", min: least, max: most, step: "any", value });
     field.dataset.testid = `eye-${name}`;
     const describe = () => {
       said.textContent = String(Number(field.valueAsNumber.toPrecision(3)));
