@@ -59,6 +59,11 @@ def server(*flags: str) -> Iterator[tuple["subprocess.Popen[bytes]", int]]:
         yield server.process, port
 
 
+def hear_interrupts() -> None:
+    """In a child: what a shell starts in the background ignores interrupts, and so would what that starts."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @contextlib.contextmanager
 def starting(port: int) -> Iterator[tuple["subprocess.Popen[bytes]", Path]]:
     """A server with the embedded student that has nothing built yet, just started, and its log."""
@@ -67,7 +72,7 @@ def starting(port: int) -> Iterator[tuple["subprocess.Popen[bytes]", Path]]:
         command += ["--student", "embedded", "--cache", folder]
         log = Path(folder) / "log"
         with log.open("wb") as output:
-            process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
+            process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, preexec_fn=hear_interrupts)
         try:
             yield process, log
         finally:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from benchmarks.siege.trial import hear_interrupts
 from server import command_line
 
 PATIENCE = 60.0
@@ -27,7 +28,8 @@ server.__main__.main()
 
 def test_an_interrupt_at_once() -> None:
     """Before a server arranges how it ends, an interrupt ends the process, whatever would keep that to itself."""
-    with subprocess.Popen([sys.executable, "-c", _KEEPS_INTERRUPTS], stdout=subprocess.PIPE, text=True) as process:
+    command = [sys.executable, "-c", _KEEPS_INTERRUPTS]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, preexec_fn=hear_interrupts) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "begun\n"
         process.send_signal(signal.SIGINT)

@@ -142,7 +142,7 @@ def test_conditioning_of_sdxl(dmd2: Student, dmd2_pipeline: Any, tmp_path: Path)
 def test_encoding(name: str, request: pytest.FixtureRequest, picture: Any) -> None:
     """A picture becomes the latents that diffusers' VAE gives, scaled, of a full VAE and of a tiny one."""
     image, vae = picture(3, SIDE, SIDE), request.getfixturevalue(f"{name}_pipeline").vae
-    ours = TorchEngine(request.getfixturevalue(name), (1,))._encode(image)
+    ours, _ = TorchEngine(request.getfixturevalue(name), (1,))._encode(image)
     with torch.no_grad():
         encoded = vae.encode(torch.from_numpy(image.copy()).permute(2, 0, 1)[None] / 127.5 - 1)
     latents = encoded.latent_dist.mode() if hasattr(encoded, "latent_dist") else encoded.latents
