@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from server import __main__ as command
+from server import command_line as command
 
 TOLD: list[list[str]] = []
 
