@@ -5,6 +5,7 @@ import asyncio
 import json
 import sys
 
+from .cable import NoNamespaces
 from .kills import KILLS
 from .kills import run as run_kill
 from .rates import RATES
@@ -21,7 +22,10 @@ def main(arguments: list[str] | None = None) -> int:
     if unknown := set(names) - {*RATES, *KILLS}:
         parser.error(f"there is no {', '.join(sorted(unknown))}")
     for name in names:
-        figures = asyncio.run(RATES[name](options.seconds) if name in RATES else run_kill(name))
+        try:
+            figures = asyncio.run(RATES[name](options.seconds) if name in RATES else run_kill(name))
+        except NoNamespaces as error:
+            figures = {"left_out": str(error)}
         if options.json:
             print(json.dumps({"name": name, **figures}), flush=True)
         else:

@@ -14,6 +14,7 @@ from allaprima import sources
 from allaprima.stream import Problem, Stream
 
 from ..serving import Serving, get
+from .cable import HERE, cable
 from .people import Found, Person, people, stills
 from .stand import Relay, Stand
 
@@ -179,6 +180,32 @@ async def worker_cut_off(stand: Stand, users: int = 4) -> Figures:
             return {**seen, "at_work_again_s": round(time.monotonic() - mended, 2)}
 
 
+async def worker_unplugged(stand: Stand, users: int = 4) -> Figures:
+    """The same by a network of the worker's own, whose cable is pulled. Raises NoNamespaces where there can be none."""
+
+    async def seen_at_work(count: int) -> float:
+        """Seconds until the front end sees so many workers."""
+        begun = time.monotonic()
+        async with asyncio.timeout(60):
+            while await asyncio.to_thread(front.metric, "allaprima_queue_workers") != count:  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
+        return round(time.monotonic() - begun, 2)
+
+    with cable() as wire:
+        async with Relay(stand.redis.port).running(HERE) as relay:
+            _, [front] = stand.have(workers=1, fronts=1)
+            stand.unreachable_worker(wire.inside, f"redis://{HERE}:{relay.port}")
+            await seen_at_work(2)
+            async with people(front.url, users, _FPS) as crowd:
+                wire.pull()
+                since = time.monotonic()
+                missed = await seen_at_work(1)
+                await asyncio.sleep(_AFTER)
+                seen = _seen(crowd, since, time.monotonic())
+                wire.plug_in()
+                return {**seen, "missed_after_s": missed, "at_work_again_s": await seen_at_work(2)}
+
+
 async def slow_worker(stand: Stand, users: int = 8, seconds: float = 6.0) -> Figures:
     """A worker ten times slower than another has a tenth of the work, and holds nobody up."""
     slow, quick = stand.worker(tick=0.2), stand.worker(tick=0.02)
@@ -199,7 +226,8 @@ Kill = Callable[[Stand], Awaitable[Figures]]
 KILLS: dict[str, Kill] = {
     kill.__name__: kill
     for kill in (
-        worker_killed, stream_kills, worker_drained, front_killed, redis_restarted, redis_hangs, worker_cut_off, slow_worker,
+        worker_killed, stream_kills, worker_drained, front_killed, redis_restarted, redis_hangs, worker_cut_off,
+        worker_unplugged, slow_worker,
     )
 }  # fmt: skip
 

@@ -2,8 +2,9 @@
 
 import asyncio
 import contextlib
+import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from typing import Self
@@ -53,16 +54,26 @@ class Stand(ExitStack):
 
     def worker(self, *flags: str, tick: float = TICK, queue: str = "", sizes: str = "1", port: int = 0) -> Serving:
         port = port or free_port()
-        command = [sys.executable, "-m", "server", "worker", "--queue", queue or self.redis.url, "--worker-port", str(port)]
-        command += [*_STUDENT, "--engine", "fake", "--fake-tick", str(tick), "--batch-sizes", sizes, *flags]
+        command = _worker(queue or self.redis.url, port, tick, sizes, *flags)
         made = self.enter_context(running(command, port, _READY_WITHIN))
         self.workers.append(made)
         return made
+
+    def unreachable_worker(self, inside: Sequence[str], queue: str) -> None:
+        """One that is started by another command, and of which nothing is heard but what it tells the queue."""
+        process = subprocess.Popen([*inside, *_worker(queue, free_port(), TICK, "1")], stderr=subprocess.DEVNULL)
+        self.callback(process.wait)
+        self.callback(process.kill)
 
     def alone(self, *flags: str, tick: float = TICK) -> Serving:
         """One process that is both, with the same engine."""
         engine = (*_STUDENT, "--engine", "fake", "--fake-tick", str(tick), "--batch-sizes", "1")
         return self.enter_context(serving([*engine, *_ROOM, *flags], _READY_WITHIN))
+
+
+def _worker(queue: str, port: int, tick: float, sizes: str, *flags: str) -> list[str]:
+    command = [sys.executable, "-m", "server", "worker", "--queue", queue, "--worker-port", str(port), *_STUDENT]
+    return [*command, "--engine", "fake", "--fake-tick", str(tick), "--batch-sizes", sizes, *flags]
 
 
 def _alive(servers: list[Serving]) -> list[Serving]:
@@ -79,8 +90,8 @@ class Relay:
         self.port = 0
 
     @contextlib.asynccontextmanager
-    async def running(self) -> AsyncIterator[Self]:
-        server = await asyncio.start_server(self._take, HOST, 0)
+    async def running(self, host: str = HOST) -> AsyncIterator[Self]:
+        server = await asyncio.start_server(self._take, host, 0)
         self.port = server.sockets[0].getsockname()[1]
         try:
             yield self
