@@ -33,7 +33,7 @@ WHEELS = {
         "fastapi", "fastapi-offline", "starlette", "pydantic", "pydantic-core", "pydantic-settings", "annotated-types",
         "annotated-doc", "typing-extensions", "typing-inspection", "python-dotenv", "uvicorn", "click", "h11", "uvloop",
         "websockets", "anyio", "idna", "opentelemetry-api", "limits", "deprecated", "wrapt", "packaging",
-        "msgpack", "python-multipart",
+        "msgpack", "python-multipart", "isal",
     ),
     "plots": ("matplotlib", "contourpy", "cycler", "fonttools", "kiwisolver", "pyparsing", "python-dateutil", "six"),
     "tensorrt": ("tensorrt-rtx-cu13-libs", "tensorrt-rtx-cu13-bindings", "onnx-ir"),

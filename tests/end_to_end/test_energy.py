@@ -106,7 +106,7 @@ async def test_without_a_meter(server: Any) -> None:
     """Where nothing counts there is no series, and no word of joules."""
     timings = await _painted(server)
     _only_the_model(server)
-    assert timings[0].keys() == {"wait", "decode", "engine", "encode", "rows"}
+    assert timings[0].keys() == {"wait", "decode", "engine", "upscale", "encode", "rows"}
     assert not re.search("energy|power|joules", server.metrics())
 
 

@@ -55,7 +55,7 @@ def test_parts_of_another_packing(tmp_path: Path) -> None:
 def test_the_servers_needs_are_whole() -> None:
     """What the carried packages of the server need is carried with them, or there already, in versions that fit."""
     there = {"numpy", "pillow", "tokenizers", "cuda-bindings"}
-    elsewhere = {"openvino"}  # an engine of its own, which is not asked for there
+    elsewhere = {"openvino", "opencv-python-headless"}  # an engine of its own, and eyes, which are not asked for there
     carried = {canonicalize_name(name) for group in ("base", "server") for name in carry.WHEELS[group]}
     ours = tomllib.loads((carry.ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
     for name, demands in (("the server", ours), *((name, requires(name) or ()) for name in carry.WHEELS["server"])):
