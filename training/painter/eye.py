@@ -86,7 +86,7 @@ class Trainer:
         self.optimizer = torch.optim.AdamW(
             self.control.parameters(), lr=rate, weight_decay=1e-3, betas=(0.9, 0.99), fused=True
         )  # fmt: skip
-        self.step, self.spent, self.rng = 0, 0.0, random.Random(time.time_ns())
+        self.step, self.spent, self.rng = 0, 0.0, random.Random()
         self.average = copy.deepcopy(self.control).eval().requires_grad_(False)
         if self._checkpoint.exists():
             saved: dict[str, Any] = torch.load(self._checkpoint, map_location=device, weights_only=True)
@@ -151,7 +151,7 @@ def train(
 ) -> None:
     """Train until it has had `seconds`, over all its sittings."""
     trainer = Trainer(out, rate, device)
-    rng = random.Random(time.time_ns())
+    rng = random.Random()
     plain = Plain(list(load_photographs(held_out=False, folder=photographs).values()), "cpu", rng.getrandbits(32))
     known: list[Sketch] = []
     running = 0.0
