@@ -165,7 +165,7 @@ class EngineLoop:
         job = task.job
         try:
             conditioning = self._prompts.conditioning(job.prompt)
-            if job.kind is JobKind.STILL:
+            if job.kind is JobKind.STILL and not task.index:
                 task.tokens = sum(self._count(text) for text, _ in job.prompt)
         except EngineLost:
             raise
