@@ -5,7 +5,7 @@ one step from pure noise.
 """
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -76,8 +76,9 @@ def contact_sheet(engine: Engine, photographs: Sequence[Image.Image]) -> Image.I
     return sheet
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def command(doc: str | None, sheet_of: Callable[[Engine, Sequence[Image.Image]], Image.Image], sitters: Sequence[str]) -> None:
+    """A command line that draws a sheet with some of the photographs held out, and writes it."""
+    parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--to", type=Path, required=True)
     parser.add_argument("--student", default="painter")
     parser.add_argument("--students", type=Path, help="a folder of further students' files")
@@ -87,11 +88,11 @@ def main() -> None:
     args = parser.parse_args()
     known = load(held_out=True, people=True, folder=args.photographs)
     with open_engine(args.engine, args.threads, args.student, [args.students] if args.students else []) as engine:
-        sheet = contact_sheet(engine, [known[name] for name in PEOPLE])
+        sheet = sheet_of(engine, [known[name] for name in sitters])
     args.to.parent.mkdir(parents=True, exist_ok=True)
     sheet.save(args.to, quality=82, method=6)
     print(f"{args.to}: {sheet.width}x{sheet.height}, {args.to.stat().st_size / 1e6:.2f} MB")
 
 
 if __name__ == "__main__":
-    main()
+    command(__doc__, contact_sheet, PEOPLE)

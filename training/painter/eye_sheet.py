@@ -3,9 +3,7 @@
 Each row is a photograph that no training saw, its lines as the eye sees them, and what is painted from noise along them.
 """
 
-import argparse
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,10 +11,9 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from engines.engine import Engine, Pixels, Row
-from training.evaluate import open_engine
-from training.photographs import load, square
+from training.photographs import square
 
-from .contact_sheet import GAP, INK, LABEL, MARGIN, PAPER
+from .contact_sheet import GAP, INK, LABEL, MARGIN, PAPER, command
 from .drawing import lines
 
 SITTERS = ("astronaut", "kendall", "obama")
@@ -67,21 +64,5 @@ def eye_sheet(engine: Engine, photographs: Sequence[Image.Image]) -> Image.Image
     return sheet
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--to", type=Path, required=True)
-    parser.add_argument("--student", default="painter")
-    parser.add_argument("--students", type=Path, help="a folder of further students' files")
-    parser.add_argument("--photographs", type=Path, help="where training.photographs fetched to, if not to its own folder")
-    parser.add_argument("--threads", type=int, default=0, help="0: one per core")
-    args = parser.parse_args()
-    known = load(held_out=True, people=True, folder=args.photographs)
-    with open_engine("openvino", args.threads, args.student, [args.students] if args.students else []) as engine:
-        sheet = eye_sheet(engine, [known[name] for name in SITTERS])
-    args.to.parent.mkdir(parents=True, exist_ok=True)
-    sheet.save(args.to, quality=82, method=6)
-    print(f"{args.to}: {sheet.width}x{sheet.height}, {args.to.stat().st_size / 1e6:.2f} MB")
-
-
 if __name__ == "__main__":
-    main()
+    command(__doc__, eye_sheet, SITTERS)
